@@ -1,0 +1,126 @@
+//! A delta: one span of one source, and the increments that it gave.
+
+use std::fmt;
+
+use crate::limits::POSITION_MAX;
+use crate::series::{Family, Increments};
+use crate::source::{Generation, RecordCounts, SourceId, SourceState, Tail};
+
+/// The half-open piece `(from..to]` of one source.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    from: u64,
+    to: u64,
+}
+
+/// Why two positions are not a span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a span: from {from} to {to} (needed: from < to < 2^53)")]
+pub struct InvalidSpan {
+    from: u64,
+    to: u64,
+}
+
+impl Span {
+    /// A span that moves forward and stays below 2^53.
+    pub fn new(from: u64, to: u64) -> Result<Self, InvalidSpan> {
+        if from < to && to <= POSITION_MAX {
+            Ok(Self { from, to })
+        } else {
+            Err(InvalidSpan { from, to })
+        }
+    }
+
+    /// The position that the span continues.
+    pub fn from(self) -> u64 {
+        self.from
+    }
+
+    /// The position that the span reaches.
+    pub fn to(self) -> u64 {
+        self.to
+    }
+
+    /// Bytes (or sequence numbers) covered.
+    pub fn len(self) -> u64 {
+        self.to - self.from
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({}..{}]", self.from, self.to)
+    }
+}
+
+/// One span of one source: the state that it continues, the state that it leads to, and what it
+/// counted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Delta {
+    /// The source.
+    pub source: SourceId,
+    /// The life of the source that was read.
+    pub generation: Generation,
+    /// What was read.
+    pub span: Span,
+    /// Hash of the bytes before `span.from()`.
+    pub tail_before: Tail,
+    /// Hash of the bytes before `span.to()`.
+    pub tail_after: Tail,
+    /// Offset of the header in force at `span.to()`.
+    pub header: Option<u64>,
+    /// Records of the span.
+    pub records: RecordCounts,
+    /// The families that the increments belong to.
+    pub families: Vec<Family>,
+    /// What the span counted.
+    pub increments: Increments,
+}
+
+impl Delta {
+    /// The state after this delta, applied to `stored`.
+    pub fn state_after(&self, stored: &SourceState) -> SourceState {
+        SourceState {
+            generation: self.generation,
+            position: self.span.to(),
+            tail: self.tail_after,
+            header: self.header,
+            records: stored.records.plus(self.records),
+        }
+    }
+
+    /// Whether `next` continues exactly where this delta ends.
+    pub fn continued_by(&self, next: &Self) -> bool {
+        self.source == next.source
+            && self.generation == next.generation
+            && self.span.to() == next.span.from()
+            && self.tail_after == next.tail_before
+    }
+
+    /// Joins a delta that continues this one: the result is one span that is admitted or refused as
+    /// a whole.
+    ///
+    /// # Panics
+    /// If `next` does not continue `self`: a caller that joins a gap would lose counts.
+    #[must_use]
+    pub fn join(self, next: Self) -> Self {
+        assert!(self.continued_by(&next), "{:?} is not continued by {:?}", self.span, next.span);
+        let mut families = self.families;
+        for family in next.families {
+            if !families.contains(&family) {
+                families.push(family);
+            }
+        }
+        Self {
+            source: self.source,
+            generation: self.generation,
+            span: Span { from: self.span.from, to: next.span.to },
+            tail_before: self.tail_before,
+            tail_after: next.tail_after,
+            header: next.header,
+            records: self.records.plus(next.records),
+            families,
+            increments: Increments::merge([&self.increments, &next.increments]),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Every limit of the system, in one place, each with the reason for its number.
+//!
+//! A limit is a promise about memory or about time. What is full stops reading; nothing is dropped.
+
+/// Largest record (bytes, terminator excluded). Longer ones are rejected as `oversized`.
+///
+/// One mebibyte is far above any sane log line and small enough that a reader can always hold one
+/// whole record, which is what makes an unclosed quote decidable.
+pub const RECORD_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes before a position whose hash is kept with it: long enough that two different logs rarely
+/// agree, short enough to be read again before every continued read.
+pub const TAIL_BYTES_MAX: usize = 1024;
+
+/// Bytes that a reader asks for at once. Large enough to amortise the system call and the tail
+/// check, small enough to stay in the second-level cache.
+pub const READ_BYTES: usize = 512 << 10;
+
+/// Bytes of one source that a single delta may cover. More would make a retry expensive; less would
+/// make commits frequent while catching up.
+pub const SPAN_BYTES_MAX: u64 = 32 << 20;
+
+/// Encoded increments (bytes) at which a delta is closed. The store writes a commit in one step, so
+/// this bounds how long one commit can occupy it.
+pub const DELTA_BYTES_TARGET: usize = 256 << 10;
+
+/// Encoded increments (bytes) above which a delta is refused. A delta is closed after the record
+/// that reaches [`DELTA_BYTES_TARGET`], so it can exceed the target by one record at most.
+pub const DELTA_BYTES_MAX: usize = DELTA_BYTES_TARGET + 2 * RECORD_BYTES_MAX;
+
+/// Deltas in one batch. Each costs a comparison and a write inside the store's atomic step.
+pub const BATCH_DELTAS_MAX: usize = 512;
+
+/// Encoded increments (bytes) in one batch, for the same reason as [`DELTA_BYTES_TARGET`]. A single
+/// delta may be larger; it then travels alone.
+pub const BATCH_BYTES_MAX: usize = 512 << 10;
+
+/// Spans of one source that may wait for their commit. More than one hides the round trip; many
+/// would only make a rewind more expensive.
+pub const SPANS_IN_FLIGHT_MAX: usize = 4;
+
+/// Encoded deltas (bytes) that one ingest may have under way to all aggregators together.
+pub const IN_FLIGHT_BYTES_MAX: usize = 32 << 20;
+
+/// Deltas that one aggregator queues per partition before it stops reading its streams.
+pub const COMMIT_QUEUE_MAX: usize = 64;
+
+/// Positions, sequences and counts of records are exact in every part of the system, including the
+/// store's script language, whose numbers are doubles: so they stay below 2^53.
+pub const POSITION_MAX: u64 = (1 << 53) - 1;
+
+/// Longest encoded source name (bytes).
+pub const SOURCE_ID_BYTES_MAX: usize = 512;
+
+/// Longest label value (bytes). Longer values reject the record (`label_too_long`): they would make
+/// every scrape pay for one line.
+pub const LABEL_VALUE_BYTES_MAX: usize = 1024;
+
+/// Labels of one family.
+pub const LABELS_MAX: usize = 32;
+
+/// Columns that a header may have. A wider one is not taken for a header.
+pub const COLUMNS_MAX: usize = 4096;
+
+/// Sources that one ingest follows: each holds an open file.
+pub const SOURCES_MAX: usize = 65_536;
+
+/// Largest gRPC message (bytes): one delta at its limit, and its envelope.
+pub const MESSAGE_BYTES_MAX: usize = DELTA_BYTES_MAX + (64 << 10);
+
+/// Concurrent streams on one gRPC connection.
+pub const STREAMS_MAX: u32 = 256;
+
+/// Partitions of a store. The upper end is the largest Redis Cluster that is recommended; more would
+/// only multiply rows.
+pub const PARTITIONS_MAX: u16 = 1024;
+
+/// Partitions of a new Redis store when nothing else is asked for: room to spread over four nodes
+/// at the price of four rows for a series that occurs everywhere.
+pub const PARTITIONS_DEFAULT_REDIS: u16 = 4;
+
+/// Counts hashes per partition: ten million series in four partitions make hashes of 40,000 fields,
+/// which Redis reads in less than 20 ms each.
+pub const COUNTS_BUCKETS: u16 = 64;
+
+/// Field/value pairs written by one fold script, so that no script occupies the server for long.
+pub const FOLD_PAIRS_MAX: usize = 2_000;
+
+/// Journal entries read at once by a fold or a load: with [`BATCH_BYTES_MAX`] this bounds its memory.
+pub const JOURNAL_READ_MAX: usize = 64;
+
+/// Scrapes rendered at the same time; further ones wait for their turn.
+pub const SCRAPES_MAX: usize = 16;
+
+/// Virtual nodes per aggregator on the ring: the load of two aggregators then differs by less than
+/// 20 % (shown by a test).
+pub const RING_VIRTUAL_NODES: u32 = 160;

@@ -1,0 +1,146 @@
+//! Rules: from a record's fields to series.
+//!
+//! For now there is the default rule, which needs no configuration, and the accounting families that
+//! are counted as exactly as everything else.
+
+use crate::limits::LABEL_VALUE_BYTES_MAX;
+use crate::series::{Family, Kind};
+
+/// Why a record could not be counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
+pub enum Reject {
+    /// A needed column is missing.
+    Ragged,
+    /// A needed value is not valid UTF-8.
+    InvalidUtf8,
+    /// A needed value contains NUL.
+    Nul,
+    /// The record is longer than the limit.
+    Oversized,
+    /// A quote was opened and not closed within the limit or before the end of the file.
+    UnclosedQuote,
+    /// A needed value is longer than the limit.
+    LabelTooLong,
+}
+
+impl Reject {
+    /// All reasons, in the order in which they are shown.
+    pub const ALL: [Self; 6] = [
+        Self::Ragged,
+        Self::InvalidUtf8,
+        Self::Nul,
+        Self::Oversized,
+        Self::UnclosedQuote,
+        Self::LabelTooLong,
+    ];
+
+    /// The reason as a label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ragged => "ragged",
+            Self::InvalidUtf8 => "invalid_utf8",
+            Self::Nul => "nul",
+            Self::Oversized => "oversized",
+            Self::UnclosedQuote => "unclosed_quote",
+            Self::LabelTooLong => "label_too_long",
+        }
+    }
+}
+
+/// A rule that counts records by the values of some columns.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// The metric family that it feeds.
+    pub family: Family,
+    /// The columns that become labels, by header name, in the family's label order.
+    pub columns: Vec<String>,
+}
+
+impl Rule {
+    /// Columns `host` and `job_name` into the gauge that the naive exporter had.
+    pub fn default_rule() -> Self {
+        let columns = vec!["host".to_owned(), "job_name".to_owned()];
+        Self {
+            family: Family {
+                name: "log_host_job_count".into(),
+                kind: Kind::Gauge,
+                help: "Count of occurrences of host and job_name in log".into(),
+                labels: columns.clone(),
+            },
+            columns,
+        }
+    }
+
+    /// Finds the rule's columns in a record. `Some` if the record is a header that has all of them:
+    /// the index of each. If a name occurs twice, the first one counts.
+    pub fn columns_in_header<'a>(&self, fields: &[&'a [u8]]) -> Option<Vec<usize>> {
+        let find = |name: &String| fields.iter().position(|f: &&'a [u8]| *f == name.as_bytes());
+        self.columns.iter().map(find).collect()
+    }
+
+    /// The columns of a source without a header: the first ones.
+    pub fn columns_without_header(&self) -> Vec<usize> {
+        (0..self.columns.len()).collect()
+    }
+}
+
+/// Checks a value that is about to become a label value.
+pub fn check_value(value: &[u8]) -> Result<&str, Reject> {
+    if value.len() > LABEL_VALUE_BYTES_MAX {
+        return Err(Reject::LabelTooLong);
+    }
+    let text = std::str::from_utf8(value).map_err(|_| Reject::InvalidUtf8)?;
+    if text.contains('\0') { Err(Reject::Nul) } else { Ok(text) }
+}
+
+/// Records read, by outcome: `read = counted + rejected`.
+pub fn records_read() -> Family {
+    Family {
+        name: "logtally_records_read_total".into(),
+        kind: Kind::Counter,
+        help: "Complete records read from all sources".into(),
+        labels: vec![],
+    }
+}
+
+/// Records that hit a rule.
+pub fn records_counted() -> Family {
+    Family {
+        name: "logtally_records_counted_total".into(),
+        kind: Kind::Counter,
+        help: "Records counted by a rule".into(),
+        labels: vec![],
+    }
+}
+
+/// Records that could not be counted, by reason.
+pub fn records_rejected() -> Family {
+    Family {
+        name: "logtally_records_rejected_total".into(),
+        kind: Kind::Counter,
+        help: "Records that could not be counted, by reason".into(),
+        labels: vec!["reason".into()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_found_by_name_in_any_order() {
+        let rule = Rule::default_rule();
+        assert_eq!(rule.columns_in_header(&[b"time", b"job_name", b"host"]), Some(vec![2, 1]));
+        assert_eq!(rule.columns_in_header(&[b"host", b"job"]), None);
+        assert_eq!(rule.columns_in_header(&[b"host", b"job_name", b"host"]), Some(vec![0, 1]));
+        assert_eq!(rule.columns_without_header(), [0, 1]);
+    }
+
+    #[test]
+    fn values_are_checked() {
+        assert_eq!(check_value(b"ok"), Ok("ok"));
+        assert_eq!(check_value(b"a\0b"), Err(Reject::Nul));
+        assert_eq!(check_value(b"\xff\0"), Err(Reject::InvalidUtf8));
+        assert_eq!(check_value(&[b'x'; 2000]), Err(Reject::LabelTooLong));
+    }
+}

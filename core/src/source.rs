@@ -1,0 +1,258 @@
+//! A source: an ordered stream of records with positions, and what the store remembers of it.
+//!
+//! This module never reads a file: it only says what identifies one and what its state is.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::hash::hash64;
+use crate::limits::{POSITION_MAX, SOURCE_ID_BYTES_MAX, TAIL_BYTES_MAX};
+
+/// The stable name of a source, e.g. `file/local/1a2b/17c0ffee`. Never a path: a path can be given
+/// to another file by a rename.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceId(Arc<str>);
+
+/// Why a string is not a source name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSourceId {
+    /// The name is empty or longer than [`SOURCE_ID_BYTES_MAX`].
+    #[error("a source name has 1 to {SOURCE_ID_BYTES_MAX} bytes, this one has {0}")]
+    Length(usize),
+    /// The name contains a blank or a control character, which the stored format excludes.
+    #[error("a source name has no blanks and no control characters")]
+    Character,
+}
+
+impl SourceId {
+    /// Checks and wraps a name.
+    pub fn new(name: &str) -> Result<Self, InvalidSourceId> {
+        if name.is_empty() || name.len() > SOURCE_ID_BYTES_MAX {
+            return Err(InvalidSourceId::Length(name.len()));
+        }
+        if name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(InvalidSourceId::Character);
+        }
+        Ok(Self(name.into()))
+    }
+
+    /// The identity of a file: volume, inode, and birth time (nanoseconds since 1970, 0 where the
+    /// file system does not tell it).
+    pub fn file(volume: &str, inode: u64, birth_ns: u128) -> Result<Self, InvalidSourceId> {
+        Self::new(&format!("file/{volume}/{inode:x}/{birth_ns:x}"))
+    }
+
+    /// The name as stored.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The pinned hash of the name, from which partition, ring place and shard are derived.
+    pub fn hash64(&self) -> u64 {
+        hash64(self.0.as_bytes())
+    }
+}
+
+impl fmt::Debug for SourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for SourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A random id of one life of a source. Never counted up: after a rollback of the store a counted
+/// generation would be reused for other bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Generation(pub u64);
+
+impl fmt::Debug for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "g{:x}", self.0)
+    }
+}
+
+/// The hash of the up to [`TAIL_BYTES_MAX`] bytes just before a position.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Tail(pub u64);
+
+impl Tail {
+    /// The tail of `before`, which are the bytes before a position: all of them, or at least the
+    /// last [`TAIL_BYTES_MAX`].
+    pub fn of(before: &[u8]) -> Self {
+        let from = before.len().saturating_sub(TAIL_BYTES_MAX);
+        Self(hash64(&before[from..]))
+    }
+
+    /// The tail at position 0.
+    pub fn empty() -> Self {
+        Self::of(b"")
+    }
+
+    /// How many bytes the tail at `position` covers.
+    pub fn len_at(position: u64) -> usize {
+        position.min(TAIL_BYTES_MAX as u64) as usize
+    }
+}
+
+impl fmt::Debug for Tail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "t{:x}", self.0)
+    }
+}
+
+/// How many records a span or a source had, and what became of them: `read = counted + rejected`.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RecordCounts {
+    /// Records that hit a rule.
+    pub counted: u64,
+    /// Records that could not be counted, by whatever reason.
+    pub rejected: u64,
+}
+
+impl RecordCounts {
+    /// All records read.
+    pub fn read(self) -> u64 {
+        self.counted + self.rejected
+    }
+
+    /// Adds another count.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self { counted: self.counted + other.counted, rejected: self.rejected + other.rejected }
+    }
+}
+
+/// What the store remembers of a source: which life, how far it is counted, what stood just before,
+/// where the header in force begins, and how many records that were.
+///
+/// Its text form is the stored form: `generation position tail header counted rejected`, with
+/// hexadecimal hashes and `-` for no header. The store's script compares the first three words.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceState {
+    /// The life of the source.
+    pub generation: Generation,
+    /// Just after the last counted record: a byte offset below 2^53.
+    pub position: u64,
+    /// Hash of the bytes before `position`.
+    pub tail: Tail,
+    /// Offset of the header in force at `position`, if the source has one.
+    pub header: Option<u64>,
+    /// Records so far in this generation.
+    pub records: RecordCounts,
+}
+
+impl SourceState {
+    /// The state at the beginning of a life.
+    pub fn start(generation: Generation) -> Self {
+        Self {
+            generation,
+            position: 0,
+            tail: Tail::empty(),
+            header: None,
+            records: RecordCounts::default(),
+        }
+    }
+
+    /// Whether `other` names the same state for a compare-and-set: generation, position and tail.
+    pub fn same_place(&self, other: &Self) -> bool {
+        (self.generation, self.position, self.tail)
+            == (other.generation, other.position, other.tail)
+    }
+
+    /// The stored text form.
+    pub fn encode(&self) -> String {
+        let header = self.header.map_or_else(|| "-".to_owned(), |at| at.to_string());
+        format!(
+            "{:016x} {} {:016x} {header} {} {}",
+            self.generation.0,
+            self.position,
+            self.tail.0,
+            self.records.counted,
+            self.records.rejected
+        )
+    }
+
+    /// Reads the stored text form.
+    pub fn decode(text: &str) -> Result<Self, CorruptState> {
+        let corrupt = || CorruptState(text.to_owned());
+        let mut words = text.split(' ');
+        let mut word = || words.next().ok_or_else(corrupt);
+        let hex = |w: &str| u64::from_str_radix(w, 16).map_err(|_| corrupt());
+        let number = |w: &str| match w.parse::<u64>() {
+            Ok(n) if n <= POSITION_MAX => Ok(n),
+            _ => Err(corrupt()),
+        };
+        let state = Self {
+            generation: Generation(hex(word()?)?),
+            position: number(word()?)?,
+            tail: Tail(hex(word()?)?),
+            header: match word()? {
+                "-" => None,
+                at => Some(number(at)?),
+            },
+            records: RecordCounts { counted: number(word()?)?, rejected: number(word()?)? },
+        };
+        if words.next().is_some() { Err(corrupt()) } else { Ok(state) }
+    }
+}
+
+impl fmt::Debug for SourceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}@{}{:?}", self.generation, self.position, self.tail)
+    }
+}
+
+/// A stored source state that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("stored state of a source is unreadable: {0:?}")]
+pub struct CorruptState(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_survive_their_stored_form() {
+        let state = SourceState {
+            generation: Generation(7),
+            position: 42,
+            tail: Tail::of(b"server1,backup\n"),
+            header: Some(0),
+            records: RecordCounts { counted: 2, rejected: 1 },
+        };
+        assert_eq!(SourceState::decode(&state.encode()), Ok(state));
+        let pinned = "0000000000000007 0 2d06800538d394c2 - 0 0";
+        assert_eq!(SourceState::start(Generation(7)).encode(), pinned);
+    }
+
+    #[test]
+    fn unreadable_states_are_refused() {
+        let too_far = format!("1 {} 1 - 0 0", POSITION_MAX + 1);
+        for text in ["", "1 2 3", "x 0 0 - 0 0", "1 -1 1 - 0 0", &too_far, "1 0 1 - 0 0 9"] {
+            assert!(SourceState::decode(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_tail_covers_the_last_kibibyte_only() {
+        let long = vec![b'x'; 3000];
+        assert_eq!(Tail::of(&long), Tail::of(&long[..TAIL_BYTES_MAX]));
+        assert_eq!(Tail::len_at(10), 10);
+        assert_eq!(Tail::len_at(5000), TAIL_BYTES_MAX);
+    }
+
+    #[test]
+    fn source_names_are_checked() {
+        assert!(SourceId::new("").is_err());
+        assert!(SourceId::new("a b").is_err());
+        assert!(SourceId::new(&"x".repeat(SOURCE_ID_BYTES_MAX + 1)).is_err());
+        assert_eq!(SourceId::file("local", 255, 16).expect("valid").as_str(), "file/local/ff/10");
+    }
+}

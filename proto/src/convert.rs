@@ -1,0 +1,270 @@
+//! Conversions between messages and core values.
+
+use logtally_core::delta::{Delta, InvalidSpan, Span};
+use logtally_core::limits::{DELTA_BYTES_MAX, LABELS_MAX, POSITION_MAX};
+use logtally_core::series::{Family, Increments, InvalidSeries, Kind};
+use logtally_core::source::{
+    Generation, InvalidSourceId, RecordCounts, SourceId, SourceState, Tail,
+};
+
+use crate::v1;
+
+/// A checked request.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Request {
+    /// The ingest's tag.
+    pub tag: u64,
+    /// The source.
+    pub source: SourceId,
+    /// What is asked for.
+    pub action: Action,
+    /// Trace context, possibly empty.
+    pub traceparent: String,
+}
+
+/// What a request asks for.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Action {
+    /// The stored state; with the last acknowledged one, if the ingest has one.
+    Lookup(Option<SourceState>),
+    /// A new life, if the stored state is still `expected`.
+    Open {
+        /// What the ingest saw.
+        expected: Option<SourceState>,
+        /// The new life's id.
+        generation: Generation,
+    },
+    /// The commit of a delta.
+    Commit(Box<Delta>),
+}
+
+/// Why a message is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidMessage {
+    /// A needed field is absent.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// A number is out of range.
+    #[error("{0} is out of range")]
+    Range(&'static str),
+    /// A source name that is none.
+    #[error("source: {0}")]
+    Source(#[from] InvalidSourceId),
+    /// A span that is none.
+    #[error("delta: {0}")]
+    Span(#[from] InvalidSpan),
+    /// Families or increments that cannot be read.
+    #[error("delta.increments: {0}")]
+    Series(#[from] InvalidSeries),
+}
+
+impl TryFrom<v1::ExchangeRequest> for Request {
+    type Error = InvalidMessage;
+
+    fn try_from(message: v1::ExchangeRequest) -> Result<Self, InvalidMessage> {
+        let source = SourceId::new(&message.source)?;
+        let action = match message.action.ok_or(InvalidMessage::Missing("action"))? {
+            v1::exchange_request::Action::Lookup(lookup) => {
+                Action::Lookup(lookup.acknowledged.map(SourceState::try_from).transpose()?)
+            }
+            v1::exchange_request::Action::Open(open) => Action::Open {
+                expected: open.expected.map(SourceState::try_from).transpose()?,
+                generation: Generation(open.generation),
+            },
+            v1::exchange_request::Action::Delta(delta) => {
+                Action::Commit(Box::new(parse_delta(source.clone(), delta)?))
+            }
+        };
+        Ok(Self { tag: message.tag, source, action, traceparent: message.traceparent })
+    }
+}
+
+impl From<Request> for v1::ExchangeRequest {
+    fn from(request: Request) -> Self {
+        use v1::exchange_request::Action as Wire;
+        let action = match request.action {
+            Action::Lookup(acknowledged) => {
+                Wire::Lookup(v1::Lookup { acknowledged: acknowledged.map(Into::into) })
+            }
+            Action::Open { expected, generation } => Wire::Open(v1::Open {
+                expected: expected.map(Into::into),
+                generation: generation.0,
+            }),
+            Action::Commit(delta) => Wire::Delta((*delta).into()),
+        };
+        Self {
+            tag: request.tag,
+            source: request.source.as_str().to_owned(),
+            action: Some(action),
+            traceparent: request.traceparent,
+        }
+    }
+}
+
+fn parse_delta(source: SourceId, delta: v1::Delta) -> Result<Delta, InvalidMessage> {
+    if delta.increments.len() > DELTA_BYTES_MAX {
+        return Err(InvalidMessage::Range("delta.increments"));
+    }
+    Ok(Delta {
+        source,
+        generation: Generation(delta.generation),
+        span: Span::new(delta.from, delta.to)?,
+        tail_before: Tail(delta.tail_before),
+        tail_after: Tail(delta.tail_after),
+        header: delta.header.map(|at| exact("delta.header", at)).transpose()?,
+        records: parse_records(delta.counted, delta.rejected)?,
+        families: delta.families.into_iter().map(Family::try_from).collect::<Result<_, _>>()?,
+        increments: Increments::parse(delta.increments)?,
+    })
+}
+
+fn parse_records(counted: u64, rejected: u64) -> Result<RecordCounts, InvalidMessage> {
+    Ok(RecordCounts {
+        counted: exact("counted", counted)?,
+        rejected: exact("rejected", rejected)?,
+    })
+}
+
+fn exact(field: &'static str, n: u64) -> Result<u64, InvalidMessage> {
+    if n <= POSITION_MAX { Ok(n) } else { Err(InvalidMessage::Range(field)) }
+}
+
+impl From<Delta> for v1::Delta {
+    fn from(delta: Delta) -> Self {
+        Self {
+            generation: delta.generation.0,
+            from: delta.span.from(),
+            to: delta.span.to(),
+            tail_before: delta.tail_before.0,
+            tail_after: delta.tail_after.0,
+            header: delta.header,
+            counted: delta.records.counted,
+            rejected: delta.records.rejected,
+            families: delta.families.into_iter().map(Into::into).collect(),
+            increments: delta.increments.as_bytes().clone(),
+        }
+    }
+}
+
+impl TryFrom<v1::Family> for Family {
+    type Error = InvalidMessage;
+
+    fn try_from(family: v1::Family) -> Result<Self, InvalidMessage> {
+        let kind = match family.kind() {
+            v1::Kind::Counter => Kind::Counter,
+            v1::Kind::Gauge => Kind::Gauge,
+            v1::Kind::Unspecified => return Err(InvalidMessage::Missing("family.kind")),
+        };
+        if family.name.is_empty() {
+            return Err(InvalidMessage::Missing("family.name"));
+        }
+        if family.labels.len() > LABELS_MAX {
+            return Err(InvalidMessage::Range("family.labels"));
+        }
+        Ok(Self { name: family.name, kind, help: family.help, labels: family.labels })
+    }
+}
+
+impl From<Family> for v1::Family {
+    fn from(family: Family) -> Self {
+        let kind = match family.kind {
+            Kind::Counter => v1::Kind::Counter,
+            Kind::Gauge => v1::Kind::Gauge,
+        };
+        Self { name: family.name, kind: kind.into(), help: family.help, labels: family.labels }
+    }
+}
+
+impl TryFrom<v1::SourceState> for SourceState {
+    type Error = InvalidMessage;
+
+    fn try_from(state: v1::SourceState) -> Result<Self, InvalidMessage> {
+        Ok(Self {
+            generation: Generation(state.generation),
+            position: exact("state.position", state.position)?,
+            tail: Tail(state.tail),
+            header: state.header.map(|at| exact("state.header", at)).transpose()?,
+            records: parse_records(state.counted, state.rejected)?,
+        })
+    }
+}
+
+impl From<SourceState> for v1::SourceState {
+    fn from(state: SourceState) -> Self {
+        Self {
+            generation: state.generation.0,
+            position: state.position,
+            tail: state.tail.0,
+            header: state.header,
+            counted: state.records.counted,
+            rejected: state.records.rejected,
+        }
+    }
+}
+
+/// The answer to request `tag`: what is stored now.
+pub fn answer(tag: u64, source: &SourceId, stored: Option<SourceState>) -> v1::ExchangeResponse {
+    v1::ExchangeResponse {
+        tag,
+        source: source.as_str().to_owned(),
+        state: stored.map(Into::into),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use logtally_core::rule::Rule;
+    use logtally_core::series::SeriesKey;
+
+    use super::*;
+
+    fn delta() -> Delta {
+        let family = Rule::default_rule().family;
+        let key = SeriesKey::new(family.id(), ["server1", "backup"]);
+        Delta {
+            source: SourceId::new("file/local/1/2").expect("valid"),
+            generation: Generation(u64::MAX),
+            span: Span::new(0, 15).expect("valid"),
+            tail_before: Tail::empty(),
+            tail_after: Tail(9),
+            header: Some(0),
+            records: RecordCounts { counted: 1, rejected: 0 },
+            increments: Increments::pack([(key.as_bytes(), 1)]),
+            families: vec![family],
+        }
+    }
+
+    fn request(action: Action) -> Request {
+        Request { tag: 3, source: delta().source, action, traceparent: "00-a-b-01".into() }
+    }
+
+    #[test]
+    fn requests_survive_the_wire() {
+        let state = delta().state_after(&SourceState::start(Generation(1)));
+        for action in [
+            Action::Lookup(None),
+            Action::Lookup(Some(state)),
+            Action::Open { expected: Some(state), generation: Generation(5) },
+            Action::Commit(Box::new(delta())),
+        ] {
+            let sent = request(action);
+            assert_eq!(Request::try_from(v1::ExchangeRequest::from(sent.clone())), Ok(sent));
+        }
+    }
+
+    #[test]
+    fn bad_messages_name_the_field() {
+        let refused = |change: &dyn Fn(&mut v1::Delta)| {
+            let mut wire = v1::Delta::from(delta());
+            change(&mut wire);
+            parse_delta(delta().source, wire).expect_err("refused").to_string()
+        };
+        assert!(refused(&|d| d.from = 20).contains("from 20 to 15"));
+        assert!(refused(&|d| d.to = 1 << 53).contains("2^53"));
+        assert_eq!(refused(&|d| d.counted = 1 << 53), "counted is out of range");
+        assert!(refused(&|d| d.increments = "zz".into()).contains("increments"));
+        assert_eq!(refused(&|d| d.families[0].kind = 0), "family.kind is missing");
+        let empty = v1::ExchangeRequest { source: "s".into(), ..Default::default() };
+        assert_eq!(Request::try_from(empty), Err(InvalidMessage::Missing("action")));
+    }
+}

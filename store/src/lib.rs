@@ -1,0 +1,229 @@
+//! Where positions, journals and counts live: one trait to write, one to read, three stores behind
+//! them (memory, embedded, Redis), one conformance suite over all.
+//!
+//! This crate never knows files, wires or pages: it admits batches, folds journals and hands out
+//! snapshots. Every decision it takes is in `logtally_core`; the Redis script repeats one of them
+//! and is tested against it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use logtally_core::batch::{Batch, Verdict};
+use logtally_core::journal::{Entry, Mark, Nonce};
+use logtally_core::partition::Partition;
+use logtally_core::series::{Family, FamilyId, SeriesKey};
+use logtally_core::source::{SourceId, SourceState};
+
+/// The write side, used by aggregators.
+#[async_trait]
+pub trait CountStore: Send + Sync {
+    /// Creates the store if nothing of it exists, and checks that it agrees with `wanted`
+    /// partitions (`None`: whatever it has, or the store's default). Called at start and again
+    /// after [`StoreError::Missing`]. Never re-creates a part of a store.
+    async fn create(&self, wanted: Option<u16>) -> Result<StoreInfo, StoreError>;
+
+    /// Applies a batch whole or not at all: positions, families and one journal entry in one atomic
+    /// step. `nonce` is a fresh random id. An empty batch is an error of the caller.
+    async fn commit(
+        &self,
+        at: Partition,
+        batch: &Batch,
+        nonce: Nonce,
+    ) -> Result<Committed, StoreError>;
+
+    /// Opens a life of a source, if its stored state is still the one that the opener saw.
+    async fn open(&self, at: Partition, opening: &Opening) -> Result<Opened, StoreError>;
+
+    /// The stored states of sources, in order; `None` for one that is not registered.
+    async fn states(
+        &self,
+        at: Partition,
+        sources: &[SourceId],
+    ) -> Result<Vec<Option<SourceState>>, StoreError>;
+
+    /// Marks a source as recovering: a reader reports `acknowledged`, which is ahead of what is
+    /// stored. The mark goes away with the commit that reaches it, or with a new generation.
+    /// Returns whether the store is behind.
+    async fn report_acknowledged(
+        &self,
+        at: Partition,
+        source: &SourceId,
+        acknowledged: &SourceState,
+    ) -> Result<bool, StoreError>;
+
+    /// Merges journal entries into the counts, and trims folded entries older than the grace time.
+    /// Any number of folders may run at once, late or twice.
+    async fn fold(&self, at: Partition) -> Result<Folded, StoreError>;
+}
+
+/// The read side, used by exporters.
+#[async_trait]
+pub trait SnapshotReader: Send + Sync {
+    /// The store's identity. [`StoreError::Missing`] if nothing has been created yet.
+    async fn info(&self) -> Result<StoreInfo, StoreError>;
+
+    /// A whole partition at one place of its journal.
+    async fn load(&self, at: Partition) -> Result<Snapshot, StoreError>;
+
+    /// What happened in a partition after `since`.
+    async fn changes(&self, at: Partition, since: Mark) -> Result<Changes, StoreError>;
+
+    /// The families registered in a partition.
+    async fn families(&self, at: Partition) -> Result<Vec<Family>, StoreError>;
+}
+
+/// A store that is written and read in one process.
+pub trait Store: CountStore + SnapshotReader {}
+
+impl<T: CountStore + SnapshotReader> Store for T {}
+
+/// A shared store.
+pub type SharedStore = Arc<dyn Store>;
+
+/// Who a store is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StoreInfo {
+    /// Random id, given at creation: another id is another store, whatever its address.
+    pub state_id: u64,
+    /// Number of partitions, fixed at creation.
+    pub partitions: u16,
+    /// When it was created, milliseconds since 1970.
+    pub created_ms: u64,
+    /// Changes when the serving process was replaced (restart, failover): what was read before may
+    /// be gone. Constant for stores inside the process.
+    pub server: u64,
+}
+
+/// The outcome of a commit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Committed {
+    /// The place of the new journal entry, or `None` if nothing was applied.
+    pub applied: Option<Mark>,
+    /// One verdict per delta, in order.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// A request to open a life of a source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Opening {
+    /// The source.
+    pub source: SourceId,
+    /// The whole stored state that the opener saw, `None` if the source was not registered.
+    pub expected: Option<SourceState>,
+    /// The state to install: a fresh generation at its start.
+    pub fresh: SourceState,
+}
+
+/// The outcome of an opening.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Opened {
+    /// Whether the fresh state was installed.
+    pub installed: bool,
+    /// The state stored now.
+    pub stored: Option<SourceState>,
+}
+
+/// The outcome of a fold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Folded {
+    /// Entries merged into the counts by this call.
+    pub entries: u64,
+    /// Entries that still wait to be folded.
+    pub waiting: u64,
+    /// Entries in the journal, folded ones within the grace time included.
+    pub journal: u64,
+    /// Age of the oldest entry that waits, milliseconds.
+    pub lag_ms: u64,
+}
+
+/// One stored count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Count {
+    /// The value.
+    pub value: u64,
+    /// The store's time of the first increment, milliseconds since 1970; 0 for gauges.
+    pub created_ms: u64,
+}
+
+/// A partition at one place of its journal.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The place.
+    pub at: Mark,
+    /// Everything counted up to there.
+    pub counts: HashMap<SeriesKey, Count>,
+    /// The families of the partition.
+    pub families: Vec<Family>,
+    /// Sources whose acknowledged state has not been reached again after a rollback.
+    pub recovering: Recovering,
+}
+
+/// What happened in a partition after a place.
+#[derive(Clone, Debug)]
+pub enum Changes {
+    /// The entries after the place, which link to it.
+    Linked {
+        /// The entries in order; empty if nothing happened.
+        entries: Vec<Entry>,
+        /// Sources still recovering.
+        recovering: Recovering,
+    },
+    /// The place is not in this journal's history any more (trimmed or rolled back): load again.
+    Broken,
+}
+
+/// Sources that are behind what was acknowledged to their readers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Recovering {
+    /// How many.
+    pub sources: u64,
+    /// The store's time of the latest report, milliseconds since 1970.
+    pub latest_ms: u64,
+    /// The store's time now, milliseconds since 1970.
+    pub now_ms: u64,
+}
+
+/// What can go wrong with a store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No answer: away, loading, refusing connections, timing out. Worth another try.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// Nothing has been created at this place (or everything was wiped).
+    #[error("the store holds nothing yet: start an aggregator, which creates it")]
+    Missing,
+    /// A part of the store is gone while others are there: refused, never re-created.
+    #[error(
+        "the store is damaged: {0}; restore it from a copy, or remove all of it to count again from the sources"
+    )]
+    Damaged(String),
+    /// The store was made for another configuration or by another build.
+    #[error("the store does not fit: {0}")]
+    Mismatch(String),
+    /// The place is in use by another process.
+    #[error("the store is in use: {0}")]
+    InUse(String),
+    /// The store is full or refuses writes.
+    #[error("the store refuses writes: {0}")]
+    Refused(String),
+    /// A journal and its counts do not join; another fold or trim came between. Worth another try.
+    #[error("the partition changed while it was read: {0}")]
+    Moved(String),
+}
+
+impl StoreError {
+    /// Whether the same call may succeed later without anybody's help.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Moved(_) | Self::Refused(_))
+    }
+}
+
+/// How long a folded entry stays in the journal (milliseconds), so that exporters that were briefly
+/// away need no cold load.
+pub const TRIM_GRACE_MS: u64 = 10_000;
+
+/// The families by id, which is how series keys name them.
+pub fn by_id(families: &[Family]) -> HashMap<FamilyId, Family> {
+    families.iter().map(|f| (f.id(), f.clone())).collect()
+}

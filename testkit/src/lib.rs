@@ -1,0 +1,1 @@
+//! Helpers for tests that need real servers: free ports, temporary folders, a real `redis-server`.
