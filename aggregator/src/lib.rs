@@ -1,1 +1,21 @@
-//! todo
+//! Aggregator: from deltas to commits.
+//!
+//! Data flows one way: [`exchange`] takes requests from the wire, [`committer`] gathers them into
+//! batches and commits those to the store, [`folder`] merges the journal into the counts behind
+//! their back. An aggregator remembers nothing that it could not read again: any number of them may
+//! work for one partition, and any of them may die at any moment.
+
+pub mod args;
+
+pub mod exchange;
+
+pub mod committer;
+
+pub mod folder;
+
+pub mod metrics;
+
+mod server;
+
+pub use args::Args;
+pub use server::{Aggregator, Options, run, serve};

@@ -40,11 +40,6 @@ impl Span {
     pub fn to(self) -> u64 {
         self.to
     }
-
-    /// Bytes (or sequence numbers) covered.
-    pub fn len(self) -> u64 {
-        self.to - self.from
-    }
 }
 
 impl fmt::Debug for Span {

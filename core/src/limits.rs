@@ -86,8 +86,24 @@ pub const COUNTS_BUCKETS: u16 = 64;
 /// Field/value pairs written by one fold script, so that no script occupies the server for long.
 pub const FOLD_PAIRS_MAX: usize = 2_000;
 
+/// Bytes of fields and values written by one fold script, for the same reason as [`FOLD_PAIRS_MAX`].
+pub const FOLD_BYTES_MAX: usize = 256 << 10;
+
 /// Journal entries read at once by a fold or a load: with [`BATCH_BYTES_MAX`] this bounds its memory.
 pub const JOURNAL_READ_MAX: usize = 64;
+
+/// Encoded increments (bytes) of journal entries read at once by a fold or a load, unless the first
+/// entry alone has more. Together with the merged table that a fold builds from them, this is a
+/// small part of a process's memory.
+pub const JOURNAL_READ_BYTES_MAX: usize = 16 << 20;
+
+/// Encoded increments (bytes) that a reader is given as changes. One that is further behind loads the
+/// partition again, which costs about as much and is bounded by the number of series.
+pub const CHANGES_BYTES_MAX: usize = 32 << 20;
+
+/// Folded entries trimmed from a journal in one transaction, so that a long backlog does not hold up
+/// commits. More than [`JOURNAL_READ_MAX`], so that trimming keeps up with folding.
+pub const TRIM_ENTRIES_MAX: usize = 4 * JOURNAL_READ_MAX;
 
 /// Scrapes rendered at the same time; further ones wait for their turn.
 pub const SCRAPES_MAX: usize = 16;

@@ -24,7 +24,7 @@ pub enum Reject {
 }
 
 impl Reject {
-    /// All reasons, in the order in which they are shown.
+    /// All reasons, each at the index of its discriminant.
     pub const ALL: [Self; 6] = [
         Self::Ragged,
         Self::InvalidUtf8,
@@ -134,6 +134,11 @@ mod tests {
         assert_eq!(rule.columns_in_header(&[b"host", b"job"]), None);
         assert_eq!(rule.columns_in_header(&[b"host", b"job_name", b"host"]), Some(vec![0, 1]));
         assert_eq!(rule.columns_without_header(), [0, 1]);
+    }
+
+    #[test]
+    fn reasons_stand_at_their_index() {
+        assert!(Reject::ALL.iter().enumerate().all(|(i, reason)| *reason as usize == i));
     }
 
     #[test]

@@ -119,10 +119,7 @@ fn parse_delta(source: SourceId, delta: v1::Delta) -> Result<Delta, InvalidMessa
 }
 
 fn parse_records(counted: u64, rejected: u64) -> Result<RecordCounts, InvalidMessage> {
-    Ok(RecordCounts {
-        counted: exact("counted", counted)?,
-        rejected: exact("rejected", rejected)?,
-    })
+    Ok(RecordCounts { counted: exact("counted", counted)?, rejected: exact("rejected", rejected)? })
 }
 
 fn exact(field: &'static str, n: u64) -> Result<u64, InvalidMessage> {
@@ -204,11 +201,7 @@ impl From<SourceState> for v1::SourceState {
 
 /// The answer to request `tag`: what is stored now.
 pub fn answer(tag: u64, source: &SourceId, stored: Option<SourceState>) -> v1::ExchangeResponse {
-    v1::ExchangeResponse {
-        tag,
-        source: source.as_str().to_owned(),
-        state: stored.map(Into::into),
-    }
+    v1::ExchangeResponse { tag, source: source.as_str().to_owned(), state: stored.map(Into::into) }
 }
 
 #[cfg(test)]

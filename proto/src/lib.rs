@@ -14,5 +14,4 @@ mod convert;
 pub use convert::{Action, InvalidMessage, Request, answer};
 
 /// The descriptor set of all services, for gRPC reflection.
-pub const FILE_DESCRIPTOR_SET: &[u8] =
-    include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

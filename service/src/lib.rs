@@ -1,22 +1,53 @@
 //! The process kit under every program: arguments that all share, logs, traces, the admin listener,
-//! readiness, shutdown, build information.
+//! readiness, liveness, shutdown, build information.
 //!
-//! This crate knows nothing about counting.
+//! This crate knows nothing about counting and must never learn: it may not depend on any other
+//! crate of the workspace.
+//!
+//! A program's `main.rs` calls [`main_with`] with its `run` function. `run` makes a [`Context`],
+//! sets up [`init_telemetry`], binds its listeners with [`bind`], serves the probes with
+//! [`spawn_admin`] and stops when [`Context::shutdown`] is cancelled, which [`cancel_on_signal`]
+//! does.
 
-use prometheus::Registry;
-use tokio_util::sync::CancellationToken;
+pub mod program;
 
-/// What every `run` function shares with its process.
-#[derive(Clone)]
-pub struct Context {
-    /// Own metrics of the process; shown on the admin listener only.
-    pub registry: Registry,
-    /// Whether the process is ready, and if not, why.
-    pub readiness: Readiness,
-    /// Cancelled when the process must stop.
-    pub shutdown: CancellationToken,
-}
+pub mod context;
 
-/// placeholder, replaced by the real one
-#[derive(Clone)]
-pub struct Readiness;
+pub mod readiness;
+
+pub mod health;
+
+pub mod listen;
+
+pub mod admin;
+
+pub mod page;
+
+pub mod signal;
+
+pub mod log;
+
+pub mod logfmt;
+
+pub mod telemetry;
+
+pub mod propagation;
+
+mod process;
+
+mod text;
+
+#[cfg(test)]
+mod testing;
+
+pub use admin::{AdminHandle, spawn_admin};
+pub use context::{Context, version};
+pub use health::{Health, Heart};
+pub use listen::{BindError, ListenAddress, ParseListenAddressError, bind, bind_std};
+pub use log::{LogArgs, LogFilter, LogFormat};
+pub use page::landing_page;
+pub use program::{EXIT_FAILURE, EXIT_USAGE, ExitError, main_with};
+pub use propagation::{add_link, current_traceparent, set_parent};
+pub use readiness::{Latch, Readiness};
+pub use signal::cancel_on_signal;
+pub use telemetry::{Telemetry, init_telemetry};

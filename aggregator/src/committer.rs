@@ -1,0 +1,279 @@
+//! One committer per partition: gathers what has arrived, commits it as one batch, answers.
+//!
+//! While one commit is under way the next batch gathers, so batches grow with the load by
+//! themselves. An error of the store never becomes an answer: the same batch is tried again (doing
+//! it twice changes nothing), and meanwhile nothing more is read.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use logtally_core::admission::Admission;
+use logtally_core::batch::{Batch, Verdict};
+use logtally_core::delta::Delta;
+use logtally_core::journal::Nonce;
+use logtally_core::limits::{BATCH_BYTES_MAX, BATCH_DELTAS_MAX};
+use logtally_core::partition::Partition;
+use logtally_core::source::{Generation, SourceId, SourceState};
+use logtally_proto::Action;
+use logtally_service::{Latch, add_link, set_parent};
+use logtally_store::{CountStore, Opening, StoreError};
+use rand::Rng;
+use tokio::sync::mpsc;
+use tracing::Instrument;
+
+use crate::exchange::Job;
+use crate::folder::Backlog;
+use crate::metrics::Metrics;
+
+/// First and longest wait before the store is tried again.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+
+/// What a committer works with.
+pub struct Committer {
+    /// Its partition.
+    pub partition: Partition,
+    /// Number of partitions, to create the store again if all of it is wiped.
+    pub partitions: u16,
+    /// Where it commits.
+    pub store: Arc<dyn CountStore>,
+    /// Tells the folder how much there is to fold, and waits if it is too much.
+    pub backlog: Backlog,
+    /// Own metrics.
+    pub metrics: Metrics,
+    /// Whether commits succeed.
+    pub latch: Latch,
+}
+
+/// A delta that waits for its commit, and the job that it answers.
+struct Waiting {
+    delta: Delta,
+    job: Job,
+}
+
+impl Committer {
+    /// Works until the senders are gone.
+    pub async fn run(self, mut jobs: mpsc::Receiver<Job>) {
+        self.latch.ready();
+        let mut postponed = VecDeque::new();
+        loop {
+            let mut gathered = Gathered::default();
+            while let Some(waiting) = postponed.pop_front() {
+                gathered.add_delta(waiting);
+            }
+            if gathered.is_empty() {
+                let Some(job) = jobs.recv().await else { return };
+                gathered.add(job);
+            }
+            while !gathered.is_full()
+                && let Ok(job) = jobs.try_recv()
+            {
+                gathered.add(job);
+            }
+            self.backlog.has_room().await;
+            postponed = self.commit_all(gathered.deltas).await.into();
+            for (opening, job) in gathered.openings {
+                self.open(opening, job).await;
+            }
+            self.look_up(gathered.lookups).await;
+        }
+    }
+
+    /// Commits the deltas and answers them. Those that cannot share a batch with an earlier one of
+    /// their source come back.
+    async fn commit_all(&self, waiting: Vec<Waiting>) -> Vec<Waiting> {
+        let (mut deltas, mut jobs) = (Vec::new(), HashMap::<SourceId, Vec<(u64, Job)>>::new());
+        let trace = tracing::info_span!(
+            "commit", otel.kind = "consumer", partition = %self.partition, deltas = waiting.len(),
+        );
+        for (i, Waiting { delta, job }) in waiting.into_iter().enumerate() {
+            match i {
+                0 => set_parent(&trace, &job.request.traceparent),
+                _ => add_link(&trace, &job.request.traceparent),
+            }
+            jobs.entry(delta.source.clone()).or_default().push((delta.span.to(), job));
+            deltas.push(delta);
+        }
+        let (batch, later) = Batch::build(deltas);
+        // What comes back takes its own jobs along: the last ones of its source.
+        let mut back: Vec<Waiting> = Vec::new();
+        for delta in later.into_iter().rev() {
+            if let Some((_, job)) = jobs.get_mut(&delta.source).and_then(Vec::pop) {
+                back.push(Waiting { delta, job });
+            }
+        }
+        back.reverse();
+        let answers = self.commit(batch).instrument(trace).await;
+        for (source, stored) in answers {
+            for (_, job) in jobs.remove(&source).unwrap_or_default() {
+                job.answer(stored);
+            }
+        }
+        back
+    }
+
+    /// Commits a batch without what does not fit, until all of it is decided.
+    async fn commit(&self, mut batch: Batch) -> Vec<(SourceId, Option<SourceState>)> {
+        let mut answers = Vec::new();
+        while !batch.is_empty() {
+            let started = Instant::now();
+            let nonce = Nonce(rand::random::<u64>() | 1);
+            let committed = self.insist(|| self.store.commit(self.partition, &batch, nonce)).await;
+            let sources = batch.deltas().iter().map(|d| d.source.clone());
+            let decided = sources.zip(committed.verdicts.iter().copied());
+            if committed.applied.is_some() {
+                self.note_commit(&batch, started);
+                answers.extend(decided.map(|(source, verdict)| (source, verdict.stored)));
+                return answers;
+            }
+            for (source, verdict) in decided.filter(|(_, v)| v.admission != Admission::Apply) {
+                self.note_refusal(&source, verdict);
+                answers.push((source, verdict.stored));
+            }
+            batch = batch.only_admitted(&committed.verdicts);
+        }
+        answers
+    }
+
+    fn note_commit(&self, batch: &Batch, started: Instant) {
+        self.backlog.committed();
+        self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
+        self.metrics.deltas.with_label_values(&["applied"]).inc_by(batch.deltas().len() as u64);
+        let records = batch.deltas().iter().map(|d| d.records.read()).sum();
+        self.metrics.records.inc_by(records);
+        self.metrics.bytes.inc_by(batch.increments().len() as u64);
+    }
+
+    fn note_refusal(&self, source: &SourceId, verdict: Verdict) {
+        let case = match verdict.admission {
+            Admission::Apply => "applied",
+            Admission::Duplicate => "duplicate",
+            Admission::Rewind => "rewind",
+            Admission::Unknown => "unknown",
+            Admission::Stale => "stale",
+        };
+        self.metrics.deltas.with_label_values(&[case]).inc();
+        tracing::info!(%source, case, stored = ?verdict.stored, "delta not applied");
+    }
+
+    async fn open(&self, opening: Opening, job: Job) {
+        let opened = self.insist(|| self.store.open(self.partition, &opening)).await;
+        if opened.installed {
+            self.metrics.openings.inc();
+            tracing::info!(source = %opening.source, "opened");
+        }
+        job.answer(opened.stored);
+    }
+
+    /// Answers with the stored states; marks sources that are behind what was acknowledged.
+    async fn look_up(&self, lookups: Vec<(Option<SourceState>, Job)>) {
+        if lookups.is_empty() {
+            return;
+        }
+        let sources: Vec<SourceId> =
+            lookups.iter().map(|(_, job)| job.request.source.clone()).collect();
+        let states = self.insist(|| self.store.states(self.partition, &sources)).await;
+        for ((acknowledged, job), stored) in lookups.into_iter().zip(states) {
+            if let Some(known) = acknowledged.filter(|known| is_behind(stored.as_ref(), known)) {
+                self.report(&job.request.source, &known).await;
+            }
+            job.answer(stored);
+        }
+    }
+
+    async fn report(&self, source: &SourceId, known: &SourceState) {
+        let report = || self.store.report_acknowledged(self.partition, source, known);
+        if self.insist(report).await {
+            self.metrics.behind.inc();
+            tracing::error!(%source, partition = %self.partition, acknowledged = known.position,
+                "the store is behind what it had acknowledged; the source is read again");
+        }
+    }
+
+    /// Tries until the store answers. A wiped store is created again, loudly; a damaged one is left
+    /// alone until somebody repairs it.
+    async fn insist<T, F>(&self, call: impl Fn() -> F) -> T
+    where
+        F: Future<Output = Result<T, StoreError>> + Send,
+    {
+        let mut wait = BACKOFF.0;
+        loop {
+            let error = match call().await {
+                Ok(value) => {
+                    self.latch.ready();
+                    return value;
+                }
+                Err(error) => error,
+            };
+            self.metrics.store_errors.inc();
+            self.latch.not_ready(error.to_string());
+            tracing::error!(partition = %self.partition, %error, "the store does not answer; trying again");
+            if matches!(error, StoreError::Missing | StoreError::Mismatch(_)) {
+                self.create_again().await;
+            }
+            let jitter = rand::rng().random_range(0.5..1.0);
+            tokio::time::sleep(wait.mul_f64(jitter)).await;
+            wait = (wait * 2).min(BACKOFF.1);
+        }
+    }
+
+    async fn create_again(&self) {
+        match self.store.create(Some(self.partitions)).await {
+            Ok(info) => {
+                tracing::error!(
+                    state_id = info.state_id,
+                    "the store was emptied and is created anew; all sources count from their beginning"
+                );
+            }
+            Err(error) => tracing::error!(%error, "cannot create the store"),
+        }
+    }
+}
+
+/// Whether the store has less than what was acknowledged. Another generation is another story.
+fn is_behind(stored: Option<&SourceState>, known: &SourceState) -> bool {
+    match stored {
+        None => known.position > 0,
+        Some(state) => state.generation == known.generation && state.position < known.position,
+    }
+}
+
+/// What has arrived since the last commit.
+#[derive(Default)]
+struct Gathered {
+    deltas: Vec<Waiting>,
+    openings: Vec<(Opening, Job)>,
+    lookups: Vec<(Option<SourceState>, Job)>,
+    bytes: usize,
+}
+
+impl Gathered {
+    fn add(&mut self, mut job: Job) {
+        let action = std::mem::replace(&mut job.request.action, Action::Lookup(None));
+        match action {
+            Action::Commit(delta) => self.add_delta(Waiting { delta: *delta, job }),
+            Action::Open { expected, generation } => {
+                self.openings.push((opening(&job.request.source, expected, generation), job));
+            }
+            Action::Lookup(acknowledged) => self.lookups.push((acknowledged, job)),
+        }
+    }
+
+    fn add_delta(&mut self, waiting: Waiting) {
+        self.bytes += waiting.delta.increments.len();
+        self.deltas.push(waiting);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.deltas.is_empty() && self.openings.is_empty() && self.lookups.is_empty()
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes >= BATCH_BYTES_MAX
+            || self.deltas.len() + self.openings.len() + self.lookups.len() >= BATCH_DELTAS_MAX
+    }
+}
+
+fn opening(source: &SourceId, expected: Option<SourceState>, generation: Generation) -> Opening {
+    Opening { source: source.clone(), expected, fresh: SourceState::start(generation) }
+}

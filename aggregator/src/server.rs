@@ -1,0 +1,180 @@
+//! The aggregator as a program: committers and folders of all partitions behind a gRPC listener.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::Stream;
+use logtally_core::limits::{COMMIT_QUEUE_MAX, MESSAGE_BYTES_MAX, STREAMS_MAX};
+use logtally_core::partition::Partition;
+use logtally_proto::v1::aggregator_service_server::AggregatorServiceServer;
+use logtally_service::{
+    Context, Latch, bind, bind_std, cancel_on_signal, init_telemetry, spawn_admin, version,
+};
+use logtally_store::redis::{RedisOptions, RedisStore};
+use logtally_store::{CountStore, StoreError, StoreInfo};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+use tonic::transport::server::Connected;
+
+use crate::args::Args;
+use crate::committer::Committer;
+use crate::exchange::Exchange;
+use crate::folder::{Backlog, fold_forever};
+use crate::metrics::Metrics;
+
+/// How long a stopping aggregator works on what it has taken in.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// How often a store that is away is tried at start.
+const CREATE_EVERY: Duration = Duration::from_millis(500);
+
+/// Flow-control windows (bytes): a few deltas per stream may be under way.
+const STREAM_WINDOW: u32 = 1 << 20;
+
+/// How the aggregator works.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Number of partitions that a new store gets, and an existing one must have.
+    pub partitions: Option<u16>,
+}
+
+/// Committers and folders over one store.
+pub struct Aggregator {
+    exchange: Exchange,
+    tasks: JoinSet<()>,
+    /// The store that it found or created.
+    pub info: StoreInfo,
+}
+
+impl Aggregator {
+    /// Creates or finds the store (waiting for one that is away) and starts to work on it.
+    pub async fn start(
+        store: Arc<dyn CountStore>,
+        options: Options,
+        context: &Context,
+    ) -> anyhow::Result<Self> {
+        let metrics = Metrics::new(&context.registry)?;
+        let info = create(&store, options, &context.readiness.latch("store")).await?;
+        let mut tasks = JoinSet::new();
+        let mut queues = Vec::new();
+        for partition in (0..info.partitions).map(Partition) {
+            let backlog = Backlog::default();
+            let (queue, jobs) = mpsc::channel(COMMIT_QUEUE_MAX);
+            let committer = Committer {
+                partition,
+                partitions: info.partitions,
+                store: Arc::clone(&store),
+                backlog: backlog.clone(),
+                metrics: metrics.clone(),
+                latch: context.readiness.latch("commits"),
+            };
+            tasks.spawn(committer.run(jobs));
+            tasks.spawn(fold_forever(partition, Arc::clone(&store), backlog, metrics.clone()));
+            queues.push(queue);
+        }
+        let exchange = Exchange::new(queues, metrics, context.shutdown.clone());
+        Ok(Self { exchange, tasks, info })
+    }
+
+    /// Stops all work at once.
+    pub async fn stop(mut self) {
+        self.tasks.shutdown().await;
+    }
+}
+
+/// Finds or creates the store, for as long as that may still succeed.
+async fn create(
+    store: &Arc<dyn CountStore>,
+    options: Options,
+    latch: &Latch,
+) -> Result<StoreInfo, StoreError> {
+    loop {
+        match store.create(options.partitions).await {
+            Ok(info) => {
+                latch.ready();
+                tracing::info!(
+                    partitions = info.partitions,
+                    state_id = info.state_id,
+                    "store is ready"
+                );
+                return Ok(info);
+            }
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%error, "waiting for the store");
+                latch.not_ready(error.to_string());
+                tokio::time::sleep(CREATE_EVERY).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Serves the aggregator on connections of any kind until the context's shutdown.
+pub async fn serve<I, IO, E>(
+    incoming: I,
+    aggregator: &Aggregator,
+    context: &Context,
+) -> anyhow::Result<()>
+where
+    I: Stream<Item = Result<IO, E>> + Send,
+    IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<AggregatorServiceServer<Exchange>>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(logtally_proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    let service = AggregatorServiceServer::new(aggregator.exchange.clone())
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let shutdown = context.shutdown.clone();
+    let server = Server::builder()
+        .max_concurrent_streams(STREAMS_MAX)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(STREAM_WINDOW * 4)
+        .http2_keepalive_interval(Some(Duration::from_secs(10)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .add_service(service)
+        .add_service(health_service)
+        .add_service(reflection)
+        .serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned());
+    let late = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(DRAIN_MAX).await;
+    };
+    tokio::select! {
+        result = server => result?,
+        () = late => tracing::warn!("stopped before everything was answered; it will be sent again"),
+    }
+    Ok(())
+}
+
+/// Runs the program until it is told to stop.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let telemetry = init_telemetry("logtally-aggregator", &args.log)?;
+    let context = Context::new("logtally-aggregator", version());
+    cancel_on_signal(context.shutdown.clone());
+    let admin = bind_std("--admin.listen-address", &args.admin_listen_address).await?;
+    let listener = bind("--grpc.listen-address", &args.grpc_listen_address).await?;
+    let admin = spawn_admin(admin, context.clone(), "logtally-aggregator");
+    let options = RedisOptions { durability: args.durability.into(), ..RedisOptions::default() };
+    let store = Arc::new(RedisStore::connect(&args.store, options)?);
+    tracing::info!(version = version(), "started");
+    let options = Options { partitions: args.partitions };
+    let started = tokio::select! {
+        aggregator = Aggregator::start(store, options, &context) => Some(aggregator?),
+        () = context.shutdown.cancelled() => None,
+    };
+    if let Some(aggregator) = started {
+        serve(TcpListenerStream::new(listener), &aggregator, &context).await?;
+        aggregator.stop().await;
+    }
+    admin.stop();
+    telemetry.shutdown();
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! Flags of the ingest.
+
+use std::time::Duration;
+
+use clap::Parser;
+use logtally_service::{ExitError, ListenAddress, LogArgs};
+
+use crate::discover::Search;
+use crate::follow::Options;
+use crate::shard::Shard;
+use crate::uplink::Peer;
+
+/// Reads CSV shards and streams what they count to the aggregators.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "logtally-ingest", version, after_help = EXAMPLES)]
+pub struct Args {
+    /// Files or globs to follow. Quote globs, so that new files are found, too.
+    #[arg(value_name = "FILES", required = true)]
+    pub files: Vec<String>,
+
+    /// Aggregators, as HOST:PORT or NAME=HOST:PORT. All ingests should be given the same names.
+    #[arg(long, env = "LOGTALLY_AGGREGATORS", value_delimiter = ',', required = true)]
+    pub aggregators: Vec<String>,
+
+    /// Name of the volume that the files lie on: the same on every host that sees the same disk,
+    /// another one for another disk.
+    #[arg(long, env = "LOGTALLY_VOLUME")]
+    pub volume: String,
+
+    /// Which of the shards to read, counted from 0. Without it, the number at the end of the pod's
+    /// name (`POD_NAME`, else the host name).
+    #[arg(long, env = "LOGTALLY_SHARD")]
+    pub shard: Option<u32>,
+
+    /// How many ingests share the files.
+    #[arg(long, env = "LOGTALLY_TOTAL_SHARDS", default_value_t = 1)]
+    pub total_shards: u32,
+
+    /// Where gRPC is served.
+    #[arg(
+        long = "grpc.listen-address",
+        env = "LOGTALLY_GRPC_LISTEN_ADDRESS",
+        default_value = ":9500"
+    )]
+    pub grpc_listen_address: ListenAddress,
+
+    /// Where own metrics and probes are served.
+    #[arg(
+        long = "admin.listen-address",
+        env = "LOGTALLY_ADMIN_LISTEN_ADDRESS",
+        default_value = ":9501"
+    )]
+    pub admin_listen_address: ListenAddress,
+
+    /// How files are followed.
+    #[command(flatten)]
+    pub follow: FollowArgs,
+
+    /// Logs.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  One ingest for all files of a host:
+    logtally-ingest --aggregators localhost:9510 --volume host1 '/var/log/jobs/*.csv*'
+  The second of two ingests that share a network volume:
+    logtally-ingest --aggregators a:9510,b:9510 --volume nfs1 --shard 1 --total-shards 2 '/logs/*.csv*'";
+
+/// How files are followed.
+#[derive(clap::Args, Clone, Debug)]
+pub struct FollowArgs {
+    /// Milliseconds between looks at the files when the file system sends no events.
+    #[arg(
+        long = "follow.poll-interval-ms",
+        env = "LOGTALLY_FOLLOW_POLL_INTERVAL_MS",
+        default_value_t = 1000
+    )]
+    pub poll_interval_ms: u64,
+
+    /// Milliseconds for which a rotated file must be quiet before its last line counts without an
+    /// end.
+    #[arg(
+        long = "follow.rotate-wait-ms",
+        env = "LOGTALLY_FOLLOW_ROTATE_WAIT_MS",
+        default_value_t = 10_000
+    )]
+    pub rotate_wait_ms: u64,
+
+    /// Milliseconds between looks of an idle source at its stored state.
+    #[arg(
+        long = "follow.idle-check-ms",
+        env = "LOGTALLY_FOLLOW_IDLE_CHECK_MS",
+        default_value_t = 3_000
+    )]
+    pub idle_check_ms: u64,
+
+    /// Files read at the same time; 0 for one per processor.
+    #[arg(long = "follow.workers", env = "LOGTALLY_FOLLOW_WORKERS", default_value_t = 0)]
+    pub workers: usize,
+}
+
+impl FollowArgs {
+    /// The follower's options for a search.
+    pub fn options(&self, search: Search, once: bool, progress: bool) -> Options {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let interval = |ms: u64| Duration::from_millis(ms.max(10));
+        Options {
+            search,
+            once,
+            progress,
+            poll_interval: interval(self.poll_interval_ms),
+            rotate_wait: Duration::from_millis(self.rotate_wait_ms),
+            idle_check: interval(self.idle_check_ms),
+            workers: if self.workers == 0 { processors } else { self.workers },
+        }
+    }
+}
+
+impl Args {
+    /// The aggregators.
+    pub fn peers(&self) -> Result<Vec<Peer>, ExitError> {
+        let peers = self.aggregators.iter().map(|text| Peer::parse(text));
+        peers.collect::<Result<_, _>>().map_err(ExitError::usage)
+    }
+
+    /// What to read.
+    pub fn search(&self) -> Result<Search, ExitError> {
+        let pod = std::env::var("POD_NAME").unwrap_or_else(|_| host_name());
+        let shard =
+            Shard::resolve(self.shard, self.total_shards, &pod).map_err(ExitError::usage)?;
+        let (patterns, volume) = (self.files.clone(), self.volume.clone());
+        Ok(Search { patterns, volume, shard })
+    }
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

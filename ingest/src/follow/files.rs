@@ -1,0 +1,166 @@
+//! What a look at the file system means for the slots: new files, growth, rotation, the end.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::sync::Arc;
+use std::time::Instant;
+
+use logtally_core::limits::SOURCES_MAX;
+use logtally_core::source::SourceId;
+
+use super::Follower;
+use crate::discover::{Discovery, Found, Stamp, identity};
+use crate::reader::{End, Reader};
+use crate::slot::Slot;
+
+impl Follower {
+    pub(super) fn take_discovery(&mut self, discovery: &Discovery) {
+        self.look.running = false;
+        self.note_problems(discovery);
+        self.watch.directories(&discovery.directories);
+        let lost: Vec<SourceId> =
+            self.slots.keys().filter(|id| !discovery.files.contains_key(id)).cloned().collect();
+        for (id, found) in &discovery.files {
+            if self.slots.contains_key(id) {
+                self.seen_again(id, found);
+            } else {
+                self.add(id, found);
+            }
+        }
+        for id in lost {
+            self.seen_no_more(&id);
+        }
+        self.look.done_once = true;
+        if std::mem::take(&mut self.look.again) {
+            self.rediscover();
+        }
+    }
+
+    fn note_problems(&mut self, discovery: &Discovery) {
+        for problem in discovery.problems.difference(&self.problems) {
+            tracing::warn!(problem, "input problem");
+        }
+        for solved in self.problems.difference(&discovery.problems) {
+            tracing::info!(problem = solved, "input problem is gone");
+        }
+        self.problems.clone_from(&discovery.problems);
+        self.metrics.problems.set(self.problems.len() as i64);
+    }
+
+    fn add(&mut self, id: &SourceId, found: &Found) {
+        if self.slots.len() >= SOURCES_MAX {
+            let text = format!(
+                "{} is not followed: {SOURCES_MAX} files are the limit of one ingest; use more shards",
+                found.path.display()
+            );
+            self.problems.insert(text);
+            return;
+        }
+        let file = match open(&found.path, &self.options.search.volume, id) {
+            Ok(Some(file)) => file,
+            // Another file has taken the path since: the next look finds out which.
+            Ok(None) => return self.rediscover(),
+            Err(error) => {
+                let text = format!("{} cannot be opened: {error}", found.path.display());
+                if self.problems.insert(text) {
+                    tracing::warn!(path = %found.path.display(), %error, "cannot open the file");
+                }
+                return;
+            }
+        };
+        tracing::info!(source = %id, path = %found.path.display(), bytes = found.stamp.size, "following the file");
+        let reader = Reader::new(file, Arc::clone(&self.rule));
+        let mut slot = Slot::new(id.clone(), found.path.clone(), reader, Instant::now());
+        slot.size = found.stamp.size;
+        self.slots.insert(id.clone(), slot);
+        self.paths.insert(found.path.clone(), id.clone());
+        self.assign(id);
+    }
+
+    fn seen_again(&mut self, id: &SourceId, found: &Found) {
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        slot.size = found.stamp.size;
+        let moved = slot.path != found.path;
+        if moved {
+            tracing::info!(source = %id, from = %slot.path.display(), to = %found.path.display(), "the file was renamed");
+            forget_lag(&self.metrics, slot);
+            if self.paths.get(&slot.path) == Some(id) {
+                self.paths.remove(&slot.path);
+            }
+            slot.former = Some(std::mem::replace(&mut slot.path, found.path.clone()));
+            slot.rotated = Some(Instant::now());
+            self.paths.insert(found.path.clone(), id.clone());
+        }
+        // Renamed, and another file is in its place: nobody is expected to append any more, so that
+        // in the end its last line counts.
+        slot.superseded |= slot.former.as_ref().is_some_and(|path| path.exists());
+        self.note_stamp(id, found.stamp);
+    }
+
+    /// Reads if the file has changed, or if a rotated file with an unterminated last line has been
+    /// quiet for long enough.
+    fn note_stamp(&mut self, id: &SourceId, stamp: Stamp) {
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        if slot.stamp.is_some_and(|known| known != stamp) {
+            slot.changed = Instant::now();
+        }
+        if slot.stamp != Some(stamp) {
+            slot.dirty = true;
+        }
+        let slot = &self.slots[id];
+        let last_line_waits = slot.pending > 0 && !slot.finished;
+        if last_line_waits && self.end_for(slot) == End::Final {
+            self.slots.entry(id.clone()).and_modify(|s| s.dirty = true);
+        }
+        self.enqueue(id);
+    }
+
+    /// The file is at none of the paths any more: moved away or unlinked. It is read to its end
+    /// through the open handle, and closed when it has been quiet for long enough.
+    fn seen_no_more(&mut self, id: &SourceId) {
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        if slot.rotated.is_none() {
+            tracing::info!(source = %id, path = %slot.path.display(), "the file is gone from its path; reading on to its end");
+            slot.rotated = Some(Instant::now());
+        }
+        let Some(reader) = &slot.reader else { return };
+        let Ok(metadata) = reader.file().metadata() else { return };
+        slot.size = metadata.size();
+        // Moved out of sight with nothing in its place, a file may come back with its last line
+        // unfinished; it is then found again. Unlinked or with another in its place, it never does.
+        slot.superseded |= metadata.nlink() == 0 || slot.path.exists();
+        let stamp = Stamp::of(&metadata);
+        self.note_stamp(id, stamp);
+        let slot = &self.slots[id];
+        let read = slot.stamp == Some(stamp) && slot.flights.is_empty() && !slot.dirty;
+        let nothing_left = slot.finished || slot.pending == 0 || !slot.superseded;
+        if self.is_quiet(slot) && read && nothing_left && slot.reader.is_some() {
+            self.close(id);
+        }
+    }
+
+    fn close(&mut self, id: &SourceId) {
+        let Some(slot) = self.slots.remove(id) else { return };
+        tracing::info!(source = %id, path = %slot.path.display(),
+            position = slot.acknowledged.map_or(0, |s| s.position), "closed the file");
+        if self.paths.get(&slot.path) == Some(id) {
+            self.paths.remove(&slot.path);
+        }
+        forget_lag(&self.metrics, &slot);
+    }
+}
+
+fn forget_lag(metrics: &crate::metrics::Metrics, slot: &Slot) {
+    let path = slot.path.to_string_lossy();
+    // Not there yet if nothing was reported.
+    let _ = metrics.lag_bytes.remove_label_values(&[&path]);
+    let _ = metrics.lag_seconds.remove_label_values(&[&path]);
+}
+
+/// Opens the file if it is still the one that was found. Never blocks, whatever took its place.
+fn open(path: &std::path::Path, volume: &str, id: &SourceId) -> std::io::Result<Option<File>> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let same = identity(volume, &file.metadata()?).is_ok_and(|found| found == *id);
+    Ok(same.then_some(file))
+}

@@ -1,0 +1,243 @@
+//! Requests to aggregators, their answers, and what workers bring back.
+
+use std::time::Instant;
+
+use logtally_core::ring::Ring;
+use logtally_core::source::{Generation, SourceId, SourceState};
+use logtally_proto::{Action, Request};
+use tokio::sync::mpsc;
+
+use super::Follower;
+use crate::reader::{End, ReadError};
+use crate::slot::{Flight, Next, Phase};
+use crate::worker::{Done, Step};
+
+impl Follower {
+    pub(super) fn link_up(&mut self, link: usize, requests: mpsc::UnboundedSender<Request>) {
+        tracing::info!(aggregator = self.links[link].name, "linked to the aggregator");
+        self.links[link].requests = Some(requests);
+        self.ring_changed(None);
+    }
+
+    pub(super) fn link_down(&mut self, link: usize) {
+        tracing::warn!(aggregator = self.links[link].name, "lost the link to the aggregator");
+        self.links[link].requests = None;
+        self.ring_changed(Some(link));
+    }
+
+    /// Only aggregators that are reachable are on the ring. Sources whose owner changed, or was
+    /// lost, start again from what is stored.
+    fn ring_changed(&mut self, lost: Option<usize>) {
+        let up = self.links.iter().filter(|l| l.requests.is_some());
+        self.ring = Ring::new(up.map(|l| l.name.as_str()));
+        self.metrics.links.set(self.links.iter().filter(|l| l.requests.is_some()).count() as i64);
+        let ids: Vec<SourceId> = self.slots.keys().cloned().collect();
+        for id in ids {
+            let owner = self.owner_of(&id);
+            let slot = &self.slots[&id];
+            if slot.owner != owner || (lost.is_some() && slot.owner == lost) {
+                self.assign(&id);
+            }
+        }
+        self.show_readiness();
+    }
+
+    fn owner_of(&self, id: &SourceId) -> Option<usize> {
+        let name = self.ring.owner(id)?;
+        self.links.iter().position(|l| l.name == name && l.requests.is_some())
+    }
+
+    /// Gives a slot to its owner on the ring and begins anew there.
+    pub(super) fn assign(&mut self, id: &SourceId) {
+        let owner = self.owner_of(id);
+        if let Some(slot) = self.slots.get_mut(id) {
+            slot.owner = owner;
+            self.in_flight_bytes -= slot.reset(Phase::Offline);
+        }
+        if owner.is_some() {
+            self.ask(id);
+        }
+    }
+
+    /// Asks for the stored state, and tells what was acknowledged, so that a store that went back in
+    /// time is noticed by others, too.
+    pub(super) fn ask(&mut self, id: &SourceId) {
+        let acknowledged = self.slots.get(id).and_then(|s| s.acknowledged);
+        self.request(id, Action::Lookup(acknowledged));
+    }
+
+    pub(super) fn open(&mut self, id: &SourceId, expected: Option<SourceState>) {
+        if expected.is_some() {
+            tracing::warn!(source = %id, path = self.path_of(id),
+                "the file was truncated or replaced; it counts from its beginning");
+            self.metrics.replaced.inc();
+        }
+        // A random id never means another life, whatever the store forgets. 0 is kept for "none".
+        let generation = Generation(rand::random::<u64>() | 1);
+        self.request(id, Action::Open { expected, generation });
+    }
+
+    /// Sends a question after which nothing is under way but its answer.
+    fn request(&mut self, id: &SourceId, action: Action) {
+        let tag = self.tag();
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        self.in_flight_bytes -= slot.reset(Phase::Asking { tag });
+        self.send(id, tag, action, String::new());
+    }
+
+    fn tag(&mut self) -> u64 {
+        self.next_tag += 1;
+        self.next_tag
+    }
+
+    /// Hands a request to the slot's link. If the link is just breaking, its event follows and the
+    /// slot begins anew.
+    fn send(&self, id: &SourceId, tag: u64, action: Action, traceparent: String) {
+        let owner = self.slots.get(id).and_then(|s| s.owner);
+        if let Some(requests) = owner.and_then(|link| self.links[link].requests.as_ref()) {
+            let _ = requests.send(Request { tag, source: id.clone(), action, traceparent });
+        }
+    }
+
+    pub(super) fn path_of(&self, id: &SourceId) -> String {
+        self.slots.get(id).map(|s| s.path.display().to_string()).unwrap_or_default()
+    }
+
+    pub(super) fn take_answer(&mut self, tag: u64, id: &SourceId, stored: Option<SourceState>) {
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        let before = slot.acknowledged;
+        let was_reading = slot.phase == Phase::Reading;
+        let (next, landed) = slot.hear(tag, stored);
+        for flight in landed {
+            self.in_flight_bytes -= flight.bytes;
+            self.metrics.commit_seconds.observe(flight.sent.elapsed().as_secs_f64());
+        }
+        if was_reading && next == Next::Ask {
+            self.note_rewind(id, before, stored);
+        }
+        self.carry_out(id, next);
+        self.enqueue(id);
+    }
+
+    fn note_rewind(
+        &self,
+        id: &SourceId,
+        acknowledged: Option<SourceState>,
+        stored: Option<SourceState>,
+    ) {
+        self.metrics.rewinds.inc();
+        let behind = match (acknowledged, stored) {
+            (Some(known), Some(now)) => {
+                known.generation == now.generation && now.position < known.position
+            }
+            (Some(known), None) => known.position > 0,
+            _ => false,
+        };
+        if behind {
+            self.metrics.store_behind.inc();
+            tracing::error!(source = %id, path = self.path_of(id), ?acknowledged, ?stored,
+                "the store is behind what it had acknowledged; reading again from there");
+        } else {
+            tracing::info!(source = %id, path = self.path_of(id), ?stored,
+                "reading again from what is stored");
+        }
+    }
+
+    /// Idle sources ask for their stored state: after a rollback of the store nobody else would
+    /// notice what is missing.
+    pub(super) fn check_idle(&mut self) {
+        if self.stopping {
+            return;
+        }
+        let idle: Vec<SourceId> =
+            self.slots.values().filter(|s| s.is_idle()).map(|s| s.id.clone()).collect();
+        for id in idle {
+            let tag = self.tag();
+            let Some(slot) = self.slots.get_mut(&id) else { continue };
+            slot.check = Some(tag);
+            let acknowledged = slot.acknowledged;
+            self.send(&id, tag, Action::Lookup(acknowledged), String::new());
+        }
+    }
+
+    pub(super) fn take_done(&mut self, done: Done) {
+        self.scratches.push(done.scratch);
+        let Some(slot) = self.slots.get_mut(&done.source) else { return };
+        slot.reader = Some(done.reader);
+        if slot.epoch == done.epoch {
+            match done.result {
+                Ok(step) => self.take_step(&done.source, step, done.stamp, done.end),
+                Err(error) => self.take_error(&done.source, &error),
+            }
+        } else {
+            // The slot began anew meanwhile: what was read is read again from the stored state.
+            if let (Some(reader), Some(state)) = (&mut slot.reader, slot.acknowledged) {
+                reader.seek(state);
+            }
+            slot.dirty = true;
+        }
+        self.enqueue(&done.source);
+    }
+
+    fn take_step(
+        &mut self,
+        id: &SourceId,
+        step: Step,
+        stamp: Option<crate::discover::Stamp>,
+        end: End,
+    ) {
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        if step.span.resumed_mid_line {
+            tracing::warn!(source = %id, path = %slot.path.display(), offset = step.span.from,
+                "text was appended to a last line that was counted without its end; it is a new record");
+        }
+        slot.pending = step.span.pending;
+        slot.size = slot.size.max(step.span.to + step.span.pending);
+        if step.span.at_end {
+            slot.stamp = stamp;
+            slot.finished = end == End::Final;
+        } else {
+            slot.dirty = true;
+        }
+        if let Some((delta, trace)) = step.delta {
+            let tag = self.tag();
+            let Some(slot) = self.slots.get_mut(id) else { return };
+            let bytes = delta.increments.len();
+            let traceparent = trace.in_scope(logtally_service::current_traceparent);
+            let flight = Flight { tag, span: delta.span, bytes, sent: Instant::now(), trace };
+            slot.send(&delta, flight);
+            self.in_flight_bytes += bytes;
+            self.send(id, tag, Action::Commit(Box::new(delta)), traceparent);
+        }
+    }
+
+    fn take_error(&mut self, id: &SourceId, error: &ReadError) {
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        match error {
+            ReadError::Replaced { .. } => {
+                slot.dirty = true;
+                let next = slot.replaced();
+                self.carry_out(id, next);
+            }
+            ReadError::Io { .. } => {
+                self.metrics.read_errors.inc();
+                let text = format!("{}: {error}", slot.path.display());
+                tracing::error!(path = %slot.path.display(), %error, "cannot read the file");
+                // The next look at the file tries again; with `once` there is none.
+                slot.finished = self.options.once;
+                slot.stamp = None;
+                self.problems.insert(text);
+            }
+        }
+    }
+}
+
+impl crate::slot::Slot {
+    /// Whether nothing is known to be under way or to be read.
+    fn is_idle(&self) -> bool {
+        self.phase == Phase::Reading
+            && self.flights.is_empty()
+            && self.reader.is_some()
+            && self.check.is_none()
+    }
+}

@@ -1,0 +1,90 @@
+//! Tells of changes in directories as they happen.
+//!
+//! Only a hint: network file systems send no events, and a queue may overflow. Polling finds
+//! everything that is not told here.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use notify::event::{EventKind, ModifyKind};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+
+/// What has changed since the last look.
+#[derive(Default, Debug)]
+pub struct Changes {
+    /// Files that were written to.
+    pub paths: HashSet<PathBuf>,
+    /// Whether files came, went or were renamed.
+    pub structure: bool,
+}
+
+/// Watches directories.
+pub struct Watch {
+    changes: Arc<Mutex<Changes>>,
+    watcher: Option<RecommendedWatcher>,
+    watched: BTreeSet<PathBuf>,
+}
+
+impl Watch {
+    /// A watch without directories. If the system has no events to offer, there is only polling.
+    pub fn start() -> Self {
+        let changes = Arc::new(Mutex::new(Changes::default()));
+        let sink = Arc::clone(&changes);
+        let watcher = notify::recommended_watcher(move |event| note(&sink, event));
+        let watcher = watcher.inspect_err(|error| {
+            tracing::warn!(%error, "no events from the file system; only polling");
+        });
+        Self { changes, watcher: watcher.ok(), watched: BTreeSet::new() }
+    }
+
+    /// Watches these directories, too.
+    pub fn directories(&mut self, directories: &BTreeSet<PathBuf>) {
+        let Some(watcher) = &mut self.watcher else { return };
+        for directory in directories.difference(&self.watched.clone()) {
+            match watcher.watch(directory, RecursiveMode::NonRecursive) {
+                Ok(()) => {
+                    self.watched.insert(directory.clone());
+                }
+                Err(error) if directory.is_dir() => {
+                    tracing::warn!(directory = %directory.display(), %error, "cannot watch; only polling");
+                    self.watched.insert(directory.clone());
+                }
+                // Not there yet: the next look tries again.
+                Err(_) => {}
+            }
+        }
+        self.watched.retain(|directory| directory.is_dir());
+    }
+
+    /// Whether anything has changed.
+    pub fn has_changes(&self) -> bool {
+        let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        changes.structure || !changes.paths.is_empty()
+    }
+
+    /// Takes what has changed.
+    pub fn take(&self) -> Changes {
+        std::mem::take(&mut self.changes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn note(changes: &Mutex<Changes>, event: notify::Result<notify::Event>) {
+    let mut changes = changes.lock().unwrap_or_else(PoisonError::into_inner);
+    match event {
+        Ok(event) => match event.kind {
+            EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(_)) => {}
+            EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) => {
+                changes.paths.extend(event.paths.iter().map(|path| plain(path)));
+            }
+            _ => changes.structure = true,
+        },
+        // An overflow, for example: look at everything.
+        Err(_) => changes.structure = true,
+    }
+}
+
+/// Without the `./` that watching `.` adds, so that it is the path that globs give.
+fn plain(path: &Path) -> PathBuf {
+    path.strip_prefix("./").unwrap_or(path).to_owned()
+}

@@ -1,0 +1,124 @@
+//! `logtally run`: ingest, aggregator and exporter in one process.
+//!
+//! The three parts are the same as in the distributed form and talk the same protocol; only the
+//! connection between ingest and aggregator is a pipe in memory instead of a socket.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use logtally_aggregator::{Aggregator, Options as AggregatorOptions};
+use logtally_core::rule::Rule;
+use logtally_exporter::{Exporter, Format};
+use logtally_ingest::discover::Search;
+use logtally_ingest::metrics::Metrics;
+use logtally_ingest::shard::Shard;
+use logtally_ingest::uplink::Peer;
+use logtally_ingest::{Outcome, follow, raise_file_limit};
+use logtally_service::{
+    AdminHandle, Context, bind, bind_std, cancel_on_signal, init_telemetry, spawn_admin, version,
+};
+use logtally_store::SharedStore;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::cli::RunArgs;
+use crate::store::open_store;
+
+/// Runs until told to stop, or, with `--once`, until everything is counted and printed.
+pub async fn run(args: RunArgs) -> anyhow::Result<()> {
+    let telemetry = init_telemetry("logtally", &args.log)?;
+    let context = Context::new("logtally", version());
+    cancel_on_signal(context.shutdown.clone());
+    let result = if args.once { once(&args, &context).await } else { serve(&args, &context).await };
+    telemetry.shutdown();
+    result
+}
+
+async fn once(args: &RunArgs, context: &Context) -> anyhow::Result<()> {
+    let store = open_store(&args.store, args.durability)?;
+    let exporter = Exporter::new(Arc::clone(&store) as _, args.view.options(), context)?;
+    let outcome = count(args, store, context).await?;
+    if context.shutdown.is_cancelled() {
+        bail!("interrupted before everything was counted; run it again to go on from there");
+    }
+    let body = exporter.exposition(Format::Text).await?;
+    std::io::stdout().write_all(&body).context("cannot write to standard output")?;
+    match outcome.problems.as_slice() {
+        [] => Ok(()),
+        problems => bail!("not all inputs were counted: {}", problems.join("; ")),
+    }
+}
+
+async fn serve(args: &RunArgs, context: &Context) -> anyhow::Result<()> {
+    let web = bind("--web.listen-address", &args.web_listen_address).await?;
+    let admin = bind_std("--admin.listen-address", &args.admin_listen_address).await?;
+    let store = open_store(&args.store, args.durability)?;
+    let exporter = Exporter::new(Arc::clone(&store) as _, args.view.options(), context)?;
+    let admin: AdminHandle = spawn_admin(admin, context.clone(), "logtally");
+    tracing::info!(version = version(), store = without_password(&args.store),
+        metrics = %format!("http://{}/metrics", web.local_addr()?), "started");
+    if args.files.is_empty() {
+        tracing::warn!("no files are named; showing what was counted before");
+    }
+    let scrapes: JoinHandle<anyhow::Result<()>> = {
+        let context = context.clone();
+        tokio::spawn(async move { logtally_exporter::serve(web, exporter, &context).await })
+    };
+    let counted = count(args, store, context).await;
+    context.shutdown.cancel();
+    scrapes.await??;
+    admin.stop();
+    counted.map(drop)
+}
+
+/// Ingest and aggregator over `store`, until the shutdown or the end of the files.
+async fn count(args: &RunArgs, store: SharedStore, context: &Context) -> anyhow::Result<Outcome> {
+    let aggregator = tokio::select! {
+        started = Aggregator::start(store, AggregatorOptions::default(), context) => started?,
+        () = context.shutdown.cancelled() => return Ok(Outcome::default()),
+    };
+    let (pipes, incoming) = mpsc::channel(1);
+    let incoming = ReceiverStream::new(incoming).map(Ok::<_, std::io::Error>);
+    // The ingest drains into the aggregator, so the aggregator stops after it.
+    let inner = Context { shutdown: tokio_util::sync::CancellationToken::new(), ..context.clone() };
+    let aggregator = Arc::new(aggregator);
+    let serving = {
+        let (aggregator, inner) = (Arc::clone(&aggregator), inner.clone());
+        tokio::spawn(async move { logtally_aggregator::serve(incoming, &aggregator, &inner).await })
+    };
+    let search = Search {
+        patterns: args.files.clone(),
+        volume: args.volume.clone(),
+        shard: Shard { index: 0, total: 1 },
+    };
+    raise_file_limit();
+    let options = args.follow.options(search, args.once, true);
+    let metrics = Metrics::new(&context.registry)?;
+    let rule = Arc::new(Rule::default_rule());
+    let outcome = follow(options, vec![Peer::Local(pipes)], rule, metrics, context).await;
+    inner.shutdown.cancel();
+    serving.await??;
+    Ok(outcome)
+}
+
+/// The store's address as it may be shown.
+fn without_password(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => format!("{}…{}", &url[..scheme + 3], &url[at..]),
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        assert_eq!(without_password("redis://u:secret@h:1"), "redis://…@h:1");
+        assert_eq!(without_password("embedded:./data"), "embedded:./data");
+    }
+}
