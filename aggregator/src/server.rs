@@ -31,6 +31,9 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// How often a store that is away is tried at start.
 const CREATE_EVERY: Duration = Duration::from_millis(500);
 
+/// How often whatever serves the store is checked.
+const CHECK_EVERY: Duration = Duration::from_secs(15);
+
 /// Flow-control windows (bytes): a few deltas per stream may be under way.
 const STREAM_WINDOW: u32 = 1 << 20;
 
@@ -75,6 +78,7 @@ impl Aggregator {
             tasks.spawn(fold_forever(partition, Arc::clone(&store), backlog, metrics.clone()));
             queues.push(queue);
         }
+        tasks.spawn(check_forever(store, context.readiness.latch("store settings")));
         let exchange = Exchange::new(queues, metrics, context.shutdown.clone());
         Ok(Self { exchange, tasks, info })
     }
@@ -92,7 +96,11 @@ async fn create(
     latch: &Latch,
 ) -> Result<StoreInfo, StoreError> {
     loop {
-        match store.create(options.partitions).await {
+        let created = async {
+            store.check().await?;
+            store.create(options.partitions).await
+        };
+        match created.await {
             Ok(info) => {
                 latch.ready();
                 tracing::info!(
@@ -109,6 +117,29 @@ async fn create(
             }
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// Tells of settings that put counts at risk, when they begin and when they end.
+async fn check_forever(store: Arc<dyn CountStore>, latch: Latch) {
+    let mut known: Vec<String> = Vec::new();
+    loop {
+        match store.check().await {
+            Ok(warnings) => {
+                latch.ready();
+                for warning in warnings.iter().filter(|w| !known.contains(w)) {
+                    tracing::warn!(warning, "the store's server is not set up well");
+                }
+                known = warnings;
+            }
+            // Whoever uses the store says so.
+            Err(error) if error.is_transient() => {}
+            Err(error) => {
+                tracing::error!(%error, "the store's server is not safe to count on");
+                latch.not_ready(error.to_string());
+            }
+        }
+        tokio::time::sleep(CHECK_EVERY).await;
     }
 }
 

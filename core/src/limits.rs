@@ -95,7 +95,7 @@ pub const JOURNAL_READ_MAX: usize = 64;
 /// Encoded increments (bytes) of journal entries read at once by a fold or a load, unless the first
 /// entry alone has more. Together with the merged table that a fold builds from them, this is a
 /// small part of a process's memory.
-pub const JOURNAL_READ_BYTES_MAX: usize = 16 << 20;
+pub const JOURNAL_READ_BYTES_MAX: usize = 4 << 20;
 
 /// Encoded increments (bytes) that a reader is given as changes. One that is further behind loads the
 /// partition again, which costs about as much and is bounded by the number of series.

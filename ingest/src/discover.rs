@@ -251,7 +251,7 @@ mod tests {
         check(dir.path().display().to_string(), "is a directory; use '");
         check(at("old.gz"), "unpack it first");
         check(at("loop"), "too many levels of symbolic links");
-        check(at("[x"), "no such file");
+        check(at("[x"), "is not a valid glob");
         check("/dev/null".into(), "is not a regular file");
     }
 

@@ -5,6 +5,18 @@
 //! snapshots. Every decision it takes is in `logtally_core`; the Redis script repeats one of them
 //! and is tested against it.
 
+pub mod memory;
+
+pub mod embedded;
+
+pub mod redis;
+
+pub mod clock;
+
+mod identity;
+
+mod partition_log;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -55,6 +67,12 @@ pub trait CountStore: Send + Sync {
     /// Merges journal entries into the counts, and trims folded entries older than the grace time.
     /// Any number of folders may run at once, late or twice.
     async fn fold(&self, at: Partition) -> Result<Folded, StoreError>;
+
+    /// Checks whatever serves the store, at start and from time to time: refuses settings that
+    /// would lose counts for certain, naming the fix, and returns warnings about the rest.
+    async fn check(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
 }
 
 /// The read side, used by exporters.

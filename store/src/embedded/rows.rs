@@ -1,0 +1,291 @@
+//! The rows of an embedded store inside one transaction of the database.
+//!
+//! All tables have one type, so reading is written once for both kinds of transaction.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use logtally_core::journal::Entry;
+use logtally_core::partition::Partition;
+use logtally_core::series::{Family, SeriesKey};
+use logtally_core::source::{SourceId, SourceState};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableError, WriteTransaction};
+
+use super::database::failure;
+use super::layout::{self, Definition, PARTITION_BYTES};
+use crate::identity::{Meta, Root, RootMut, explain_absent_head};
+use crate::partition_log::{Head, ReadLimit, Reported, Rows, RowsMut};
+use crate::{Count, StoreError};
+
+/// A table in a transaction that only reads.
+pub(super) type ReadTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+/// A table in a transaction that writes.
+pub(super) type WriteTable<'txn> = Table<'txn, &'static [u8], &'static [u8]>;
+
+/// What the two have in common.
+pub(super) trait Readable: ReadableTable<&'static [u8], &'static [u8]> {}
+
+impl<T: ReadableTable<&'static [u8], &'static [u8]>> Readable for T {}
+
+/// All tables of one transaction.
+pub(super) struct Tables<T> {
+    meta: T,
+    heads: T,
+    positions: T,
+    families: T,
+    journal: T,
+    counts: T,
+    recovering: T,
+}
+
+impl Tables<ReadTable> {
+    pub fn of_read(transaction: &ReadTransaction) -> Result<Self, StoreError> {
+        Self::open(|definition| transaction.open_table(definition))
+    }
+}
+
+impl<'txn> Tables<WriteTable<'txn>> {
+    pub fn of_write(transaction: &'txn WriteTransaction) -> Result<Self, StoreError> {
+        Self::open(|definition| transaction.open_table(definition))
+    }
+}
+
+impl<T> Tables<T> {
+    fn open(open: impl Fn(Definition) -> Result<T, TableError>) -> Result<Self, StoreError> {
+        let open = |definition| open(definition).map_err(failure);
+        Ok(Self {
+            meta: open(layout::META)?,
+            heads: open(layout::HEADS)?,
+            positions: open(layout::POSITIONS)?,
+            families: open(layout::FAMILIES)?,
+            journal: open(layout::JOURNAL)?,
+            counts: open(layout::COUNTS)?,
+            recovering: open(layout::RECOVERING)?,
+        })
+    }
+}
+
+impl<T: Readable> Tables<T> {
+    /// The rows of a partition, which has a head.
+    pub fn into_part(self, at: Partition) -> Result<Part<T>, StoreError> {
+        match self.head_id(at)? {
+            Some(_) => Ok(Part { tables: self, at }),
+            None => Err(explain_absent_head(&self, at)),
+        }
+    }
+
+    fn head(&self, at: Partition) -> Result<Option<Head>, StoreError> {
+        get(&self.heads, &layout::key(at, b""), layout::decode_head)
+    }
+}
+
+impl<T: Readable> Root for Tables<T> {
+    const LAYOUT: u32 = layout::VERSION;
+
+    fn meta(&self) -> Result<Option<Meta>, StoreError> {
+        get(&self.meta, layout::META_KEY, layout::decode_meta)
+    }
+
+    fn head_id(&self, at: Partition) -> Result<Option<u64>, StoreError> {
+        Ok(self.head(at)?.map(|head| head.state_id))
+    }
+
+    fn holds_rows(&self) -> Result<bool, StoreError> {
+        let Self { meta: _, heads, positions, families, journal, counts, recovering } = self;
+        for table in [heads, positions, families, journal, counts, recovering] {
+            if !table.is_empty().map_err(failure)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl RootMut for Tables<WriteTable<'_>> {
+    fn install(&mut self, meta: &Meta) -> Result<(), StoreError> {
+        put(&mut self.meta, layout::META_KEY, layout::encode_meta(meta).as_bytes())?;
+        let head = layout::encode_head(Head::fresh(meta.state_id));
+        for at in (0..meta.partitions).map(Partition) {
+            put(&mut self.heads, &layout::key(at, b""), head.as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+/// The rows of one partition.
+pub(super) struct Part<T> {
+    tables: Tables<T>,
+    at: Partition,
+}
+
+impl<T> Part<T> {
+    fn key(&self, name: &[u8]) -> Vec<u8> {
+        layout::key(self.at, name)
+    }
+
+    fn source_key(&self, source: &SourceId) -> Vec<u8> {
+        self.key(source.as_str().as_bytes())
+    }
+
+    /// The keys of this partition from `first` on.
+    fn keys_from(&self, first: Vec<u8>) -> Range<Vec<u8>> {
+        first..layout::key(Partition(self.at.0 + 1), b"")
+    }
+
+    fn keys(&self) -> Range<Vec<u8>> {
+        self.keys_from(self.key(b""))
+    }
+}
+
+impl<T: Readable> Rows for Part<T> {
+    fn head(&self) -> Result<Head, StoreError> {
+        let head = self.tables.head(self.at)?;
+        head.ok_or_else(|| explain_absent_head(&self.tables, self.at))
+    }
+
+    fn state(&self, source: &SourceId) -> Result<Option<SourceState>, StoreError> {
+        get(&self.tables.positions, &self.source_key(source), |value| {
+            let text = layout::text("position", value)?;
+            SourceState::decode(text).map_err(|e| StoreError::Damaged(e.to_string()))
+        })
+    }
+
+    fn families(&self) -> Result<Vec<Family>, StoreError> {
+        let mut families = Vec::new();
+        each(&self.tables.families, self.keys(), |_, value| {
+            let family = Family::decode(layout::text("family", value)?);
+            families.push(family.map_err(|e| StoreError::Damaged(e.to_string()))?);
+            Ok(true)
+        })?;
+        Ok(families)
+    }
+
+    fn entries(&self, after: u64, limit: ReadLimit) -> Result<Vec<Entry>, StoreError> {
+        let mut entries = Vec::new();
+        let Some(first) = after.checked_add(1) else { return Ok(entries) };
+        let keys = self.keys_from(layout::journal_key(self.at, first));
+        each(&self.tables.journal, keys, |key, value| {
+            entries.push(layout::decode_entry(layout::seq_of(key)?, value)?);
+            Ok(limit.leaves_room(&entries))
+        })?;
+        Ok(entries)
+    }
+
+    fn oldest(&self) -> Result<Option<u64>, StoreError> {
+        let mut oldest = None;
+        each(&self.tables.journal, self.keys(), |key, _| {
+            oldest = Some(layout::seq_of(key)?);
+            Ok(false)
+        })?;
+        Ok(oldest)
+    }
+
+    fn time_of(&self, seq: u64) -> Result<Option<u64>, StoreError> {
+        get(&self.tables.journal, &layout::journal_key(self.at, seq), layout::decode_entry_time)
+    }
+
+    fn count(&self, series: &[u8]) -> Result<Option<Count>, StoreError> {
+        get(&self.tables.counts, &self.key(series), layout::decode_count)
+    }
+
+    fn counts(&self) -> Result<HashMap<SeriesKey, Count>, StoreError> {
+        let mut counts = HashMap::new();
+        each(&self.tables.counts, self.keys(), |key, value| {
+            let series = SeriesKey::parse(&key[PARTITION_BYTES..]);
+            let series = series.map_err(|e| StoreError::Damaged(e.to_string()))?;
+            counts.insert(series, layout::decode_count(value)?);
+            Ok(true)
+        })?;
+        Ok(counts)
+    }
+
+    fn reported(&self, source: &SourceId) -> Result<Option<Reported>, StoreError> {
+        get(&self.tables.recovering, &self.source_key(source), layout::decode_reported)
+    }
+
+    fn all_reported(&self) -> Result<Vec<Reported>, StoreError> {
+        let mut reported = Vec::new();
+        each(&self.tables.recovering, self.keys(), |_, value| {
+            reported.push(layout::decode_reported(value)?);
+            Ok(true)
+        })?;
+        Ok(reported)
+    }
+}
+
+impl RowsMut for Part<WriteTable<'_>> {
+    fn put_head(&mut self, head: Head) -> Result<(), StoreError> {
+        let key = self.key(b"");
+        put(&mut self.tables.heads, &key, layout::encode_head(head).as_bytes())
+    }
+
+    fn put_state(&mut self, source: &SourceId, state: SourceState) -> Result<(), StoreError> {
+        let key = self.source_key(source);
+        put(&mut self.tables.positions, &key, state.encode().as_bytes())
+    }
+
+    fn add_family(&mut self, family: &Family) -> Result<(), StoreError> {
+        let key = self.key(family.id().as_bytes());
+        match get(&self.tables.families, &key, |_| Ok(()))? {
+            Some(()) => Ok(()),
+            None => put(&mut self.tables.families, &key, family.encode().as_bytes()),
+        }
+    }
+
+    fn append(&mut self, entry: Entry) -> Result<(), StoreError> {
+        let key = layout::journal_key(self.at, entry.mark.seq);
+        put(&mut self.tables.journal, &key, &layout::encode_entry(&entry))
+    }
+
+    fn remove_entry(&mut self, seq: u64) -> Result<(), StoreError> {
+        remove(&mut self.tables.journal, &layout::journal_key(self.at, seq))
+    }
+
+    fn put_count(&mut self, series: &[u8], count: Count) -> Result<(), StoreError> {
+        let key = self.key(series);
+        put(&mut self.tables.counts, &key, &layout::encode_count(count))
+    }
+
+    fn put_reported(&mut self, source: &SourceId, reported: Reported) -> Result<(), StoreError> {
+        let key = self.source_key(source);
+        put(&mut self.tables.recovering, &key, layout::encode_reported(reported).as_bytes())
+    }
+
+    fn remove_reported(&mut self, source: &SourceId) -> Result<(), StoreError> {
+        let key = self.source_key(source);
+        remove(&mut self.tables.recovering, &key)
+    }
+}
+
+fn get<R>(
+    table: &impl Readable,
+    key: &[u8],
+    decode: impl FnOnce(&[u8]) -> Result<R, StoreError>,
+) -> Result<Option<R>, StoreError> {
+    table.get(key).map_err(failure)?.map(|value| decode(value.value())).transpose()
+}
+
+fn put(table: &mut WriteTable<'_>, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+    table.insert(key, value).map(drop).map_err(failure)
+}
+
+fn remove(table: &mut WriteTable<'_>, key: &[u8]) -> Result<(), StoreError> {
+    table.remove(key).map(drop).map_err(failure)
+}
+
+/// Visits rows in the order of their keys, until `visit` says that it wants no more.
+fn each(
+    table: &impl Readable,
+    keys: Range<Vec<u8>>,
+    mut visit: impl FnMut(&[u8], &[u8]) -> Result<bool, StoreError>,
+) -> Result<(), StoreError> {
+    let rows = table.range(keys.start.as_slice()..keys.end.as_slice()).map_err(failure)?;
+    for row in rows {
+        let (key, value) = row.map_err(failure)?;
+        if !visit(key.value(), value.value())? {
+            break;
+        }
+    }
+    Ok(())
+}

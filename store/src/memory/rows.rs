@@ -1,0 +1,186 @@
+//! The rows of a store in memory: plain maps.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+
+use logtally_core::journal::Entry;
+use logtally_core::partition::Partition;
+use logtally_core::series::{Family, FamilyId, SeriesKey};
+use logtally_core::source::{SourceId, SourceState};
+
+use crate::identity::{Meta, Root, RootMut, explain_absent_head};
+use crate::partition_log::{Head, ReadLimit, Reported, Rows, RowsMut};
+use crate::{Count, StoreError};
+
+/// Everything that a store in memory holds.
+#[derive(Clone, Default)]
+pub struct Content {
+    meta: Option<Meta>,
+    heads: BTreeMap<Partition, Head>,
+    shelves: BTreeMap<Partition, Shelf>,
+}
+
+/// What a partition holds besides its head.
+#[derive(Clone, Default)]
+struct Shelf {
+    states: HashMap<SourceId, SourceState>,
+    families: BTreeMap<FamilyId, Family>,
+    journal: BTreeMap<u64, Entry>,
+    counts: HashMap<SeriesKey, Count>,
+    reported: HashMap<SourceId, Reported>,
+}
+
+impl Content {
+    /// Takes the metadata away, as damage for a test.
+    pub fn remove_meta(&mut self) {
+        self.meta = None;
+    }
+
+    /// Takes the head of a partition away, as damage for a test.
+    pub fn remove_head(&mut self, at: Partition) {
+        self.heads.remove(&at);
+    }
+
+    /// Takes an entry out of a journal, as damage for a test.
+    pub fn remove_entry(&mut self, at: Partition, seq: u64) {
+        if let Some(shelf) = self.shelves.get_mut(&at) {
+            shelf.journal.remove(&seq);
+        }
+    }
+
+    /// The rows of a partition.
+    pub(super) fn part(&mut self, at: Partition) -> Result<Part<'_>, StoreError> {
+        if !self.heads.contains_key(&at) {
+            return Err(explain_absent_head(self, at));
+        }
+        let head = self.heads.entry(at).or_insert(Head::fresh(0));
+        Ok(Part { head, shelf: self.shelves.entry(at).or_default() })
+    }
+}
+
+impl Root for Content {
+    const LAYOUT: u32 = 1;
+
+    fn meta(&self) -> Result<Option<Meta>, StoreError> {
+        Ok(self.meta)
+    }
+
+    fn head_id(&self, at: Partition) -> Result<Option<u64>, StoreError> {
+        Ok(self.heads.get(&at).map(|head| head.state_id))
+    }
+
+    fn holds_rows(&self) -> Result<bool, StoreError> {
+        Ok(!(self.heads.is_empty() && self.shelves.is_empty()))
+    }
+}
+
+impl RootMut for Content {
+    fn install(&mut self, meta: &Meta) -> Result<(), StoreError> {
+        self.meta = Some(*meta);
+        let heads = (0..meta.partitions).map(|p| (Partition(p), Head::fresh(meta.state_id)));
+        self.heads = heads.collect();
+        Ok(())
+    }
+}
+
+/// One partition, for as long as the store's lock is held.
+pub(super) struct Part<'a> {
+    head: &'a mut Head,
+    shelf: &'a mut Shelf,
+}
+
+impl Rows for Part<'_> {
+    fn head(&self) -> Result<Head, StoreError> {
+        Ok(*self.head)
+    }
+
+    fn state(&self, source: &SourceId) -> Result<Option<SourceState>, StoreError> {
+        Ok(self.shelf.states.get(source).copied())
+    }
+
+    fn families(&self) -> Result<Vec<Family>, StoreError> {
+        Ok(self.shelf.families.values().cloned().collect())
+    }
+
+    fn entries(&self, after: u64, limit: ReadLimit) -> Result<Vec<Entry>, StoreError> {
+        let mut entries = Vec::new();
+        for (_, entry) in self.shelf.journal.range((Bound::Excluded(after), Bound::Unbounded)) {
+            if !limit.leaves_room(&entries) {
+                break;
+            }
+            entries.push(entry.clone());
+        }
+        Ok(entries)
+    }
+
+    fn oldest(&self) -> Result<Option<u64>, StoreError> {
+        Ok(self.shelf.journal.first_key_value().map(|(seq, _)| *seq))
+    }
+
+    fn time_of(&self, seq: u64) -> Result<Option<u64>, StoreError> {
+        Ok(self.shelf.journal.get(&seq).map(|entry| entry.time_ms))
+    }
+
+    fn count(&self, series: &[u8]) -> Result<Option<Count>, StoreError> {
+        Ok(self.shelf.counts.get(series).copied())
+    }
+
+    fn counts(&self) -> Result<HashMap<SeriesKey, Count>, StoreError> {
+        Ok(self.shelf.counts.clone())
+    }
+
+    fn reported(&self, source: &SourceId) -> Result<Option<Reported>, StoreError> {
+        Ok(self.shelf.reported.get(source).copied())
+    }
+
+    fn all_reported(&self) -> Result<Vec<Reported>, StoreError> {
+        Ok(self.shelf.reported.values().copied().collect())
+    }
+}
+
+impl RowsMut for Part<'_> {
+    fn put_head(&mut self, head: Head) -> Result<(), StoreError> {
+        *self.head = head;
+        Ok(())
+    }
+
+    fn put_state(&mut self, source: &SourceId, state: SourceState) -> Result<(), StoreError> {
+        self.shelf.states.insert(source.clone(), state);
+        Ok(())
+    }
+
+    fn add_family(&mut self, family: &Family) -> Result<(), StoreError> {
+        self.shelf.families.entry(family.id()).or_insert_with(|| family.clone());
+        Ok(())
+    }
+
+    fn append(&mut self, entry: Entry) -> Result<(), StoreError> {
+        self.shelf.journal.insert(entry.mark.seq, entry);
+        Ok(())
+    }
+
+    fn remove_entry(&mut self, seq: u64) -> Result<(), StoreError> {
+        self.shelf.journal.remove(&seq);
+        Ok(())
+    }
+
+    fn put_count(&mut self, series: &[u8], count: Count) -> Result<(), StoreError> {
+        if let Some(known) = self.shelf.counts.get_mut(series) {
+            *known = count;
+            return Ok(());
+        }
+        let key = SeriesKey::parse(series).map_err(|e| StoreError::Damaged(e.to_string()))?;
+        self.shelf.counts.insert(key, count);
+        Ok(())
+    }
+
+    fn put_reported(&mut self, source: &SourceId, reported: Reported) -> Result<(), StoreError> {
+        self.shelf.reported.insert(source.clone(), reported);
+        Ok(())
+    }
+
+    fn remove_reported(&mut self, source: &SourceId) -> Result<(), StoreError> {
+        self.shelf.reported.remove(source);
+        Ok(())
+    }
+}

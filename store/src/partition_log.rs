@@ -1,0 +1,220 @@
+//! What happens to the rows of one partition: admitting a batch, opening a life of a source,
+//! remembering what was acknowledged, folding, reading. The same for every store that has
+//! transactions; a store only brings the rows ([`Rows`], [`RowsMut`]) and runs each function here in
+//! one transaction, which it commits if the function succeeds and changed something.
+//!
+//! Nothing here decides about a delta (that is `logtally_core`), knows how a row is encoded, or asks
+//! for the time or a random number.
+
+pub(crate) mod fold;
+
+pub(crate) mod view;
+
+use std::collections::HashMap;
+
+use logtally_core::admission::may_open;
+use logtally_core::batch::{Batch, decide};
+use logtally_core::journal::{Entry, Mark, Nonce};
+use logtally_core::series::{Family, SeriesKey};
+use logtally_core::source::{Generation, SourceId, SourceState};
+
+use crate::{Committed, Count, Opened, Opening, StoreError};
+
+/// Where a partition's journal stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Head {
+    /// The store that the partition belongs to.
+    pub state_id: u64,
+    /// The last entry.
+    pub last: Mark,
+    /// The last entry that is merged into the counts.
+    pub folded: Mark,
+}
+
+impl Head {
+    /// The head of an empty partition.
+    pub fn fresh(state_id: u64) -> Self {
+        Self { state_id, last: Mark::default(), folded: Mark::default() }
+    }
+}
+
+/// What a reader reported as acknowledged, while the store was behind it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Reported {
+    /// The life of the source.
+    pub generation: Generation,
+    /// The position to be reached again.
+    pub position: u64,
+    /// The store's time of the latest report, milliseconds since 1970.
+    pub time_ms: u64,
+}
+
+impl Reported {
+    fn is_reached_by(&self, state: &SourceState) -> bool {
+        self.generation == state.generation && self.position <= state.position
+    }
+}
+
+/// How much of a journal to read at once. The first entry is read whatever its size.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReadLimit {
+    /// Entries.
+    pub entries: usize,
+    /// Encoded increments, bytes.
+    pub bytes: usize,
+}
+
+impl ReadLimit {
+    /// Whether another entry may be read after these.
+    pub fn leaves_room(&self, entries: &[Entry]) -> bool {
+        let bytes: usize = entries.iter().map(|e| e.increments.len()).sum();
+        entries.len() < self.entries && bytes < self.bytes
+    }
+}
+
+/// The rows of one partition inside one transaction.
+pub(crate) trait Rows {
+    /// The head; its absence is an error that says why.
+    fn head(&self) -> Result<Head, StoreError>;
+    /// The state of a source.
+    fn state(&self, source: &SourceId) -> Result<Option<SourceState>, StoreError>;
+    /// The families, ordered by id.
+    fn families(&self) -> Result<Vec<Family>, StoreError>;
+    /// Journal entries with a sequence number above `after`, in order.
+    fn entries(&self, after: u64, limit: ReadLimit) -> Result<Vec<Entry>, StoreError>;
+    /// The sequence number of the oldest entry.
+    fn oldest(&self) -> Result<Option<u64>, StoreError>;
+    /// The time of an entry.
+    fn time_of(&self, seq: u64) -> Result<Option<u64>, StoreError>;
+    /// The count of a series, as folded so far.
+    fn count(&self, series: &[u8]) -> Result<Option<Count>, StoreError>;
+    /// All counts, as folded so far.
+    fn counts(&self) -> Result<HashMap<SeriesKey, Count>, StoreError>;
+    /// What was reported for a source that is behind.
+    fn reported(&self, source: &SourceId) -> Result<Option<Reported>, StoreError>;
+    /// What was reported for all sources that are behind.
+    fn all_reported(&self) -> Result<Vec<Reported>, StoreError>;
+}
+
+/// [`Rows`] for writing.
+pub(crate) trait RowsMut: Rows {
+    /// Replaces the head.
+    fn put_head(&mut self, head: Head) -> Result<(), StoreError>;
+    /// Replaces the state of a source.
+    fn put_state(&mut self, source: &SourceId, state: SourceState) -> Result<(), StoreError>;
+    /// Adds a family if its id is not there.
+    fn add_family(&mut self, family: &Family) -> Result<(), StoreError>;
+    /// Adds a journal entry.
+    fn append(&mut self, entry: Entry) -> Result<(), StoreError>;
+    /// Removes a journal entry.
+    fn remove_entry(&mut self, seq: u64) -> Result<(), StoreError>;
+    /// Replaces the count of a series, whose key has been checked.
+    fn put_count(&mut self, series: &[u8], count: Count) -> Result<(), StoreError>;
+    /// Replaces what was reported for a source.
+    fn put_reported(&mut self, source: &SourceId, reported: Reported) -> Result<(), StoreError>;
+    /// Forgets what was reported for a source.
+    fn remove_reported(&mut self, source: &SourceId) -> Result<(), StoreError>;
+}
+
+/// Applies a batch whole or not at all. Nothing is written before everything is decided.
+///
+/// # Panics
+/// If the batch is empty.
+pub(crate) fn commit(
+    rows: &mut impl RowsMut,
+    batch: &Batch,
+    nonce: Nonce,
+    now_ms: u64,
+) -> Result<Committed, StoreError> {
+    assert!(!batch.is_empty(), "an empty batch has nothing to commit");
+    let head = rows.head()?;
+    let stored = states(rows, batch.deltas().iter().map(|d| &d.source))?;
+    let (admitted, verdicts) = decide(batch, &stored);
+    if !admitted {
+        return Ok(Committed { applied: None, verdicts });
+    }
+    for (delta, verdict) in batch.deltas().iter().zip(&verdicts) {
+        let state = verdict.stored.expect("an admitted delta has a stored state");
+        reach(rows, &delta.source, state)?;
+    }
+    for family in batch.families() {
+        rows.add_family(family)?;
+    }
+    let mark = append(rows, head, batch, nonce, now_ms)?;
+    Ok(Committed { applied: Some(mark), verdicts })
+}
+
+fn reach(rows: &mut impl RowsMut, source: &SourceId, state: SourceState) -> Result<(), StoreError> {
+    rows.put_state(source, state)?;
+    match rows.reported(source)? {
+        Some(reported) if reported.is_reached_by(&state) => rows.remove_reported(source),
+        _ => Ok(()),
+    }
+}
+
+fn append(
+    rows: &mut impl RowsMut,
+    head: Head,
+    batch: &Batch,
+    nonce: Nonce,
+    now_ms: u64,
+) -> Result<Mark, StoreError> {
+    let mark = Mark { seq: head.last.seq + 1, nonce };
+    rows.append(Entry {
+        mark,
+        previous: head.last.nonce,
+        time_ms: now_ms,
+        increments: batch.increments().clone(),
+    })?;
+    rows.put_head(Head { last: mark, ..head })?;
+    Ok(mark)
+}
+
+/// The states of sources, in order.
+pub(crate) fn states<'a>(
+    rows: &impl Rows,
+    sources: impl Iterator<Item = &'a SourceId>,
+) -> Result<Vec<Option<SourceState>>, StoreError> {
+    sources.map(|source| rows.state(source)).collect()
+}
+
+/// Opens a life of a source, if the stored state is still the one that the opener saw.
+pub(crate) fn open(rows: &mut impl RowsMut, opening: &Opening) -> Result<Opened, StoreError> {
+    rows.head()?;
+    let stored = rows.state(&opening.source)?;
+    if !may_open(stored.as_ref(), opening.expected.as_ref()) {
+        return Ok(Opened { installed: false, stored });
+    }
+    rows.put_state(&opening.source, opening.fresh)?;
+    // What an older life had reached cannot be reached any more.
+    rows.remove_reported(&opening.source)?;
+    Ok(Opened { installed: true, stored: Some(opening.fresh) })
+}
+
+/// Remembers what was acknowledged, if the store is behind it. Returns whether it is.
+pub(crate) fn report(
+    rows: &mut impl RowsMut,
+    source: &SourceId,
+    acknowledged: &SourceState,
+    now_ms: u64,
+) -> Result<bool, StoreError> {
+    rows.head()?;
+    let stored = rows.state(source)?;
+    if !is_behind(stored.as_ref(), acknowledged) {
+        return Ok(false);
+    }
+    let generation = acknowledged.generation;
+    // A report that was under way for long must not lower what is to be reached.
+    let known = rows.reported(source)?.filter(|r| r.generation == generation);
+    let position = known.map_or(0, |r| r.position).max(acknowledged.position);
+    rows.put_reported(source, Reported { generation, position, time_ms: now_ms })?;
+    Ok(true)
+}
+
+/// Whether a store is behind what it acknowledged: the same life at a lower position, or no
+/// life at all. Another life says nothing, because the reader compares that one with the file.
+pub(crate) fn is_behind(stored: Option<&SourceState>, acknowledged: &SourceState) -> bool {
+    stored.is_none_or(|stored| {
+        stored.generation == acknowledged.generation && stored.position < acknowledged.position
+    })
+}

@@ -1,0 +1,146 @@
+//! Merging journal entries into the counts, and trimming what is merged.
+//!
+//! One round is one transaction with bounded work. A fold never writes a count without moving
+//! `folded` in the same transaction, and never trims what is not folded.
+
+use std::collections::HashMap;
+
+use logtally_core::journal::{Entry, Mark, follow};
+use logtally_core::limits::{JOURNAL_READ_BYTES_MAX, JOURNAL_READ_MAX, TRIM_ENTRIES_MAX};
+use logtally_core::series::{FAMILY_ID_BYTES, FamilyId, Kind};
+
+use super::{Head, ReadLimit, Rows, RowsMut};
+use crate::{Count, Folded, StoreError, TRIM_GRACE_MS};
+
+/// What is read of a journal at once.
+pub(crate) const ROUND: ReadLimit =
+    ReadLimit { entries: JOURNAL_READ_MAX, bytes: JOURNAL_READ_BYTES_MAX };
+
+/// What one round did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Round {
+    /// Entries merged.
+    pub merged: u64,
+    /// Entries trimmed.
+    pub trimmed: usize,
+    /// The last entry merged so far.
+    pub folded: Mark,
+}
+
+impl Round {
+    /// Whether a fold that wants to reach `target` needs no further round. One that merged nothing
+    /// has reached the end, wherever that is after a rollback.
+    pub fn is_last(&self, target: Mark) -> bool {
+        let merged_all = self.merged == 0 || self.folded.seq >= target.seq;
+        merged_all && self.trimmed < TRIM_ENTRIES_MAX
+    }
+}
+
+/// The end of the journal if a fold would change anything, told without writing.
+pub(crate) fn target(rows: &impl Rows, now_ms: u64) -> Result<Option<Mark>, StoreError> {
+    let head = rows.head()?;
+    let due = head.folded != head.last || !trimmable(rows, head, now_ms, 1)?.is_empty();
+    Ok(due.then_some(head.last))
+}
+
+/// Merges the next entries and trims old ones.
+pub(crate) fn round(rows: &mut impl RowsMut, now_ms: u64) -> Result<Round, StoreError> {
+    let head = rows.head()?;
+    let entries = rows.entries(head.folded.seq, ROUND)?;
+    let folded = joined(head.folded, &entries, head)?;
+    let mut sums = merge(&entries)?;
+    for (series, sum) in &mut sums {
+        if let Some(count) = rows.count(series)? {
+            *sum = plus(count, *sum)?;
+        }
+    }
+    // Everything that can be refused has been; from here on it is only written.
+    for (series, sum) in sums {
+        rows.put_count(series, sum)?;
+    }
+    let head = Head { folded, ..head };
+    rows.put_head(head)?;
+    let old = trimmable(rows, head, now_ms, TRIM_ENTRIES_MAX)?;
+    for seq in &old {
+        rows.remove_entry(*seq)?;
+    }
+    Ok(Round { merged: entries.len() as u64, trimmed: old.len(), folded })
+}
+
+/// Where the journal stands after a fold that merged `entries` entries.
+pub(crate) fn progress(rows: &impl Rows, entries: u64, now_ms: u64) -> Result<Folded, StoreError> {
+    let head = rows.head()?;
+    let waits_since = rows.time_of(head.folded.seq + 1)?;
+    let trimmed = rows.oldest()?.map_or(head.last.seq, |oldest| oldest.saturating_sub(1));
+    Ok(Folded {
+        entries,
+        waiting: head.last.seq.saturating_sub(head.folded.seq),
+        journal: head.last.seq.saturating_sub(trimmed),
+        lag_ms: waits_since.map_or(0, |time| now_ms.saturating_sub(time)),
+    })
+}
+
+/// Checks that `entries` continue `at` inside the journal that `head` describes. Within one
+/// transaction nothing can come between, so a broken link means that rows are lost.
+pub(crate) fn joined(at: Mark, entries: &[Entry], head: Head) -> Result<Mark, StoreError> {
+    let reached = follow(at, entries).filter(|to| to.seq < head.last.seq || *to == head.last);
+    let stuck = entries.is_empty() && at != head.last;
+    reached.filter(|_| !stuck).ok_or_else(|| {
+        StoreError::Damaged(format!("the journal does not lead from {at:?} to {:?}", head.last))
+    })
+}
+
+/// The sums of entries by series, in the order of the keys: neighbours share pages, so a store on
+/// disk writes each page once.
+fn merge(entries: &[Entry]) -> Result<Vec<(&[u8], Count)>, StoreError> {
+    let mut sums: HashMap<&[u8], Count> = HashMap::new();
+    for (series, addend) in entries.iter().flat_map(addends) {
+        match sums.get_mut(series) {
+            Some(sum) => *sum = plus(*sum, addend)?,
+            None => {
+                sums.insert(series, addend);
+            }
+        }
+    }
+    let mut sums: Vec<_> = sums.into_iter().collect();
+    sums.sort_unstable_by_key(|(series, _)| *series);
+    Ok(sums)
+}
+
+/// What an entry adds to each series. Only counters carry a time of creation.
+pub(crate) fn addends(entry: &Entry) -> impl Iterator<Item = (&[u8], Count)> {
+    entry.increments.iter().map(|(series, value)| {
+        let created_ms = if is_counter(series) { entry.time_ms } else { 0 };
+        (series, Count { value, created_ms })
+    })
+}
+
+fn is_counter(series: &[u8]) -> bool {
+    let family = series.get(..FAMILY_ID_BYTES).and_then(FamilyId::parse);
+    family.is_some_and(|id| id.kind() == Kind::Counter)
+}
+
+/// Adds to a count, which keeps its time of creation.
+pub(crate) fn plus(count: Count, addend: Count) -> Result<Count, StoreError> {
+    let sum = count.value.checked_add(addend.value);
+    let value = sum.ok_or_else(|| StoreError::Damaged("a count exceeds 64 bits".to_owned()))?;
+    Ok(Count { value, ..count })
+}
+
+/// The first folded entries that are older than the grace time, at most `max` of them.
+fn trimmable(
+    rows: &impl Rows,
+    head: Head,
+    now_ms: u64,
+    max: usize,
+) -> Result<Vec<u64>, StoreError> {
+    let Some(oldest) = rows.oldest()? else { return Ok(Vec::new()) };
+    let mut old = Vec::new();
+    for seq in (oldest..=head.folded.seq).take(max) {
+        match rows.time_of(seq)? {
+            Some(time) if time.saturating_add(TRIM_GRACE_MS) < now_ms => old.push(seq),
+            _ => break,
+        }
+    }
+    Ok(old)
+}

@@ -1,0 +1,171 @@
+//! The write side without folding: committing a batch, opening a source, and what is asked about one.
+//!
+//! Nothing here decides about a delta: the script tells whether all of them continue what is stored,
+//! and `logtally_core` says from the same states which case each one is.
+
+use ::redis::{Value, pipe};
+use logtally_core::batch::{Batch, decide};
+use logtally_core::delta::Delta;
+use logtally_core::journal::{Mark, Nonce};
+use logtally_core::source::{SourceId, SourceState};
+
+use super::keys::Key;
+use super::place::{Place, id_text};
+use super::scripts::{COMMIT, OPEN, REPORT};
+use super::value::{list, number, text, unreadable};
+use crate::{Committed, Opened, Opening, StoreError};
+
+/// Fields asked for in one command.
+const FIELDS_MAX: usize = 2_000;
+
+impl Place<'_> {
+    /// Applies a batch whole or not at all.
+    pub async fn commit(&self, batch: &Batch, nonce: Nonce) -> Result<Committed, StoreError> {
+        assert!(!batch.is_empty(), "an empty batch has nothing to commit");
+        let mut script = self.invoke(&COMMIT);
+        for key in [Key::Positions, Key::Families, Key::Recovering, Key::Journal] {
+            script.key(key(self.at).to_string());
+        }
+        script.arg(id_text(nonce.0)).arg(&batch.increments().as_bytes()[..]);
+        script.arg(batch.families().len());
+        for family in batch.families() {
+            script.arg(family.id().as_bytes()).arg(family.encode());
+        }
+        for delta in batch.deltas() {
+            let records = delta.records;
+            script.arg(delta.source.as_str()).arg(before(delta)).arg(after(delta));
+            script.arg(records.counted).arg(records.rejected);
+        }
+        let reply = self.link.call(&script).await?;
+        let applied = match reply.status.as_str() {
+            "applied" => true,
+            "refused" => false,
+            _ => return Err(reply.refusal()),
+        };
+        let [seq, states] = reply.fixed()?;
+        let seq = number(seq, "a sequence number")?;
+        committed(batch, applied.then_some(Mark { seq, nonce }), &states_of(states)?)
+    }
+
+    /// Opens a life of a source.
+    pub async fn open(&self, opening: &Opening) -> Result<Opened, StoreError> {
+        let mut script = self.invoke(&OPEN);
+        for key in [Key::Positions, Key::Recovering] {
+            script.key(key(self.at).to_string());
+        }
+        script.arg(opening.source.as_str());
+        script.arg(opening.expected.map(|state| place_of(&state)).unwrap_or_default());
+        script.arg(opening.fresh.encode());
+        let reply = self.link.call(&script).await?;
+        let installed = match reply.status.as_str() {
+            "installed" => true,
+            "kept" => false,
+            _ => return Err(reply.refusal()),
+        };
+        let [stored] = reply.fixed()?;
+        Ok(Opened { installed, stored: state_of(stored)? })
+    }
+
+    /// The stored states of sources, in order.
+    pub async fn states(
+        &self,
+        sources: &[SourceId],
+    ) -> Result<Vec<Option<SourceState>>, StoreError> {
+        let mut pipeline = pipe();
+        pipeline.atomic().add_command(self.head_command());
+        pipeline.add_command(Self::on("HLEN", Key::Positions(self.at)));
+        for chunk in sources.chunks(FIELDS_MAX) {
+            let mut command = Self::on("HMGET", Key::Positions(self.at));
+            for source in chunk {
+                command.arg(source.as_str());
+            }
+            pipeline.add_command(command);
+        }
+        let (head, replies) = self.with_head(&pipeline).await?;
+        let mut replies = replies.into_iter();
+        let known = number(replies.next().unwrap_or_default(), "the number of positions")?;
+        if known != head.sources {
+            return Err(StoreError::Damaged(format!(
+                "{} has {known} fields, the head says {}",
+                Key::Positions(self.at),
+                head.sources
+            )));
+        }
+        let mut states = Vec::with_capacity(sources.len());
+        for reply in replies {
+            states.extend(states_of(reply)?);
+        }
+        Ok(states)
+    }
+
+    /// Marks a source as recovering, if the store is behind what was acknowledged.
+    pub async fn report(
+        &self,
+        source: &SourceId,
+        acknowledged: &SourceState,
+    ) -> Result<bool, StoreError> {
+        let mut script = self.invoke(&REPORT);
+        for key in [Key::Positions, Key::Recovering] {
+            script.key(key(self.at).to_string());
+        }
+        script.arg(source.as_str()).arg(id_text(acknowledged.generation.0));
+        script.arg(acknowledged.position);
+        let reply = self.link.call(&script).await?;
+        match reply.status.as_str() {
+            "behind" => Ok(true),
+            "level" => Ok(false),
+            _ => Err(reply.refusal()),
+        }
+    }
+}
+
+/// The first three words of a stored state, which are what a compare-and-set compares.
+fn place_of(state: &SourceState) -> String {
+    format!("{} {} {}", id_text(state.generation.0), state.position, id_text(state.tail.0))
+}
+
+/// How a state begins that `delta` continues.
+fn before(delta: &Delta) -> String {
+    let position = delta.span.from();
+    format!("{} {position} {}", id_text(delta.generation.0), id_text(delta.tail_before.0))
+}
+
+/// The state after `delta`, without the records, which the script adds up.
+fn after(delta: &Delta) -> String {
+    let header = delta.header.map_or_else(|| "-".to_owned(), |at| at.to_string());
+    let position = delta.span.to();
+    let tail = id_text(delta.tail_after.0);
+    format!("{} {position} {tail} {header}", id_text(delta.generation.0))
+}
+
+/// Works out the verdicts from the states that the script found, and holds its decision against ours.
+fn committed(
+    batch: &Batch,
+    applied: Option<Mark>,
+    stored: &[Option<SourceState>],
+) -> Result<Committed, StoreError> {
+    if stored.len() != batch.deltas().len() {
+        return Err(unreadable("a script's reply"));
+    }
+    let (admitted, verdicts) = decide(batch, stored);
+    if admitted != applied.is_some() {
+        // Only a state in another spelling than ours (`007`) compares as text and as number differently.
+        return Err(StoreError::Damaged("a stored position is not as this build writes it".into()));
+    }
+    Ok(Committed { applied, verdicts })
+}
+
+fn states_of(reply: Value) -> Result<Vec<Option<SourceState>>, StoreError> {
+    list(reply, "stored states")?.into_iter().map(state_of).collect()
+}
+
+/// A stored state; nothing where there is nothing (scripts say '').
+fn state_of(value: Value) -> Result<Option<SourceState>, StoreError> {
+    match text(value, "a stored state")? {
+        None => Ok(None),
+        Some(text) if text.is_empty() => Ok(None),
+        Some(text) => {
+            SourceState::decode(&text).map(Some).map_err(|e| StoreError::Damaged(e.to_string()))
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The counts hashes: what a fold adds to them, and what stands in them.
+//!
+//! Nothing here writes.
+
+use std::collections::HashMap;
+
+use ::redis::{Value, pipe};
+use logtally_core::journal::{Entry, Mark};
+use logtally_core::limits::{FOLD_BYTES_MAX, FOLD_PAIRS_MAX};
+use logtally_core::partition::bucket_of;
+use logtally_core::series::{FAMILY_ID_BYTES, FamilyId, Kind, SeriesKey};
+
+use super::keys::{Key, MARKER};
+use super::place::{Head, Place};
+use super::row;
+use super::value::{bytes, list, pairs, unreadable};
+use crate::partition_log::fold::{addends, plus};
+use crate::{Count, StoreError};
+
+/// What some entries add to one counts hash.
+pub(super) struct Sums<'e> {
+    /// The number of the hash.
+    pub bucket: u16,
+    /// Every series once.
+    pub series: Vec<(&'e [u8], Count)>,
+}
+
+/// What stands in a counts hash for the series of some [`Sums`], in their order.
+pub(super) struct Found {
+    /// Up to where the hash is folded.
+    pub marker: Option<Mark>,
+    /// The counts.
+    pub counts: Vec<Option<Count>>,
+}
+
+/// A whole counts hash, and the head of the same moment.
+pub(super) struct Bucket {
+    /// The head.
+    pub head: Head,
+    /// Up to where the hash is folded.
+    pub marker: Option<Mark>,
+    /// The counts.
+    pub counts: Vec<(SeriesKey, Count)>,
+}
+
+/// The sums of `entries` per counts hash, only of those with increments.
+pub(super) fn sums(entries: &[Entry]) -> Result<Vec<Sums<'_>>, StoreError> {
+    let mut buckets: HashMap<u16, HashMap<&[u8], Count>> = HashMap::new();
+    for (series, addend) in entries.iter().flat_map(addends) {
+        add(buckets.entry(bucket_of(series)).or_default(), series, addend)?;
+    }
+    let sums = buckets.into_iter();
+    Ok(sums.map(|(bucket, sums)| Sums { bucket, series: sums.into_iter().collect() }).collect())
+}
+
+/// The sums of the entries above `after` in one counts hash.
+pub(super) fn sums_after(
+    entries: &[Entry],
+    bucket: u16,
+    after: u64,
+) -> Result<HashMap<&[u8], Count>, StoreError> {
+    let mut sums = HashMap::new();
+    let late = entries.iter().filter(|entry| entry.mark.seq > after);
+    for (series, addend) in late.flat_map(addends).filter(|(s, _)| bucket_of(s) == bucket) {
+        add(&mut sums, series, addend)?;
+    }
+    Ok(sums)
+}
+
+fn add<'e>(
+    sums: &mut HashMap<&'e [u8], Count>,
+    series: &'e [u8],
+    addend: Count,
+) -> Result<(), StoreError> {
+    let sum = sums.get(series).map_or(Ok(addend), |sum| plus(*sum, addend))?;
+    sums.insert(series, sum);
+    Ok(())
+}
+
+/// Cuts sums into pieces of whole hashes that one script may write. A hash that is larger than a
+/// piece makes one of its own.
+pub(super) fn pieces<'s, 'e>(sums: &'s [Sums<'e>]) -> Vec<&'s [Sums<'e>]> {
+    let mut pieces = Vec::new();
+    let mut first = 0;
+    let (mut pairs, mut bytes) = (0, 0);
+    for (at, next) in sums.iter().enumerate() {
+        let next_bytes = next.series.iter().map(|(s, _)| s.len() + row::BYTES_MAX).sum::<usize>();
+        let full =
+            pairs + next.series.len() > FOLD_PAIRS_MAX || bytes + next_bytes > FOLD_BYTES_MAX;
+        if full && at > first {
+            pieces.push(&sums[first..at]);
+            (first, pairs, bytes) = (at, 0, 0);
+        }
+        pairs += next.series.len();
+        bytes += next_bytes;
+    }
+    if first < sums.len() {
+        pieces.push(&sums[first..]);
+    }
+    pieces
+}
+
+impl Place<'_> {
+    /// What stands in the counts hashes of `piece` for its series.
+    pub async fn found(&self, piece: &[Sums<'_>]) -> Result<Vec<Found>, StoreError> {
+        let mut pipeline = pipe();
+        for (sums, chunk) in chunks(piece) {
+            let mut command = Self::on("HMGET", Key::Counts(self.at, sums.bucket));
+            command.arg(MARKER);
+            for (series, _) in chunk {
+                command.arg(*series);
+            }
+            pipeline.add_command(command);
+        }
+        let replies = self.link.queries(&pipeline).await?;
+        let mut found: Vec<Found> = Vec::with_capacity(piece.len());
+        let mut last = None;
+        for ((sums, chunk), reply) in chunks(piece).zip(replies) {
+            let part = Found::parse(chunk, reply)?;
+            match found.last_mut().filter(|_| last == Some(sums.bucket)) {
+                None => found.push(part),
+                Some(whole) if whole.marker == part.marker => whole.counts.extend(part.counts),
+                Some(_) => return Err(StoreError::Moved("a fold came between".to_owned())),
+            }
+            last = Some(sums.bucket);
+        }
+        Ok(found)
+    }
+
+    /// A whole counts hash. It must be there if it was ever written.
+    pub async fn bucket(&self, bucket: u16) -> Result<Bucket, StoreError> {
+        let key = Key::Counts(self.at, bucket);
+        let mut pipeline = pipe();
+        pipeline.atomic().add_command(self.head_command());
+        pipeline.add_command(Self::on("HGETALL", key));
+        let (head, replies) = self.with_head(&pipeline).await?;
+        let what = key.to_string();
+        let rows = pairs(replies.into_iter().next().unwrap_or_default(), &what)?;
+        let (mut marker, mut counts) = (None, Vec::with_capacity(rows.len()));
+        for (field, value) in rows {
+            let field = bytes(field, &what)?.unwrap_or_default();
+            if field == MARKER {
+                marker = mark_of(value)?;
+            } else {
+                let series = SeriesKey::parse(&field).map_err(|_| unreadable(&what))?;
+                counts.extend(count_of(&field, value)?.map(|count| (series, count)));
+            }
+        }
+        if marker.is_some() != head.has_bucket(bucket) {
+            return Err(StoreError::Damaged(format!("{what} is gone")));
+        }
+        Ok(Bucket { head, marker, counts })
+    }
+}
+
+/// Parts of sums that one command may read.
+fn chunks<'s, 'e>(
+    piece: &'s [Sums<'e>],
+) -> impl Iterator<Item = (&'s Sums<'e>, &'s [(&'e [u8], Count)])> {
+    let of_one = |sums: &'s Sums<'e>| sums.series.chunks(FOLD_PAIRS_MAX).map(move |c| (sums, c));
+    piece.iter().flat_map(of_one)
+}
+
+impl Found {
+    fn parse(series: &[(&[u8], Count)], reply: Value) -> Result<Self, StoreError> {
+        let mut values = list(reply, "a counts hash")?.into_iter();
+        let marker = mark_of(values.next().unwrap_or_default())?;
+        let counts = series.iter().zip(values).map(|((series, _), value)| count_of(series, value));
+        Ok(Self { marker, counts: counts.collect::<Result<_, _>>()? })
+    }
+
+    /// The marker as it is stored; '' if there is none.
+    pub fn marker_text(&self) -> String {
+        self.marker.map(Mark::encode).unwrap_or_default()
+    }
+}
+
+fn mark_of(value: Value) -> Result<Option<Mark>, StoreError> {
+    let what = "how far a counts hash is folded";
+    let text = super::value::text(value, what)?;
+    text.map(|text| Mark::decode(&text).ok_or_else(|| unreadable(what))).transpose()
+}
+
+fn count_of(series: &[u8], value: Value) -> Result<Option<Count>, StoreError> {
+    let Some(text) = bytes(value, "a count")? else { return Ok(None) };
+    let corrupt = || {
+        let series = String::from_utf8_lossy(series);
+        unreadable(&format!("the count of {series:?}"))
+    };
+    row::decode(kind_of(series), &text).map(Some).ok_or_else(corrupt)
+}
+
+/// The kind of a series, which its key tells.
+pub(super) fn kind_of(series: &[u8]) -> Kind {
+    let family = series.get(..FAMILY_ID_BYTES).and_then(FamilyId::parse);
+    family.map_or(Kind::Gauge, |id| id.kind())
+}

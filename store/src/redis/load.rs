@@ -1,0 +1,217 @@
+//! Reading a partition: as a whole, and what happened since.
+//!
+//! A load takes many steps while commits, folds and trims go on, and still stands at exactly one place
+//! of the journal: each counts hash is read together with the place that it contains, and the journal
+//! is followed from the first of these places on, link by link. Nothing here writes.
+
+use std::collections::HashMap;
+
+use ::redis::{Value, cmd, pipe};
+use futures::future::try_join_all;
+use logtally_core::journal::{Entry, Mark, Nonce};
+use logtally_core::limits::{CHANGES_BYTES_MAX, COUNTS_BUCKETS};
+use logtally_core::partition::bucket_of;
+use logtally_core::series::{Family, SeriesKey};
+
+use super::counts::Bucket;
+use super::journal::recovering_of;
+use super::keys::Key;
+use super::place::Place;
+use super::value::{list, time_ms, unreadable, word};
+use crate::partition_log::fold::{addends, plus};
+use crate::{Changes, Count, Recovering, Snapshot, StoreError};
+
+/// How often a load begins again when the partition changed under it.
+const ATTEMPTS_MAX: usize = 3;
+
+/// Counts hashes asked for at a time. Their replies are in memory together, and a commit waits at the
+/// server for those before it.
+const BUCKETS_AT_ONCE: usize = 4;
+
+/// A whole partition at one place of its journal.
+pub(super) async fn load(place: &Place<'_>) -> Result<Snapshot, StoreError> {
+    let mut attempts = 1;
+    loop {
+        match try_load(place).await {
+            Err(StoreError::Moved(_)) if attempts < ATTEMPTS_MAX => attempts += 1,
+            result => return result,
+        }
+    }
+}
+
+async fn try_load(place: &Place<'_>) -> Result<Snapshot, StoreError> {
+    let mut loading = Loading::begin(place).await?;
+    let numbers: Vec<u16> = (0..COUNTS_BUCKETS).collect();
+    for group in numbers.chunks(BUCKETS_AT_ONCE) {
+        loading.read(place, group).await?;
+    }
+    loading.finish(place).await
+}
+
+/// What happened after `since`.
+pub(super) async fn changes(place: &Place<'_>, since: Mark) -> Result<Changes, StoreError> {
+    let (mut at, mut entries, mut bytes) = (since, Vec::new(), 0);
+    loop {
+        let mut page = place.page(at, &[place.recovering_command()]).await?;
+        let Some(reached) = page.reached(at) else { return Ok(Changes::Broken) };
+        at = reached;
+        bytes += page.entries.iter().map(|e| e.increments.len()).sum::<usize>();
+        entries.append(&mut page.entries);
+        if at == page.head.last {
+            let reports = page.more.pop().unwrap_or_default();
+            let recovering = recovering_of(reports, page.now_ms)?;
+            return Ok(Changes::Linked { entries, recovering });
+        }
+        if bytes > CHANGES_BYTES_MAX {
+            return Ok(Changes::Broken);
+        }
+    }
+}
+
+/// The families registered in a partition, ordered by id; and who is recovering.
+pub(super) async fn families(place: &Place<'_>) -> Result<(Vec<Family>, Recovering), StoreError> {
+    let key = Key::Families(place.at);
+    let mut pipeline = pipe();
+    pipeline.atomic().add_command(place.head_command()).add_command(Place::on("HVALS", key));
+    pipeline.add_command(place.recovering_command()).add_command(cmd("TIME"));
+    let (head, replies) = place.with_head(&pipeline).await?;
+    let mut replies = replies.into_iter();
+    let mut reply = || replies.next().unwrap_or_default();
+    let stored = list(reply(), "the families")?;
+    if stored.len() as u64 != head.families {
+        let (has, wanted) = (stored.len(), head.families);
+        return Err(StoreError::Damaged(format!("{key} has {has} fields, the head says {wanted}")));
+    }
+    let mut families = stored.into_iter().map(family_of).collect::<Result<Vec<_>, _>>()?;
+    families.sort_by_key(Family::id);
+    let (reports, time) = (reply(), reply());
+    Ok((families, recovering_of(reports, time_ms(time)?)?))
+}
+
+fn family_of(value: Value) -> Result<Family, StoreError> {
+    let text = word(value, "a family")?;
+    Family::decode(&text).map_err(|e| StoreError::Damaged(e.to_string()))
+}
+
+/// A load under way.
+pub(super) struct Loading {
+    counts: HashMap<SeriesKey, Count>,
+    /// By counts hash: the place that it contained when it was read.
+    starts: Vec<Option<Mark>>,
+    /// How far the journal is followed. Hashes that have been read contain everything up to there.
+    at: Mark,
+    /// The nonces of the journal as it was followed, which all places in `starts` must be found in.
+    chain: HashMap<u64, Nonce>,
+    /// Entries followed that a hash yet to be read may not contain: those above `kept_after`.
+    kept: Vec<Entry>,
+    kept_after: u64,
+}
+
+impl Loading {
+    /// A load that has read nothing yet.
+    pub async fn begin(place: &Place<'_>) -> Result<Self, StoreError> {
+        let head = place.head(place.link.query(&place.head_command()).await?)?;
+        Ok(Self {
+            counts: HashMap::new(),
+            starts: vec![None; usize::from(COUNTS_BUCKETS)],
+            at: head.folded,
+            chain: HashMap::from([(head.folded.seq, head.folded.nonce)]),
+            kept: Vec::new(),
+            kept_after: head.folded.seq,
+        })
+    }
+
+    /// Reads some counts hashes.
+    pub async fn read(&mut self, place: &Place<'_>, numbers: &[u16]) -> Result<(), StoreError> {
+        let buckets = try_join_all(numbers.iter().map(|n| place.bucket(*n))).await?;
+        let folded = buckets.iter().map(|b| b.head.folded.seq).max();
+        for (number, bucket) in numbers.iter().zip(buckets) {
+            self.take(*number, bucket)?;
+        }
+        // What is folded may be trimmed soon, so that is followed now; what is not folded cannot be.
+        self.follow(place, folded).await
+    }
+
+    /// Follows the journal to its end, and checks that all of it is one history.
+    pub async fn finish(mut self, place: &Place<'_>) -> Result<Snapshot, StoreError> {
+        self.follow(place, None).await?;
+        let stands = |start: &Mark| self.chain.get(&start.seq) == Some(&start.nonce);
+        if !self.starts.iter().flatten().all(stands) {
+            return Err(rolled_back());
+        }
+        let (families, recovering) = families(place).await?;
+        Ok(Snapshot { at: self.at, counts: self.counts, families, recovering })
+    }
+
+    /// Takes a counts hash, and adds the entries that it does not contain but the others do.
+    fn take(&mut self, number: u16, bucket: Bucket) -> Result<(), StoreError> {
+        let folded = bucket.head.folded;
+        // An older marker than the place folded to: nothing was to be added in between.
+        let start = bucket.marker.filter(|marker| marker.seq > folded.seq).unwrap_or(folded);
+        if start.seq < self.kept_after {
+            return Err(rolled_back());
+        }
+        self.starts[usize::from(number)] = Some(start);
+        self.counts.extend(bucket.counts);
+        for (series, addend) in
+            self.kept.iter().filter(|e| e.mark.seq > start.seq).flat_map(addends)
+        {
+            if bucket_of(series) == number {
+                add(&mut self.counts, series, addend)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows the journal to entry `goal`, or to its end.
+    async fn follow(&mut self, place: &Place<'_>, goal: Option<u64>) -> Result<(), StoreError> {
+        let mut goal = goal;
+        while goal.is_none_or(|goal| self.at.seq < goal) {
+            let page = place.page(self.at, &[]).await?;
+            self.at = page.reached(self.at).ok_or_else(rolled_back)?;
+            // The end as it is now: following those who commit meanwhile might never end.
+            let goal = *goal.get_or_insert(page.head.last.seq);
+            if page.head.last.seq < goal {
+                return Err(rolled_back());
+            }
+            for entry in &page.entries {
+                self.chain.insert(entry.mark.seq, entry.mark.nonce);
+                self.apply(entry)?;
+            }
+            self.kept.extend(page.entries);
+            self.kept_after = page.head.folded.seq.min(self.at.seq);
+            self.kept.retain(|entry| entry.mark.seq > self.kept_after);
+        }
+        Ok(())
+    }
+
+    /// Adds an entry to the counts hashes that have been read and do not contain it.
+    fn apply(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        for (series, addend) in addends(entry) {
+            let start = self.starts[usize::from(bucket_of(series))];
+            if start.is_some_and(|start| start.seq < entry.mark.seq) {
+                add(&mut self.counts, series, addend)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The journal does not link: it was trimmed where it was to be read next, or rolled back.
+fn rolled_back() -> StoreError {
+    StoreError::Moved("the journal does not link to what was read before".to_owned())
+}
+
+fn add(
+    counts: &mut HashMap<SeriesKey, Count>,
+    series: &[u8],
+    addend: Count,
+) -> Result<(), StoreError> {
+    if let Some(count) = counts.get_mut(series) {
+        *count = plus(*count, addend)?;
+        return Ok(());
+    }
+    let key = SeriesKey::parse(series).map_err(|_| unreadable("a journal entry"))?;
+    counts.insert(key, addend);
+    Ok(())
+}

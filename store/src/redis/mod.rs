@@ -1,0 +1,266 @@
+//! The Redis store: one server from version 7.0 on, shared by any number of aggregators and exporters.
+//!
+//! [`Key`] documents the layout. Whatever is written is written by a script that checks everything it
+//! relies on in the same atomic step, so no call here needs a lock, a lease or a memory of its own: a
+//! call that is late, repeated or overtaken changes nothing. This module never re-creates a part of a
+//! store, never believes a number without its nonce, and never waits longer than its timeouts.
+
+mod keys;
+
+mod scripts;
+
+mod link;
+
+mod value;
+
+mod place;
+
+mod identity;
+
+mod commit;
+
+mod row;
+
+mod counts;
+
+mod journal;
+
+mod fold;
+
+mod load;
+
+mod server;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use logtally_core::batch::Batch;
+use logtally_core::journal::{Mark, Nonce};
+use logtally_core::partition::Partition;
+use logtally_core::series::Family;
+use logtally_core::source::{SourceId, SourceState};
+
+use self::link::Link;
+use self::place::Place;
+use crate::{
+    Changes, Committed, CountStore, Folded, Opened, Opening, Snapshot, SnapshotReader, StoreError,
+    StoreInfo, TRIM_GRACE_MS,
+};
+
+pub use self::keys::{Key, MARKER};
+
+/// What must be true of a commit before it is acknowledged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Durability {
+    /// The server has applied it.
+    #[default]
+    Applied,
+    /// It is on the server's disk: the server must have `appendfsync always`, which
+    /// [`RedisStore::check_server`] checks.
+    Fsync,
+}
+
+/// How to use a server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RedisOptions {
+    /// What must be true of a commit before it is acknowledged.
+    pub durability: Durability,
+    /// Longest time until a connection stands.
+    pub connect_timeout: Duration,
+    /// Longest time until one command or script is answered. A call makes a few of them.
+    pub response_timeout: Duration,
+    /// How long a folded entry stays in the journal at least, milliseconds.
+    pub trim_grace_ms: u64,
+}
+
+impl Default for RedisOptions {
+    fn default() -> Self {
+        Self {
+            durability: Durability::default(),
+            connect_timeout: Duration::from_secs(2),
+            response_timeout: Duration::from_secs(5),
+            trim_grace_ms: TRIM_GRACE_MS,
+        }
+    }
+}
+
+/// A store on a Redis server.
+pub struct RedisStore {
+    /// For commits and for what an exporter asks at every scrape.
+    quick: Link,
+    /// For folds and loads, whose large replies would hold up the others.
+    bulk: Link,
+    options: RedisOptions,
+    /// The store that writes are meant for. Only [`CountStore::create`] changes it: whoever computes
+    /// partitions must have been told their number.
+    writes: Known,
+    /// The store that reads are meant for.
+    reads: Known,
+}
+
+impl RedisStore {
+    /// A store at `url` (`redis://[user:password@]host:port[/database]`). Does not connect: that is
+    /// done when it is needed, and done again whenever the connection is lost.
+    pub fn connect(url: &str, options: RedisOptions) -> Result<Self, StoreError> {
+        let link = || Link::new(url, options.connect_timeout, options.response_timeout);
+        Ok(Self {
+            quick: link()?,
+            bulk: link()?,
+            options,
+            writes: Known::default(),
+            reads: Known::default(),
+        })
+    }
+
+    /// Checks the server's version and settings, at start and from time to time. Refuses what would
+    /// lose counts for certain, naming the command that mends it; returns warnings about the rest.
+    pub async fn check_server(&self) -> Result<Vec<String>, StoreError> {
+        server::check(&self.quick, self.options.durability).await
+    }
+
+    /// A partition of the store that writes are meant for.
+    async fn to_write<'a>(
+        &'a self,
+        link: &'a Link,
+        at: Partition,
+    ) -> Result<Place<'a>, StoreError> {
+        self.place(&self.writes, link, at).await
+    }
+
+    /// A partition of the store that reads are meant for.
+    async fn to_read<'a>(&'a self, link: &'a Link, at: Partition) -> Result<Place<'a>, StoreError> {
+        self.place(&self.reads, link, at).await
+    }
+
+    async fn place<'a>(
+        &'a self,
+        known: &Known,
+        link: &'a Link,
+        at: Partition,
+    ) -> Result<Place<'a>, StoreError> {
+        let info = match known.get() {
+            Some(info) => info,
+            None => self.info().await?,
+        };
+        if at.0 >= info.partitions {
+            return Err(StoreError::Mismatch(format!(
+                "it has {} partitions, and partition {at} is not one of them",
+                info.partitions
+            )));
+        }
+        Ok(Place { link, at, state_id: info.state_id })
+    }
+
+    /// Says more precisely why a partition is not there.
+    async fn explained<T>(
+        &self,
+        at: Partition,
+        result: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match result {
+            Err(StoreError::Missing) => Err(identity::explain(&self.quick, at).await),
+            result => result,
+        }
+    }
+}
+
+/// What this object was last told about the store.
+#[derive(Default)]
+struct Known(Mutex<Option<StoreInfo>>);
+
+impl Known {
+    fn get(&self) -> Option<StoreInfo> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, info: StoreInfo) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(info);
+    }
+
+    fn set_first(&self, info: StoreInfo) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(info);
+    }
+}
+
+#[async_trait]
+impl CountStore for RedisStore {
+    async fn create(&self, wanted: Option<u16>) -> Result<StoreInfo, StoreError> {
+        let info = identity::create(&self.quick, wanted, rand::random()).await?;
+        self.writes.set(info);
+        self.reads.set(info);
+        Ok(info)
+    }
+
+    async fn commit(
+        &self,
+        at: Partition,
+        batch: &Batch,
+        nonce: Nonce,
+    ) -> Result<Committed, StoreError> {
+        let place = self.to_write(&self.quick, at).await?;
+        self.explained(at, place.commit(batch, nonce).await).await
+    }
+
+    async fn open(&self, at: Partition, opening: &Opening) -> Result<Opened, StoreError> {
+        let place = self.to_write(&self.quick, at).await?;
+        self.explained(at, place.open(opening).await).await
+    }
+
+    async fn states(
+        &self,
+        at: Partition,
+        sources: &[SourceId],
+    ) -> Result<Vec<Option<SourceState>>, StoreError> {
+        let place = self.to_write(&self.quick, at).await?;
+        self.explained(at, place.states(sources).await).await
+    }
+
+    async fn report_acknowledged(
+        &self,
+        at: Partition,
+        source: &SourceId,
+        acknowledged: &SourceState,
+    ) -> Result<bool, StoreError> {
+        let place = self.to_write(&self.quick, at).await?;
+        self.explained(at, place.report(source, acknowledged).await).await
+    }
+
+    async fn check(&self) -> Result<Vec<String>, StoreError> {
+        self.check_server().await
+    }
+
+    async fn fold(&self, at: Partition) -> Result<Folded, StoreError> {
+        let place = self.to_write(&self.bulk, at).await?;
+        self.explained(at, fold::fold(&place, self.options.trim_grace_ms).await).await
+    }
+}
+
+#[async_trait]
+impl SnapshotReader for RedisStore {
+    async fn info(&self) -> Result<StoreInfo, StoreError> {
+        let info = identity::info(&self.quick, None).await?;
+        self.writes.set_first(info);
+        self.reads.set(info);
+        Ok(info)
+    }
+
+    async fn load(&self, at: Partition) -> Result<Snapshot, StoreError> {
+        let place = self.to_read(&self.bulk, at).await?;
+        self.explained(at, load::load(&place).await).await
+    }
+
+    async fn changes(&self, at: Partition, since: Mark) -> Result<Changes, StoreError> {
+        let place = self.to_read(&self.quick, at).await?;
+        self.explained(at, load::changes(&place, since).await).await
+    }
+
+    async fn families(&self, at: Partition) -> Result<Vec<Family>, StoreError> {
+        let place = self.to_read(&self.quick, at).await?;
+        let families = load::families(&place).await.map(|(families, _)| families);
+        self.explained(at, families).await
+    }
+}

@@ -1,0 +1,31 @@
+-- Opens a life of a source, if the whole stored state is still the one that the opener saw.
+--
+-- KEYS: head, positions, recovering
+-- ARGV: state id, source, expected state (`generation position tail`, '' if not registered), fresh state
+--
+-- Replies `installed state` or `kept state` ('' if not registered).
+
+local refusal = read_head(KEYS[1], ARGV[1]) or lost(KEYS[2], 'sources')
+if refusal then
+  return refusal
+end
+
+local stored = redis.call('HGET', KEYS[2], ARGV[2])
+local expected = ARGV[3]
+local same
+if stored then
+  same = expected ~= '' and begins(stored, expected .. ' ')
+else
+  same = expected == ''
+end
+if not same then
+  return { 'kept', stored or '' }
+end
+
+redis.call('HSET', KEYS[2], ARGV[2], ARGV[4])
+if not stored then
+  redis.call('HINCRBY', KEYS[1], 'sources', 1)
+end
+-- What an older life had reached cannot be reached any more.
+redis.call('HDEL', KEYS[3], ARGV[2])
+return { 'installed', ARGV[4] }

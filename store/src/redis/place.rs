@@ -1,0 +1,101 @@
+//! One partition of one store, reached over one link: what every operation on it needs.
+//!
+//! Nothing here remembers anything about the partition's content.
+
+use ::redis::{Cmd, Pipeline, Script, ScriptInvocation, Value, cmd};
+use logtally_core::journal::Mark;
+use logtally_core::limits::COUNTS_BUCKETS;
+use logtally_core::partition::Partition;
+
+use super::keys::Key;
+use super::link::Link;
+use super::value::{fixed, hex, mark, nonce, number, unreadable, word};
+use crate::StoreError;
+
+/// A partition, and the store that it must belong to.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    /// The way there.
+    pub link: &'a Link,
+    /// The partition.
+    pub at: Partition,
+    /// The store's id.
+    pub state_id: u64,
+}
+
+/// The head of a partition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Head {
+    /// The last journal entry.
+    pub last: Mark,
+    /// The last entry that is in the counts.
+    pub folded: Mark,
+    /// How many sources are registered.
+    pub sources: u64,
+    /// How many families are registered.
+    pub families: u64,
+    /// Which counts hashes were ever written.
+    pub buckets: String,
+}
+
+impl Place<'_> {
+    /// A script's invocation that names the store as its first argument and the head as its first key.
+    pub fn invoke<'s>(&self, script: &'s Script) -> ScriptInvocation<'s> {
+        let mut invocation = script.prepare_invoke();
+        invocation.key(Key::Head(self.at).to_string()).arg(id_text(self.state_id));
+        invocation
+    }
+
+    /// A command on a key.
+    pub fn on(name: &str, key: Key) -> Cmd {
+        let mut command = cmd(name);
+        command.arg(key.to_string());
+        command
+    }
+
+    /// The command that reads the head.
+    pub fn head_command(&self) -> Cmd {
+        let mut command = Self::on("HMGET", Key::Head(self.at));
+        command.arg(&["state_id", "seq", "nonce", "folded", "sources", "families", "buckets"]);
+        command
+    }
+
+    /// Reads the reply to [`Place::head_command`]. [`StoreError::Missing`] if the head is absent or of
+    /// another store: which of both, and why, is looked up by the caller.
+    pub fn head(&self, reply: Value) -> Result<Head, StoreError> {
+        let what = format!("the head of partition {}", self.at);
+        let [state_id, seq, last_nonce, folded, sources, families, buckets] = fixed(reply, &what)?;
+        if state_id == Value::Nil || hex(state_id, &what)? != self.state_id {
+            return Err(StoreError::Missing);
+        }
+        let head = Head {
+            last: Mark { seq: number(seq, &what)?, nonce: nonce(last_nonce, &what)? },
+            folded: mark(folded, &what)?,
+            sources: number(sources, &what)?,
+            families: number(families, &what)?,
+            buckets: word(buckets, &what)?,
+        };
+        let whole = head.buckets.len() == usize::from(COUNTS_BUCKETS);
+        whole.then_some(head).ok_or_else(|| unreadable(&what))
+    }
+
+    /// Runs an atomic pipeline whose first command was [`Place::head_command`]. Returns the head and
+    /// the other replies.
+    pub async fn with_head(&self, pipeline: &Pipeline) -> Result<(Head, Vec<Value>), StoreError> {
+        let mut replies = self.link.queries(pipeline).await?.into_iter();
+        let head = self.head(replies.next().unwrap_or_default())?;
+        Ok((head, replies.collect()))
+    }
+}
+
+impl Head {
+    /// Whether the counts hash `bucket` was ever written.
+    pub fn has_bucket(&self, bucket: u16) -> bool {
+        self.buckets.as_bytes().get(usize::from(bucket)) == Some(&b'1')
+    }
+}
+
+/// A random id as it is stored.
+pub(super) fn id_text(id: u64) -> String {
+    format!("{id:016x}")
+}

@@ -1,0 +1,49 @@
+//! A folder that dies between any two of its scripts leaves a state from which others go on.
+
+use super::*;
+
+/// A folder that writes `count` pieces and never finishes.
+async fn die_after(bench: &Bench, count: usize) {
+    let place = bench.place().await;
+    let round = Round::read(&place).await.expect("reads");
+    let sums = sums(&round.entries).expect("adds up");
+    assert!(pieces(&sums).len() > 2, "the fold has several pieces");
+    round.write_pieces(&place, &sums, count).await.expect("writes");
+}
+
+#[tokio::test]
+async fn others_go_on_after_any_piece() {
+    for count in [0, 1, 2, usize::MAX] {
+        let mut bench = Bench::new().await;
+        bench.commit_many().await;
+        bench.commit(&["a"]).await;
+        die_after(&bench, count).await;
+        bench.check().await;
+    }
+}
+
+#[tokio::test]
+async fn others_go_on_after_several_of_the_dead() {
+    let mut bench = Bench::new().await;
+    for count in [2, 1, usize::MAX, 1] {
+        bench.commit_many().await;
+        bench.commit(&["a", "b"]).await;
+        die_after(&bench, count).await;
+        bench.check_load().await;
+    }
+    bench.check().await;
+}
+
+#[tokio::test]
+async fn the_place_folded_to_stays_while_a_piece_is_missing() {
+    let mut bench = Bench::new().await;
+    bench.commit_many().await;
+    let place = bench.place().await;
+    let round = Round::read(&place).await.expect("reads");
+    let sums = sums(&round.entries).expect("adds up");
+    round.write_pieces(&place, &sums, 1).await.expect("writes");
+    assert!(is_moved(&round.finish(&place, &sums, 0).await));
+    round.write_pieces(&place, &sums, usize::MAX).await.expect("the first piece is skipped");
+    round.finish(&place, &sums, 0).await.expect("everything is written");
+    bench.check().await;
+}

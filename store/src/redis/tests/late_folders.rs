@@ -1,0 +1,156 @@
+//! A folder that goes on with what it read long ago: after another fold, or after a rollback.
+
+use super::*;
+
+#[tokio::test]
+async fn after_another_fold_it_changes_nothing() {
+    let mut bench = Bench::new().await;
+    bench.commit_many().await;
+    bench.commit(&["a"]).await;
+    let late = Round::read(&bench.place().await).await.expect("reads");
+    bench.fold().await;
+    bench.check_load().await;
+    let place = bench.place().await;
+    let sums = sums(&late.entries).expect("adds up");
+    let result = late.write_pieces(&place, &sums, usize::MAX).await;
+    // It sees that everything is contained, or that it came too late.
+    assert!(result.is_ok() || is_moved(&result), "{result:?}");
+    assert!(is_moved(&late.finish(&place, &sums, 0).await));
+    bench.check().await;
+}
+
+#[tokio::test]
+async fn writing_twice_adds_nothing() {
+    let mut bench = Bench::new().await;
+    bench.commit_many().await;
+    let place = bench.place().await;
+    let round = Round::read(&place).await.expect("reads");
+    let sums = sums(&round.entries).expect("adds up");
+    for _ in 0..2 {
+        round.write_pieces(&place, &sums, usize::MAX).await.expect("writes or skips");
+    }
+    round.finish(&place, &sums, 0).await.expect("finishes");
+    assert!(is_moved(&round.finish(&place, &sums, 0).await));
+    bench.check().await;
+}
+
+#[tokio::test]
+async fn a_lost_race_for_one_hash_is_seen() {
+    let mut bench = Bench::new().await;
+    bench.commit(&["a"]).await;
+    let place = bench.place().await;
+    let slow = Round::read(&place).await.expect("reads");
+    let slow_sums = sums(&slow.entries).expect("adds up");
+    let script = slow.script(&place, &slow_sums).await.expect("reads").expect("there is work");
+    // Between reading the values and writing them, somebody else writes.
+    bench.fold().await;
+    let reply = place.link.call(&script).await.expect("answers");
+    assert_eq!(reply.status, "moved");
+    bench.check().await;
+}
+
+#[tokio::test]
+async fn a_hash_that_is_ahead_is_left_alone() {
+    let mut bench = Bench::new().await;
+    bench.commit(&["a"]).await;
+    let slow = Round::read(&bench.place().await).await.expect("reads");
+    bench.commit(&["a", "b"]).await;
+    let place = bench.place().await;
+    let fast = Round::read(&place).await.expect("reads");
+    let fast_sums = sums(&fast.entries).expect("adds up");
+    fast.write_pieces(&place, &fast_sums, usize::MAX).await.expect("writes");
+    let slow_sums = sums(&slow.entries).expect("adds up");
+    slow.write_pieces(&place, &slow_sums, usize::MAX).await.expect("nothing is left to do");
+    // What is contained beyond its own end is good enough for it.
+    slow.finish(&place, &slow_sums, 0).await.expect("finishes");
+    bench.check().await;
+}
+
+#[tokio::test]
+async fn a_rollback_of_its_entries_stops_it() {
+    let mut bench = Bench::new().await;
+    bench.commit(&["a", "b"]).await;
+    bench.save();
+    bench.commit(&["a"]).await;
+    bench.commit(&["lost"]).await;
+    let late = Round::read(&bench.place().await).await.expect("reads");
+    bench.roll_back();
+    // The numbers are used again.
+    for _ in 0..3 {
+        bench.commit(&["b"]).await;
+    }
+    let place = bench.place().await;
+    let sums = sums(&late.entries).expect("adds up");
+    assert!(is_moved(&late.write_pieces(&place, &sums, usize::MAX).await));
+    assert!(is_moved(&late.finish(&place, &sums, 0).await));
+    bench.check().await;
+}
+
+/// A round up to the entry `seq`, as if no more had been there.
+async fn round_to(bench: &Bench, seq: u64) -> Round {
+    let mut round = Round::read(&bench.place().await).await.expect("reads");
+    round.entries.retain(|entry| entry.mark.seq <= seq);
+    round.to = round.entries.last().expect("there is an entry").mark;
+    round
+}
+
+/// The entries stand, and the place folded to is what was lost: a hash may then lack increments that
+/// the late folder takes for contained.
+#[tokio::test]
+async fn a_rollback_of_the_place_folded_to_stops_it() {
+    let (host, other) = apart();
+    let mut bench = Bench::new().await;
+    bench.commit(&[&host]).await;
+    bench.fold().await;
+    bench.commit(&[&host]).await;
+    bench.commit(&[&host, &other]).await;
+    bench.save();
+    let first = round_to(&bench, 2).await;
+    let place = bench.place().await;
+    let first_sums = sums(&first.entries).expect("adds up");
+    first.write_pieces(&place, &first_sums, usize::MAX).await.expect("writes");
+    first.finish(&place, &first_sums, 0).await.expect("finishes");
+    let late = Round::read(&bench.place().await).await.expect("reads");
+    assert_eq!((late.from.seq, late.to.seq), (2, 3));
+    bench.roll_back();
+    let place = bench.place().await;
+    let late_sums = sums(&late.entries).expect("adds up");
+    assert!(is_moved(&late.write_pieces(&place, &late_sums, usize::MAX).await));
+    assert!(is_moved(&late.finish(&place, &late_sums, 0).await));
+    bench.check().await;
+}
+
+/// It saw that others had written all of it, and then that was lost.
+#[tokio::test]
+async fn a_rollback_of_what_others_wrote_stops_its_last_step() {
+    let mut bench = Bench::new().await;
+    bench.commit(&["a"]).await;
+    bench.commit(&["a", "b"]).await;
+    bench.save();
+    let late = round_to(&bench, 1).await;
+    let late_sums = sums(&late.entries).expect("adds up");
+    let place = bench.place().await;
+    let fast = Round::read(&place).await.expect("reads");
+    let fast_sums = sums(&fast.entries).expect("adds up");
+    fast.write_pieces(&place, &fast_sums, usize::MAX).await.expect("writes");
+    late.write_pieces(&place, &late_sums, usize::MAX).await.expect("nothing is left to do");
+    bench.roll_back();
+    assert!(is_moved(&late.finish(&bench.place().await, &late_sums, 0).await));
+    bench.check().await;
+}
+
+/// A hash that was written beyond entries that were lost afterwards keeps its marker from another
+/// history if only that hash was put back by hand: it is never built upon.
+#[tokio::test]
+async fn a_marker_of_another_history_is_not_built_upon() {
+    let mut bench = Bench::new().await;
+    bench.commit(&["a"]).await;
+    bench.commit(&["a"]).await;
+    let place = bench.place().await;
+    let key = super::super::Key::Counts(P, bucket_of(series("a").as_bytes()));
+    let foreign = Mark { seq: 1, nonce: Nonce(0xbad) };
+    let mut command = Place::on("HSET", key);
+    command.arg(super::super::MARKER).arg(foreign.encode());
+    let _: u64 = place.link.query(&command).await.expect("answers");
+    assert!(is_moved(&bench.store.fold(P).await));
+}

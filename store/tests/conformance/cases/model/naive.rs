@@ -1,0 +1,133 @@
+//! The naive model of a store: it keeps every commit for ever, and counts anew for every question.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use logtally_core::admission::Admission;
+use logtally_core::delta::Delta;
+use logtally_core::journal::{Mark, Nonce};
+
+use super::readers::content;
+use crate::words::{Sums, tail};
+
+/// A piece of a life of a source: name, generation, positions.
+type Piece = (String, u64, Range<u64>);
+
+#[derive(Clone, Default)]
+pub struct Naive {
+    /// Generation and position of every open source.
+    states: HashMap<String, (u64, u64)>,
+    /// Every commit: its place and what it counted.
+    commits: Vec<(Mark, Vec<Piece>)>,
+    folded: usize,
+    reported: HashMap<String, (u64, u64)>,
+}
+
+/// What the model expects of a commit.
+pub struct Expected {
+    pub applied: Option<Mark>,
+    pub admissions: Vec<Admission>,
+}
+
+impl Naive {
+    pub fn state(&self, name: &str) -> Option<(u64, u64)> {
+        self.states.get(name).copied()
+    }
+
+    pub fn commit(&mut self, deltas: &[Delta], nonce: Nonce) -> Expected {
+        let admissions: Vec<_> = deltas.iter().map(|d| self.admit(d)).collect();
+        if admissions.iter().any(|a| *a != Admission::Apply) {
+            return Expected { applied: None, admissions };
+        }
+        let mark = Mark { seq: self.last().seq + 1, nonce };
+        let piece = |d: &Delta| {
+            let span = d.span.from()..d.span.to();
+            (d.source.as_str().to_owned(), d.generation.0, span)
+        };
+        let pieces: Vec<Piece> = deltas.iter().map(piece).collect();
+        for (name, generation, span) in &pieces {
+            self.states.insert(name.clone(), (*generation, span.end));
+            let reached = |r: &(u64, u64)| r.0 == *generation && r.1 <= span.end;
+            if self.reported.get(name).is_some_and(reached) {
+                self.reported.remove(name);
+            }
+        }
+        self.commits.push((mark, pieces));
+        Expected { applied: Some(mark), admissions }
+    }
+
+    fn admit(&self, delta: &Delta) -> Admission {
+        let (from, to) = (delta.span.from(), delta.span.to());
+        match self.state(delta.source.as_str()) {
+            None => Admission::Unknown,
+            Some((generation, _)) if generation != delta.generation.0 => Admission::Stale,
+            Some((_, at)) if at == from && delta.tail_before != tail(at) => Admission::Stale,
+            Some((_, at)) if at == from => Admission::Apply,
+            Some((_, at)) if at >= to => Admission::Duplicate,
+            Some(_) => Admission::Rewind,
+        }
+    }
+
+    pub fn open(&mut self, name: &str, seen: Option<(u64, u64)>, generation: u64) -> bool {
+        let installs = self.state(name) == seen;
+        if installs {
+            self.states.insert(name.to_owned(), (generation, 0));
+            self.reported.remove(name);
+        }
+        installs
+    }
+
+    /// Returns how many entries there are to fold.
+    pub fn fold(&mut self) -> u64 {
+        let waiting = self.commits.len() - self.folded;
+        self.folded = self.commits.len();
+        waiting as u64
+    }
+
+    pub fn report(&mut self, name: &str, generation: u64, position: u64) -> bool {
+        let behind = match self.state(name) {
+            None => true,
+            Some((stored, at)) => stored == generation && at < position,
+        };
+        if behind {
+            let reported = self.reported.entry(name.to_owned()).or_insert((generation, position));
+            let higher = if reported.0 == generation { reported.1.max(position) } else { position };
+            *reported = (generation, higher);
+        }
+        behind
+    }
+
+    pub fn reported(&self) -> usize {
+        self.reported.len()
+    }
+
+    pub fn last(&self) -> Mark {
+        self.commits.last().map_or_else(Mark::default, |(mark, _)| *mark)
+    }
+
+    /// Whether a place is in the history.
+    pub fn knows(&self, place: Mark) -> bool {
+        place == Mark::default() || self.commits.iter().any(|(mark, _)| *mark == place)
+    }
+
+    /// Whether the entry after a place is folded, and so may be trimmed.
+    pub fn is_folded(&self, place: Mark) -> bool {
+        place.seq < self.folded as u64
+    }
+
+    pub fn sums(&self) -> Sums {
+        self.sums_after(Mark::default())
+    }
+
+    /// The recount of all commits after a place.
+    pub fn sums_after(&self, place: Mark) -> Sums {
+        let after = self.commits.iter().filter(|(mark, _)| mark.seq > place.seq);
+        let mut sums = Sums::new();
+        for (name, generation, span) in after.flat_map(|(_, pieces)| pieces) {
+            for (key, n) in content(name, *generation, span.clone()) {
+                *sums.entry(key).or_default() += n;
+            }
+        }
+        sums
+    }
+}

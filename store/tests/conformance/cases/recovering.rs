@@ -1,0 +1,90 @@
+//! Marks of sources that are behind what was acknowledged to their readers.
+
+use logtally_core::journal::Mark;
+use logtally_core::source::SourceState;
+use logtally_store::{Changes, Opening, Recovering, SharedStore};
+
+use crate::backend::Backend;
+use crate::words::{P, apply, changes, commit, lines, load, source, state, store_with};
+
+async fn report(store: &SharedStore, name: &str, acknowledged: SourceState) -> bool {
+    let reported = store.report_acknowledged(P, &source(name), &acknowledged).await;
+    reported.expect("the store answers")
+}
+
+/// What a load says, after checking that changes say the same.
+async fn recovering(store: &SharedStore) -> Recovering {
+    let loaded = load(store).await;
+    let Changes::Linked { recovering, .. } = changes(store, loaded.at).await else {
+        panic!("nothing happens meanwhile");
+    };
+    assert_eq!(recovering.sources, loaded.recovering.sources);
+    assert_eq!(recovering.latest_ms, loaded.recovering.latest_ms);
+    assert!(recovering.now_ms >= loaded.recovering.now_ms);
+    recovering
+}
+
+pub async fn a_report_is_kept_until_it_is_reached(place: impl Backend) {
+    let store = store_with(&place, &["a", "b"]).await;
+    assert_eq!(recovering(&store).await.sources, 0);
+    assert!(report(&store, "a", state(1, 20)).await);
+    let first = recovering(&store).await;
+    assert_eq!(first.sources, 1);
+    assert!(first.latest_ms > 0 && first.latest_ms <= first.now_ms);
+
+    place.advance(5).await;
+    assert!(report(&store, "b", state(1, 10)).await);
+    let both = recovering(&store).await;
+    assert_eq!(both.sources, 2);
+    assert!(both.latest_ms >= first.latest_ms + 5, "the latest report counts");
+
+    apply(&store, lines("a", 1, 0..19, "x")).await;
+    assert_eq!(recovering(&store).await.sources, 2, "one short of it");
+    commit(&store, [lines("a", 1, 0..20, "x")]).await;
+    assert_eq!(recovering(&store).await.sources, 2, "a refused commit reaches nothing");
+    apply(&store, lines("a", 1, 19..20, "x")).await;
+    assert_eq!(recovering(&store).await.sources, 1, "reached exactly");
+    apply(&store, lines("b", 1, 0..30, "x")).await;
+    let none = recovering(&store).await;
+    assert_eq!((none.sources, none.latest_ms), (0, 0), "passed");
+}
+
+pub async fn a_report_that_the_store_has_reached_is_not_kept(place: impl Backend) {
+    let store = store_with(&place, &["a"]).await;
+    apply(&store, lines("a", 1, 0..10, "x")).await;
+    for (case, acknowledged) in
+        [("equal", state(1, 10)), ("behind the store", state(1, 5)), ("another life", state(2, 50))]
+    {
+        assert!(!report(&store, "a", acknowledged).await, "{case}");
+    }
+    assert_eq!(recovering(&store).await.sources, 0);
+}
+
+pub async fn an_older_report_lowers_nothing(place: impl Backend) {
+    let store = store_with(&place, &["a"]).await;
+    assert!(report(&store, "a", state(1, 20)).await);
+    assert!(report(&store, "a", state(1, 10)).await);
+    assert_eq!(recovering(&store).await.sources, 1);
+    apply(&store, lines("a", 1, 0..10, "x")).await;
+    assert_eq!(recovering(&store).await.sources, 1, "the higher report stands");
+    apply(&store, lines("a", 1, 10..20, "x")).await;
+    assert_eq!(recovering(&store).await.sources, 0);
+}
+
+pub async fn an_unknown_source_recovers_with_its_opening(place: impl Backend) {
+    let store = store_with(&place, &["b"]).await;
+    assert!(report(&store, "a", state(1, 20)).await);
+    assert!(report(&store, "b", state(1, 20)).await);
+    assert_eq!(recovering(&store).await.sources, 2);
+    for (name, expected) in [("a", Some(state(9, 9))), ("b", None)] {
+        let refused = Opening { source: source(name), expected, fresh: state(7, 0) };
+        assert!(!store.open(P, &refused).await.expect("the store answers").installed);
+    }
+    assert_eq!(recovering(&store).await.sources, 2, "a refused opening heals nothing");
+    for (name, expected) in [("a", None), ("b", Some(state(1, 0)))] {
+        let opening = Opening { source: source(name), expected, fresh: state(7, 0) };
+        assert!(store.open(P, &opening).await.expect("the store answers").installed);
+    }
+    assert_eq!(recovering(&store).await.sources, 0);
+    assert_eq!(load(&store).await.at, Mark::default(), "marks are no journal entries");
+}
