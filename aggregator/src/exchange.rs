@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{Response, Status, Streaming};
+use tonic::{Code, Response, Status, Streaming};
 
 use crate::metrics::Metrics;
 
@@ -67,7 +67,7 @@ impl Exchange {
     ) {
         self.metrics.streams.inc();
         if let Err(status) = self.read_all(&mut requests, &reply).await {
-            tracing::warn!(code = ?status.code(), reason = status.message(), "stream ended");
+            note_end(&status);
             let _ = reply.send((Err(status), None));
         }
         self.metrics.streams.dec();
@@ -96,6 +96,16 @@ impl Exchange {
             let job = Job { request, reply: reply.clone(), permit };
             committer.send(job).await.map_err(|_| stopped())?;
         }
+    }
+}
+
+/// Ingests come and go; only a message that makes no sense is worth a warning.
+fn note_end(status: &Status) {
+    let (code, reason) = (status.code(), status.message());
+    if code == Code::InvalidArgument {
+        tracing::warn!(?code, reason, "an ingest sent a message that makes no sense");
+    } else {
+        tracing::info!(?code, reason, "a stream ended");
     }
 }
 

@@ -21,8 +21,9 @@ pub const READ_BYTES: usize = 512 << 10;
 pub const SPAN_BYTES_MAX: u64 = 32 << 20;
 
 /// Encoded increments (bytes) at which a delta is closed. The store writes a commit in one step, so
-/// this bounds how long one commit can occupy it.
-pub const DELTA_BYTES_TARGET: usize = 256 << 10;
+/// this bounds how long one commit can occupy it; half a mebibyte holds 10,000 series, so that a busy
+/// file closes its deltas by span and not by increments.
+pub const DELTA_BYTES_TARGET: usize = 512 << 10;
 
 /// Encoded increments (bytes) above which a delta is refused. A delta is closed after the record
 /// that reaches [`DELTA_BYTES_TARGET`], so it can exceed the target by one record at most.
@@ -93,8 +94,8 @@ pub const FOLD_BYTES_MAX: usize = 256 << 10;
 pub const JOURNAL_READ_MAX: usize = 64;
 
 /// Encoded increments (bytes) of journal entries read at once by a fold or a load, unless the first
-/// entry alone has more. Together with the merged table that a fold builds from them, this is a
-/// small part of a process's memory.
+/// entry alone has more. A fold builds a table of several times that size from them: with two million
+/// series, steps four times as large saved a tenth of the time and took twice the memory.
 pub const JOURNAL_READ_BYTES_MAX: usize = 4 << 20;
 
 /// Encoded increments (bytes) that a reader is given as changes. One that is further behind loads the

@@ -13,7 +13,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 /// What has changed since the last look.
 #[derive(Default, Debug)]
 pub struct Changes {
-    /// Files that were written to.
+    /// Files that were written to, by absolute path.
     pub paths: HashSet<PathBuf>,
     /// Whether files came, went or were renamed.
     pub structure: bool,
@@ -42,7 +42,7 @@ impl Watch {
     pub fn directories(&mut self, directories: &BTreeSet<PathBuf>) {
         let Some(watcher) = &mut self.watcher else { return };
         for directory in directories.difference(&self.watched.clone()) {
-            match watcher.watch(directory, RecursiveMode::NonRecursive) {
+            match watcher.watch(&absolute(directory), RecursiveMode::NonRecursive) {
                 Ok(()) => {
                     self.watched.insert(directory.clone());
                 }
@@ -75,7 +75,7 @@ fn note(changes: &Mutex<Changes>, event: notify::Result<notify::Event>) {
         Ok(event) => match event.kind {
             EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(_)) => {}
             EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) => {
-                changes.paths.extend(event.paths.iter().map(|path| plain(path)));
+                changes.paths.extend(event.paths);
             }
             _ => changes.structure = true,
         },
@@ -84,7 +84,7 @@ fn note(changes: &Mutex<Changes>, event: notify::Result<notify::Event>) {
     }
 }
 
-/// Without the `./` that watching `.` adds, so that it is the path that globs give.
-fn plain(path: &Path) -> PathBuf {
-    path.strip_prefix("./").unwrap_or(path).to_owned()
+/// A path as events name it: absolute, but with symbolic links as they are.
+pub fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::RunArgs;
 use crate::store::open_store;
@@ -39,7 +40,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
 
 async fn once(args: &RunArgs, context: &Context) -> anyhow::Result<()> {
     let store = open_store(&args.store, args.durability)?;
-    let exporter = Exporter::new(Arc::clone(&store) as _, args.view.options(), context)?;
+    let exporter = Exporter::new(Arc::clone(&store) as _, args.view.options(), context);
     let outcome = count(args, store, context).await?;
     if context.shutdown.is_cancelled() {
         bail!("interrupted before everything was counted; run it again to go on from there");
@@ -56,7 +57,7 @@ async fn serve(args: &RunArgs, context: &Context) -> anyhow::Result<()> {
     let web = bind("--web.listen-address", &args.web_listen_address).await?;
     let admin = bind_std("--admin.listen-address", &args.admin_listen_address).await?;
     let store = open_store(&args.store, args.durability)?;
-    let exporter = Exporter::new(Arc::clone(&store) as _, args.view.options(), context)?;
+    let exporter = Exporter::new(Arc::clone(&store) as _, args.view.options(), context);
     let admin: AdminHandle = spawn_admin(admin, context.clone(), "logtally");
     tracing::info!(version = version(), store = without_password(&args.store),
         metrics = %format!("http://{}/metrics", web.local_addr()?), "started");
@@ -76,14 +77,14 @@ async fn serve(args: &RunArgs, context: &Context) -> anyhow::Result<()> {
 
 /// Ingest and aggregator over `store`, until the shutdown or the end of the files.
 async fn count(args: &RunArgs, store: SharedStore, context: &Context) -> anyhow::Result<Outcome> {
+    // The ingest drains into the aggregator, so the aggregator stops after it.
+    let inner = Context { shutdown: CancellationToken::new(), ..context.clone() };
     let aggregator = tokio::select! {
-        started = Aggregator::start(store, AggregatorOptions::default(), context) => started?,
+        started = Aggregator::start(store, AggregatorOptions::default(), &inner) => started?,
         () = context.shutdown.cancelled() => return Ok(Outcome::default()),
     };
     let (pipes, incoming) = mpsc::channel(1);
     let incoming = ReceiverStream::new(incoming).map(Ok::<_, std::io::Error>);
-    // The ingest drains into the aggregator, so the aggregator stops after it.
-    let inner = Context { shutdown: tokio_util::sync::CancellationToken::new(), ..context.clone() };
     let aggregator = Arc::new(aggregator);
     let serving = {
         let (aggregator, inner) = (Arc::clone(&aggregator), inner.clone());

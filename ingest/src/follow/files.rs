@@ -1,7 +1,9 @@
 //! What a look at the file system means for the slots: new files, growth, rotation, the end.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,6 +14,7 @@ use super::Follower;
 use crate::discover::{Discovery, Found, Stamp, identity};
 use crate::reader::{End, Reader};
 use crate::slot::Slot;
+use crate::watch::absolute;
 
 impl Follower {
     pub(super) fn take_discovery(&mut self, discovery: &Discovery) {
@@ -73,7 +76,7 @@ impl Follower {
         let mut slot = Slot::new(id.clone(), found.path.clone(), reader, Instant::now());
         slot.size = found.stamp.size;
         self.slots.insert(id.clone(), slot);
-        self.paths.insert(found.path.clone(), id.clone());
+        self.paths.insert(absolute(&found.path), id.clone());
         self.assign(id);
     }
 
@@ -84,12 +87,10 @@ impl Follower {
         if moved {
             tracing::info!(source = %id, from = %slot.path.display(), to = %found.path.display(), "the file was renamed");
             forget_lag(&self.metrics, slot);
-            if self.paths.get(&slot.path) == Some(id) {
-                self.paths.remove(&slot.path);
-            }
+            forget_path(&mut self.paths, &slot.path, id);
             slot.former = Some(std::mem::replace(&mut slot.path, found.path.clone()));
             slot.rotated = Some(Instant::now());
-            self.paths.insert(found.path.clone(), id.clone());
+            self.paths.insert(absolute(&found.path), id.clone());
         }
         // Renamed, and another file is in its place: nobody is expected to append any more, so that
         // in the end its last line counts.
@@ -143,10 +144,16 @@ impl Follower {
         let Some(slot) = self.slots.remove(id) else { return };
         tracing::info!(source = %id, path = %slot.path.display(),
             position = slot.acknowledged.map_or(0, |s| s.position), "closed the file");
-        if self.paths.get(&slot.path) == Some(id) {
-            self.paths.remove(&slot.path);
-        }
+        forget_path(&mut self.paths, &slot.path, id);
         forget_lag(&self.metrics, &slot);
+    }
+}
+
+/// Forgets the path, unless another file has taken it.
+fn forget_path(paths: &mut HashMap<PathBuf, SourceId>, path: &Path, id: &SourceId) {
+    let path = absolute(path);
+    if paths.get(&path) == Some(id) {
+        paths.remove(&path);
     }
 }
 
@@ -158,7 +165,7 @@ fn forget_lag(metrics: &crate::metrics::Metrics, slot: &Slot) {
 }
 
 /// Opens the file if it is still the one that was found. Never blocks, whatever took its place.
-fn open(path: &std::path::Path, volume: &str, id: &SourceId) -> std::io::Result<Option<File>> {
+fn open(path: &Path, volume: &str, id: &SourceId) -> std::io::Result<Option<File>> {
     let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let same = identity(volume, &file.metadata()?).is_ok_and(|found| found == *id);

@@ -138,6 +138,7 @@ struct Follower {
     links: Vec<Link>,
     ring: Ring,
     slots: HashMap<SourceId, Slot>,
+    /// Which source is at an absolute path.
     paths: HashMap<PathBuf, SourceId>,
     /// Slots that have something to read, first come first served.
     ready: VecDeque<SourceId>,

@@ -59,3 +59,64 @@ fn recovering(rows: &impl Rows, now_ms: u64) -> Result<Recovering, StoreError> {
     let latest_ms = reported.iter().map(|r| r.time_ms).max().unwrap_or(0);
     Ok(Recovering { sources: reported.len() as u64, latest_ms, now_ms })
 }
+
+#[cfg(test)]
+mod tests {
+    use logtally_core::batch::Batch;
+    use logtally_core::delta::{Delta, Span};
+    use logtally_core::journal::Nonce;
+    use logtally_core::limits::DELTA_BYTES_TARGET;
+    use logtally_core::partition::Partition;
+    use logtally_core::series::{Family, Increments, Kind};
+    use logtally_core::source::{Generation, RecordCounts, SourceId, SourceState, Tail};
+
+    use super::*;
+    use crate::memory::MemoryStore;
+    use crate::{CountStore, Opening, SnapshotReader};
+
+    const P: Partition = Partition(0);
+
+    /// A delta as large as an ingest makes them.
+    fn large_delta(source: &SourceId, from: u64) -> Delta {
+        let labels = vec!["host".to_owned()];
+        let family = Family { name: "n".into(), kind: Kind::Counter, help: String::new(), labels };
+        let series = (0..DELTA_BYTES_TARGET / 1000).map(|i| format!("{i}-{}", "x".repeat(1000)));
+        let keys: Vec<_> = series.map(|host| SeriesKey::new(family.id(), [&*host])).collect();
+        Delta {
+            source: source.clone(),
+            generation: Generation(1),
+            span: Span::new(from, from + 1).expect("valid"),
+            tail_before: Tail::empty(),
+            tail_after: Tail::empty(),
+            header: None,
+            records: RecordCounts::default(),
+            families: Vec::new(),
+            increments: Increments::pack(keys.iter().map(|key| (key.as_bytes(), 1))),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reader_far_behind_is_sent_to_load() {
+        let store = MemoryStore::new();
+        store.create(None).await.expect("creates");
+        let source = SourceId::new("a").expect("valid");
+        let fresh = SourceState::start(Generation(1));
+        let opening = Opening { source: source.clone(), expected: None, fresh };
+        store.open(P, &opening).await.expect("opens");
+        let mut places = vec![Mark::default()];
+        let commits = (CHANGES_BYTES_MAX / DELTA_BYTES_TARGET) as u64 + 3;
+        for from in 0..commits {
+            let (batch, _) = Batch::build([large_delta(&source, from)]);
+            let committed = store.commit(P, &batch, Nonce(from + 1)).await.expect("commits");
+            places.extend(committed.applied);
+        }
+        let is_broken = async |place: Mark| {
+            let changes = store.changes(P, place).await.expect("answers");
+            matches!(changes, Changes::Broken)
+        };
+        assert!(is_broken(places[0]).await, "more than {CHANGES_BYTES_MAX} bytes behind");
+        assert!(!is_broken(places[places.len() / 2]).await);
+        let counts = store.load(P).await.expect("loads").counts;
+        assert!(counts.values().all(|count| count.value == commits));
+    }
+}

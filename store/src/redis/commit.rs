@@ -3,14 +3,14 @@
 //! Nothing here decides about a delta: the script tells whether all of them continue what is stored,
 //! and `logtally_core` says from the same states which case each one is.
 
-use ::redis::{Value, pipe};
+use ::redis::Value;
 use logtally_core::batch::{Batch, decide};
 use logtally_core::delta::Delta;
 use logtally_core::journal::{Mark, Nonce};
 use logtally_core::source::{SourceId, SourceState};
 
 use super::keys::Key;
-use super::place::{Place, id_text};
+use super::place::{Place, id_text, lost};
 use super::scripts::{COMMIT, OPEN, REPORT};
 use super::value::{list, number, text, unreadable};
 use crate::{Committed, Opened, Opening, StoreError};
@@ -71,25 +71,17 @@ impl Place<'_> {
         &self,
         sources: &[SourceId],
     ) -> Result<Vec<Option<SourceState>>, StoreError> {
-        let mut pipeline = pipe();
-        pipeline.atomic().add_command(self.head_command());
-        pipeline.add_command(Self::on("HLEN", Key::Positions(self.at)));
-        for chunk in sources.chunks(FIELDS_MAX) {
-            let mut command = Self::on("HMGET", Key::Positions(self.at));
-            for source in chunk {
-                command.arg(source.as_str());
-            }
-            pipeline.add_command(command);
-        }
-        let (head, replies) = self.with_head(&pipeline).await?;
+        let key = Key::Positions(self.at);
+        let chunks = sources.chunks(FIELDS_MAX).map(|chunk| {
+            let names: Vec<&str> = chunk.iter().map(SourceId::as_str).collect();
+            Self::on("HMGET", key).arg(names).take()
+        });
+        let commands = std::iter::once(Self::on("HLEN", key)).chain(chunks);
+        let (head, replies) = self.with_head(commands).await?;
         let mut replies = replies.into_iter();
         let known = number(replies.next().unwrap_or_default(), "the number of positions")?;
-        if known != head.sources {
-            return Err(StoreError::Damaged(format!(
-                "{} has {known} fields, the head says {}",
-                Key::Positions(self.at),
-                head.sources
-            )));
+        if known < head.sources {
+            return Err(lost(key, known, head.sources));
         }
         let mut states = Vec::with_capacity(sources.len());
         for reply in replies {

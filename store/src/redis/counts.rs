@@ -33,9 +33,9 @@ pub(super) struct Found {
     pub counts: Vec<Option<Count>>,
 }
 
-/// A whole counts hash, and the head of the same moment.
+/// A whole counts hash, and the head of just before.
 pub(super) struct Bucket {
-    /// The head.
+    /// The head. The hash contains everything up to the place folded to.
     pub head: Head,
     /// Up to where the hash is folded.
     pub marker: Option<Mark>,
@@ -130,10 +130,7 @@ impl Place<'_> {
     /// A whole counts hash. It must be there if it was ever written.
     pub async fn bucket(&self, bucket: u16) -> Result<Bucket, StoreError> {
         let key = Key::Counts(self.at, bucket);
-        let mut pipeline = pipe();
-        pipeline.atomic().add_command(self.head_command());
-        pipeline.add_command(Self::on("HGETALL", key));
-        let (head, replies) = self.with_head(&pipeline).await?;
+        let (head, replies) = self.with_head([Self::on("HGETALL", key)]).await?;
         let what = key.to_string();
         let rows = pairs(replies.into_iter().next().unwrap_or_default(), &what)?;
         let (mut marker, mut counts) = (None, Vec::with_capacity(rows.len()));
@@ -146,7 +143,7 @@ impl Place<'_> {
                 counts.extend(count_of(&field, value)?.map(|count| (series, count)));
             }
         }
-        if marker.is_some() != head.has_bucket(bucket) {
+        if marker.is_none() && head.has_bucket(bucket) {
             return Err(StoreError::Damaged(format!("{what} is gone")));
         }
         Ok(Bucket { head, marker, counts })

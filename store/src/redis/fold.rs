@@ -5,11 +5,12 @@
 //! script writes absolute values over exactly those that they were made from, and the place folded to
 //! moves only when every hash with increments up to there contains them.
 
-use ::redis::{ScriptInvocation, pipe};
+use ::redis::ScriptInvocation;
 use logtally_core::journal::{Entry, Mark};
 use logtally_core::limits::{JOURNAL_READ_BYTES_MAX, JOURNAL_READ_MAX, TRIM_ENTRIES_MAX};
 
 use super::counts::{Found, Sums, kind_of, pieces, sums, sums_after};
+use super::journal::Page;
 use super::keys::Key;
 use super::place::{Head, Place};
 use super::row;
@@ -42,7 +43,7 @@ pub(super) async fn fold(place: &Place<'_>, grace_ms: u64) -> Result<Folded, Sto
             Ok((to, last, folded)) => {
                 entries += folded.entries;
                 // Those who commit meanwhile are left to the next fold.
-                if to == last || to.seq >= *target.get_or_insert(last.seq) {
+                if to.seq >= last.seq || to.seq >= *target.get_or_insert(last.seq) {
                     return Ok(Folded { entries, ..folded });
                 }
             }
@@ -70,36 +71,40 @@ async fn fold_round(place: &Place<'_>, grace_ms: u64) -> Result<(Mark, Mark, Fol
 impl Round {
     /// Reads the entries after the place folded to, as many as one round may hold.
     pub async fn read(place: &Place<'_>) -> Result<Self, StoreError> {
-        let mut pipeline = pipe();
-        pipeline.atomic().add_command(place.head_command());
-        pipeline.add_command(Place::on("XLEN", Key::Journal(place.at)));
-        let (head, replies) = place.with_head(&pipeline).await?;
+        let (head, replies) = place.with_head([Place::on("XLEN", Key::Journal(place.at))]).await?;
         let journal = number(replies.into_iter().next().unwrap_or_default(), "the journal")?;
         let from = head.folded;
         let mut round = Self { from, to: from, entries: Vec::new(), head, read_ms: 0, journal };
         loop {
-            let page = place.page(round.to, &[]).await?;
+            let page = place.page(round.to).await?;
+            let Some(reached) = page.reached(round.to) else {
+                return Err(round.broken(place, &page));
+            };
             if page.head.folded != from {
                 return Err(moved("another fold came between"));
             }
-            let broken = || round.broken(place, page.head.last);
-            round.to = page.reached(round.to).ok_or_else(broken)?;
+            round.to = reached;
+            round.read_ms = page.now_ms();
             round.head = page.head;
-            round.read_ms = page.now_ms;
             round.entries.extend(page.entries);
-            if round.to == round.head.last || round.is_full() {
+            if round.is_drained() || round.is_full() {
                 return Ok(round);
             }
         }
     }
 
-    /// Why a page does not link. The place folded to and the entries after it are read in one step,
-    /// so there a broken link is damage; later a rollback may have come between two pages.
-    fn broken(&self, place: &Place<'_>, last: Mark) -> StoreError {
-        if self.to != self.from {
-            return moved("the journal was rolled back");
+    /// Whether nothing was waiting any more when the last page was read.
+    fn is_drained(&self) -> bool {
+        self.to.seq >= self.head.last.seq
+    }
+
+    /// Why a page does not link. What comes after the place folded to is never trimmed: if it is not
+    /// there, and that place was the same before and after, then it was lost.
+    fn broken(&self, place: &Place<'_>, page: &Page) -> StoreError {
+        let (at, from, last) = (place.at, self.from, page.head.last);
+        if self.to != from || page.head.folded != from || page.folded_then != from {
+            return moved("another fold or a rollback came between");
         }
-        let (at, from) = (place.at, self.from);
         StoreError::Damaged(format!(
             "the journal of partition {at} does not lead from {from:?} to {last:?}"
         ))
@@ -211,7 +216,7 @@ impl Round {
     /// last one merged, and if that was the end of the journal, after it was read.
     fn oldest_waiting_ms(&self) -> u64 {
         match self.entries.last() {
-            Some(merged) if self.to != self.head.last => merged.time_ms,
+            Some(merged) if !self.is_drained() => merged.time_ms,
             _ => self.read_ms,
         }
     }

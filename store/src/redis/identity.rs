@@ -2,7 +2,7 @@
 //!
 //! Metadata and heads are created together in one step and never re-created one by one.
 
-use ::redis::{Value, cmd, pipe};
+use ::redis::{Cmd, Value, cmd, pipe};
 use logtally_core::hash::{HASH_VERSION, hash64};
 use logtally_core::limits::{COUNTS_BUCKETS, PARTITIONS_DEFAULT_REDIS, PARTITIONS_MAX};
 use logtally_core::partition::Partition;
@@ -18,8 +18,9 @@ use crate::{StoreError, StoreInfo};
 /// Version of the layout that [`Key`] documents.
 const LAYOUT: u32 = 1;
 
-/// Who answers, read in one atomic step.
+/// Who answers.
 struct Found {
+    /// The metadata, the same before and after the rest was read.
     meta: Option<Meta>,
     heads: Vec<Option<u64>>,
     /// Whether there is anything besides the metadata; only looked for where there are none.
@@ -95,7 +96,7 @@ fn rows() -> impl Iterator<Item = Key> {
 async fn look(link: &Link) -> Result<Found, StoreError> {
     let (mut partitions, mut with_rows) = (PARTITIONS_DEFAULT_REDIS, false);
     loop {
-        let found = look_at(link, partitions, with_rows).await?;
+        let Some(found) = look_at(link, partitions, with_rows).await? else { continue };
         match found.meta {
             None if !with_rows => with_rows = true,
             Some(meta) if meta.partitions > partitions => partitions = meta.partitions,
@@ -104,14 +105,14 @@ async fn look(link: &Link) -> Result<Found, StoreError> {
     }
 }
 
-async fn look_at(link: &Link, partitions: u16, with_rows: bool) -> Result<Found, StoreError> {
+/// Looks once; `None` if the store was created or wiped meanwhile.
+async fn look_at(
+    link: &Link,
+    partitions: u16,
+    with_rows: bool,
+) -> Result<Option<Found>, StoreError> {
     let mut pipeline = pipe();
-    pipeline.atomic().add_command(cmd("INFO").arg("server").take());
-    pipeline.add_command(
-        Place::on("HMGET", Key::Meta)
-            .arg(&["state_id", "layout", "hash_version", "partitions", "created_ms"])
-            .take(),
-    );
+    pipeline.add_command(cmd("INFO").arg("server").take()).add_command(meta_command());
     if with_rows {
         let keys: Vec<String> = rows().map(|key| key.to_string()).collect();
         pipeline.add_command(cmd("EXISTS").arg(keys).take());
@@ -119,16 +120,25 @@ async fn look_at(link: &Link, partitions: u16, with_rows: bool) -> Result<Found,
     for at in (0..partitions).map(Partition) {
         pipeline.add_command(Place::on("HGET", Key::Head(at)).arg("state_id").take());
     }
+    pipeline.add_command(meta_command());
     let mut replies = link.queries(&pipeline).await?.into_iter();
     let mut reply = || replies.next().unwrap_or_default();
     let server = server_id(reply())?;
     let meta = meta_of(reply())?;
     let holds_rows = with_rows && number(reply(), "EXISTS")? > 0;
-    let heads = replies.map(|id| match id {
+    let heads = (0..partitions).map(|_| match reply() {
         Value::Nil => Ok(None),
         id => hex(id, "a head").map(Some),
     });
-    Ok(Found { meta, heads: heads.collect::<Result<_, _>>()?, holds_rows, server })
+    let heads = heads.collect::<Result<_, _>>()?;
+    let same = meta_of(reply())? == meta;
+    Ok(same.then_some(Found { meta, heads, holds_rows, server }))
+}
+
+fn meta_command() -> Cmd {
+    let mut command = Place::on("HMGET", Key::Meta);
+    command.arg(&["state_id", "layout", "hash_version", "partitions", "created_ms"]);
+    command
 }
 
 /// The server makes a new run id whenever it starts.

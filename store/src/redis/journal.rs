@@ -1,59 +1,59 @@
-//! Reading the journal, a page at a time, together with the head of the same moment.
+//! Reading the journal, a page at a time.
 //!
-//! A page is only believed if it links to the place before it and leads to the head; the numbers alone
-//! say nothing, because they are used again after a rollback.
+//! A page is only believed if it links to the place before it and contains the end of the journal as
+//! it was a moment earlier (or is full before it gets there). The numbers alone say nothing, because
+//! they are used again after a rollback.
+//!
+//! No read in this store is a transaction: a full server refuses to queue even reads, and then nobody
+//! could fold, which is what gives memory back. Instead the order of reads does it: what is read first
+//! is contained in what is read next.
 
-use ::redis::{Cmd, Value, cmd, pipe};
+use ::redis::{Value, cmd, pipe};
 use bytes::Bytes;
 use logtally_core::journal::{Entry, Mark, follow};
 use logtally_core::series::Increments;
 
 use super::keys::Key;
 use super::place::{Head, Place};
-use super::value::{bytes, fixed, list, nonce, number, time_ms, unreadable, word};
+use super::value::{bytes, fixed, list, mark, nonce, number, time_ms, unreadable, word};
 use crate::{Recovering, StoreError};
 
 /// Entries in one page: the server answers one command without doing anything else, and 16 entries of
 /// the usual largest size are 8 MiB.
 const PAGE_ENTRIES: usize = 16;
 
-/// Some entries, and what else was read in the same moment.
+/// Some entries, and what was read just before and after them.
 pub(super) struct Page {
-    /// The head.
+    /// Who was recovering, before the head was read: whoever has recovered by then has done so with an
+    /// entry up to that head.
+    pub recovering: Recovering,
+    /// The head, before the entries were read.
     pub head: Head,
     /// The entries after the place that was asked for.
     pub entries: Vec<Entry>,
-    /// The store's time.
-    pub now_ms: u64,
-    /// Replies to the additional commands.
-    pub more: Vec<Value>,
+    /// The place folded to, after the entries were read.
+    pub folded_then: Mark,
 }
 
 impl Place<'_> {
-    /// The next entries after `after`, and the replies to further commands, in one atomic step.
-    pub async fn page(&self, after: Mark, further: &[Cmd]) -> Result<Page, StoreError> {
+    /// The next entries after `after`.
+    pub async fn page(&self, after: Mark) -> Result<Page, StoreError> {
         let mut range = Self::on("XRANGE", Key::Journal(self.at));
         range.arg(format!("{}-0", after.seq + 1)).arg("+").arg("COUNT").arg(PAGE_ENTRIES);
         let mut pipeline = pipe();
-        pipeline.atomic().add_command(self.head_command()).add_command(range);
+        pipeline.add_command(Self::on("HVALS", Key::Recovering(self.at)));
+        pipeline.add_command(self.head_command()).add_command(range);
+        pipeline.add_command(Self::on("HGET", Key::Head(self.at)).arg("folded").take());
         pipeline.add_command(cmd("TIME"));
-        for command in further {
-            pipeline.add_command(command.clone());
-        }
-        let (head, replies) = self.with_head(&pipeline).await?;
-        let mut replies = replies.into_iter();
-        let entries = list(replies.next().unwrap_or_default(), "the journal")?;
+        let [reports, head, entries, folded_then, time] =
+            fixed(Value::Array(self.link.queries(&pipeline).await?), "a page of the journal")?;
+        let entries = list(entries, "the journal")?.into_iter().map(entry_of);
         Ok(Page {
-            head,
-            entries: entries.into_iter().map(entry_of).collect::<Result<_, _>>()?,
-            now_ms: time_ms(replies.next().unwrap_or_default())?,
-            more: replies.collect(),
+            recovering: recovering_of(reports, time_ms(time)?)?,
+            head: self.head(head)?,
+            entries: entries.collect::<Result<_, _>>()?,
+            folded_then: mark(folded_then, "a head")?,
         })
-    }
-
-    /// The command whose reply [`recovering_of`] reads.
-    pub fn recovering_command(&self) -> Cmd {
-        Self::on("HVALS", Key::Recovering(self.at))
     }
 }
 
@@ -61,14 +61,20 @@ impl Page {
     /// The place reached by the page if it continues `after`; `None` if the chain is broken.
     pub fn reached(&self, after: Mark) -> Option<Mark> {
         let reached = follow(after, &self.entries)?;
-        let more_to_come = self.entries.len() == PAGE_ENTRIES;
-        let below_head = more_to_come && reached.seq < self.head.last.seq;
-        (below_head || reached == self.head.last).then_some(reached)
+        let last = self.head.last;
+        let contains_last = last == after || self.entries.iter().any(|e| e.mark == last);
+        let full_before = self.entries.len() == PAGE_ENTRIES && reached.seq < last.seq;
+        (contains_last || full_before).then_some(reached)
+    }
+
+    /// The store's time when the entries had been read.
+    pub fn now_ms(&self) -> u64 {
+        self.recovering.now_ms
     }
 }
 
 /// Reads the reports of `lt:{…}:recovering`.
-pub(super) fn recovering_of(reports: Value, now_ms: u64) -> Result<Recovering, StoreError> {
+fn recovering_of(reports: Value, now_ms: u64) -> Result<Recovering, StoreError> {
     let what = "the report of an acknowledged state";
     let mut recovering = Recovering { sources: 0, latest_ms: 0, now_ms };
     for report in list(reports, what)? {

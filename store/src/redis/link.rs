@@ -69,7 +69,7 @@ impl Link {
         self.settle(generation, result).await
     }
 
-    /// Runs several commands in one round trip, atomically if the pipeline says so.
+    /// Runs several commands in one round trip, one after the other.
     pub async fn queries(&self, pipeline: &Pipeline) -> Result<Vec<Value>, StoreError> {
         let (generation, mut connection) = self.connection().await?;
         let result = pipeline.query_async(&mut connection).await;
@@ -102,7 +102,10 @@ impl Link {
 
     /// Translates an error, and gives up a connection on which nothing good can be expected any more.
     async fn settle<T>(&self, generation: u64, result: RedisResult<T>) -> Result<T, StoreError> {
-        let Err(e) = result else { return result.map_err(|e| to_store_error(&e)) };
+        let e = match result {
+            Ok(value) => return Ok(value),
+            Err(e) => e,
+        };
         if is_lost(&e) {
             let mut current = self.current.lock().await;
             if current.generation == generation {

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use ::redis::{Value, cmd, pipe};
+use ::redis::Value;
 use futures::future::try_join_all;
 use logtally_core::journal::{Entry, Mark, Nonce};
 use logtally_core::limits::{CHANGES_BYTES_MAX, COUNTS_BUCKETS};
@@ -14,10 +14,9 @@ use logtally_core::partition::bucket_of;
 use logtally_core::series::{Family, SeriesKey};
 
 use super::counts::Bucket;
-use super::journal::recovering_of;
 use super::keys::Key;
-use super::place::Place;
-use super::value::{list, time_ms, unreadable, word};
+use super::place::{Place, lost};
+use super::value::{list, unreadable, word};
 use crate::partition_log::fold::{addends, plus};
 use crate::{Changes, Count, Recovering, Snapshot, StoreError};
 
@@ -52,15 +51,13 @@ async fn try_load(place: &Place<'_>) -> Result<Snapshot, StoreError> {
 pub(super) async fn changes(place: &Place<'_>, since: Mark) -> Result<Changes, StoreError> {
     let (mut at, mut entries, mut bytes) = (since, Vec::new(), 0);
     loop {
-        let mut page = place.page(at, &[place.recovering_command()]).await?;
+        let mut page = place.page(at).await?;
         let Some(reached) = page.reached(at) else { return Ok(Changes::Broken) };
         at = reached;
         bytes += page.entries.iter().map(|e| e.increments.len()).sum::<usize>();
         entries.append(&mut page.entries);
-        if at == page.head.last {
-            let reports = page.more.pop().unwrap_or_default();
-            let recovering = recovering_of(reports, page.now_ms)?;
-            return Ok(Changes::Linked { entries, recovering });
+        if at.seq >= page.head.last.seq {
+            return Ok(Changes::Linked { entries, recovering: page.recovering });
         }
         if bytes > CHANGES_BYTES_MAX {
             return Ok(Changes::Broken);
@@ -68,24 +65,17 @@ pub(super) async fn changes(place: &Place<'_>, since: Mark) -> Result<Changes, S
     }
 }
 
-/// The families registered in a partition, ordered by id; and who is recovering.
-pub(super) async fn families(place: &Place<'_>) -> Result<(Vec<Family>, Recovering), StoreError> {
+/// The families registered in a partition, ordered by id.
+pub(super) async fn families(place: &Place<'_>) -> Result<Vec<Family>, StoreError> {
     let key = Key::Families(place.at);
-    let mut pipeline = pipe();
-    pipeline.atomic().add_command(place.head_command()).add_command(Place::on("HVALS", key));
-    pipeline.add_command(place.recovering_command()).add_command(cmd("TIME"));
-    let (head, replies) = place.with_head(&pipeline).await?;
-    let mut replies = replies.into_iter();
-    let mut reply = || replies.next().unwrap_or_default();
-    let stored = list(reply(), "the families")?;
-    if stored.len() as u64 != head.families {
-        let (has, wanted) = (stored.len(), head.families);
-        return Err(StoreError::Damaged(format!("{key} has {has} fields, the head says {wanted}")));
+    let (head, replies) = place.with_head([Place::on("HVALS", key)]).await?;
+    let stored = list(replies.into_iter().next().unwrap_or_default(), "the families")?;
+    if (stored.len() as u64) < head.families {
+        return Err(lost(key, stored.len() as u64, head.families));
     }
     let mut families = stored.into_iter().map(family_of).collect::<Result<Vec<_>, _>>()?;
     families.sort_by_key(Family::id);
-    let (reports, time) = (reply(), reply());
-    Ok((families, recovering_of(reports, time_ms(time)?)?))
+    Ok(families)
 }
 
 fn family_of(value: Value) -> Result<Family, StoreError> {
@@ -129,17 +119,18 @@ impl Loading {
             self.take(*number, bucket)?;
         }
         // What is folded may be trimmed soon, so that is followed now; what is not folded cannot be.
-        self.follow(place, folded).await
+        self.follow(place, folded).await.map(|_| ())
     }
 
     /// Follows the journal to its end, and checks that all of it is one history.
     pub async fn finish(mut self, place: &Place<'_>) -> Result<Snapshot, StoreError> {
-        self.follow(place, None).await?;
+        let recovering = self.follow(place, None).await?.unwrap_or_default();
         let stands = |start: &Mark| self.chain.get(&start.seq) == Some(&start.nonce);
         if !self.starts.iter().flatten().all(stands) {
             return Err(rolled_back());
         }
-        let (families, recovering) = families(place).await?;
+        // Read last: every entry that was followed has registered its families before.
+        let families = families(place).await?;
         Ok(Snapshot { at: self.at, counts: self.counts, families, recovering })
     }
 
@@ -163,17 +154,22 @@ impl Loading {
         Ok(())
     }
 
-    /// Follows the journal to entry `goal`, or to its end.
-    async fn follow(&mut self, place: &Place<'_>, goal: Option<u64>) -> Result<(), StoreError> {
-        let mut goal = goal;
+    /// Follows the journal to entry `goal`, or to its end as it is now: following those who commit
+    /// meanwhile might never end. Returns who was recovering before that end was read.
+    async fn follow(
+        &mut self,
+        place: &Place<'_>,
+        goal: Option<u64>,
+    ) -> Result<Option<Recovering>, StoreError> {
+        let (mut goal, mut recovering) = (goal, None);
         while goal.is_none_or(|goal| self.at.seq < goal) {
-            let page = place.page(self.at, &[]).await?;
+            let page = place.page(self.at).await?;
             self.at = page.reached(self.at).ok_or_else(rolled_back)?;
-            // The end as it is now: following those who commit meanwhile might never end.
             let goal = *goal.get_or_insert(page.head.last.seq);
             if page.head.last.seq < goal {
                 return Err(rolled_back());
             }
+            recovering.get_or_insert(page.recovering);
             for entry in &page.entries {
                 self.chain.insert(entry.mark.seq, entry.mark.nonce);
                 self.apply(entry)?;
@@ -182,7 +178,7 @@ impl Loading {
             self.kept_after = page.head.folded.seq.min(self.at.seq);
             self.kept.retain(|entry| entry.mark.seq > self.kept_after);
         }
-        Ok(())
+        Ok(recovering)
     }
 
     /// Adds an entry to the counts hashes that have been read and do not contain it.

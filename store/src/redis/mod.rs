@@ -260,7 +260,6 @@ impl SnapshotReader for RedisStore {
 
     async fn families(&self, at: Partition) -> Result<Vec<Family>, StoreError> {
         let place = self.to_read(&self.quick, at).await?;
-        let families = load::families(&place).await.map(|(families, _)| families);
-        self.explained(at, families).await
+        self.explained(at, load::families(&place).await).await
     }
 }

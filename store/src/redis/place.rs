@@ -2,7 +2,7 @@
 //!
 //! Nothing here remembers anything about the partition's content.
 
-use ::redis::{Cmd, Pipeline, Script, ScriptInvocation, Value, cmd};
+use ::redis::{Cmd, Script, ScriptInvocation, Value, cmd, pipe};
 use logtally_core::journal::Mark;
 use logtally_core::limits::COUNTS_BUCKETS;
 use logtally_core::partition::Partition;
@@ -79,10 +79,18 @@ impl Place<'_> {
         whole.then_some(head).ok_or_else(|| unreadable(&what))
     }
 
-    /// Runs an atomic pipeline whose first command was [`Place::head_command`]. Returns the head and
-    /// the other replies.
-    pub async fn with_head(&self, pipeline: &Pipeline) -> Result<(Head, Vec<Value>), StoreError> {
-        let mut replies = self.link.queries(pipeline).await?.into_iter();
+    /// Reads the head, and runs other commands after it in the same round trip. What the head counts is
+    /// at least there when they run.
+    pub async fn with_head(
+        &self,
+        commands: impl IntoIterator<Item = Cmd>,
+    ) -> Result<(Head, Vec<Value>), StoreError> {
+        let mut pipeline = pipe();
+        pipeline.add_command(self.head_command());
+        for command in commands {
+            pipeline.add_command(command);
+        }
+        let mut replies = self.link.queries(&pipeline).await?.into_iter();
         let head = self.head(replies.next().unwrap_or_default())?;
         Ok((head, replies.collect()))
     }
@@ -98,4 +106,9 @@ impl Head {
 /// A random id as it is stored.
 pub(super) fn id_text(id: u64) -> String {
     format!("{id:016x}")
+}
+
+/// The error for a hash with fewer fields than its head counts.
+pub(super) fn lost(key: Key, has: u64, wanted: u64) -> StoreError {
+    StoreError::Damaged(format!("{key} has {has} fields, the head says {wanted}"))
 }

@@ -16,7 +16,7 @@ use crate::words::{
     source, state, store_with, sums,
 };
 
-fn is_damaged<T>(result: Result<T, StoreError>) -> bool {
+fn is_damaged<T>(result: &Result<T, StoreError>) -> bool {
     matches!(result, Err(StoreError::Damaged(_)))
 }
 
@@ -113,11 +113,11 @@ async fn a_series_has_one_row_however_many_sources_have_it() {
 async fn lost_positions_are_refused() {
     let (place, store) = used().await;
     place.delete(Key::Positions(P));
-    assert!(is_damaged(try_commit(&store).await));
-    assert!(is_damaged(store.states(P, &[source("a")]).await));
-    assert!(is_damaged(try_open(&store, "a").await));
-    assert!(is_damaged(try_open(&store, "new").await));
-    assert!(is_damaged(store.report_acknowledged(P, &source("a"), &state(1, 99)).await));
+    assert!(is_damaged(&try_commit(&store).await));
+    assert!(is_damaged(&store.states(P, &[source("a")]).await));
+    assert!(is_damaged(&try_open(&store, "a").await));
+    assert!(is_damaged(&try_open(&store, "new").await));
+    assert!(is_damaged(&store.report_acknowledged(P, &source("a"), &state(1, 99)).await));
 }
 
 #[tokio::test]
@@ -125,18 +125,18 @@ async fn one_lost_position_is_refused() {
     let (place, store) = used().await;
     install(&store, "b", state(1, 0)).await;
     place.run::<u64>(cmd("HDEL").arg(Key::Positions(P).to_string()).arg("a"));
-    assert!(is_damaged(try_commit(&store).await));
-    assert!(is_damaged(store.states(P, &[source("a")]).await));
-    assert!(is_damaged(try_open(&store, "a").await));
+    assert!(is_damaged(&try_commit(&store).await));
+    assert!(is_damaged(&store.states(P, &[source("a")]).await));
+    assert!(is_damaged(&try_open(&store, "a").await));
 }
 
 #[tokio::test]
 async fn lost_families_are_refused() {
     let (place, store) = used().await;
     place.delete(Key::Families(P));
-    assert!(is_damaged(try_commit(&store).await));
-    assert!(is_damaged(store.load(P).await));
-    assert!(is_damaged(store.families(P).await));
+    assert!(is_damaged(&try_commit(&store).await));
+    assert!(is_damaged(&store.load(P).await));
+    assert!(is_damaged(&store.families(P).await));
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn a_lost_journal_is_refused_if_it_held_anything() {
     let (place, store) = used().await;
     let before = load(&store).await;
     place.delete(Key::Journal(P));
-    assert!(is_damaged(store.fold(P).await));
+    assert!(is_damaged(&store.fold(P).await));
     assert!(store.load(P).await.is_err());
     assert!(is_broken(&store, logtally_core::journal::Mark::default()).await);
     assert!(!is_broken(&store, before.at).await, "whoever has seen all of it needs no more");
@@ -154,9 +154,9 @@ async fn a_lost_journal_is_refused_if_it_held_anything() {
 async fn lost_counts_are_refused() {
     let (place, store) = used().await;
     place.delete(Key::Counts(P, bucket_of(gauge("x").as_bytes())));
-    assert!(is_damaged(store.load(P).await));
-    assert!(is_damaged(store.fold(P).await));
-    assert!(is_damaged(store.load(P).await), "a refused fold has mended nothing");
+    assert!(is_damaged(&store.load(P).await));
+    assert!(is_damaged(&store.fold(P).await));
+    assert!(is_damaged(&store.load(P).await), "a refused fold has mended nothing");
 }
 
 #[tokio::test]
@@ -167,17 +167,17 @@ async fn unreadable_rows_are_refused() {
     };
     let bucket = Key::Counts(P, bucket_of(gauge("x").as_bytes()));
     set(bucket, gauge("x").as_bytes(), "many");
-    assert!(is_damaged(store.load(P).await));
-    assert!(is_damaged(store.fold(P).await));
+    assert!(is_damaged(&store.load(P).await));
+    assert!(is_damaged(&store.fold(P).await));
     let (first_word, rest) = (format!("{:016x}", 1), "020 0000000000000001 - 0 0");
     set(Key::Positions(P), b"a", &format!("{first_word} {rest}"));
-    assert!(!is_damaged(store.states(P, &[source("a")]).await), "a number all the same");
+    assert!(!is_damaged(&store.states(P, &[source("a")]).await), "a number all the same");
     set(Key::Positions(P), b"a", "nonsense");
-    assert!(is_damaged(try_commit(&store).await));
-    assert!(is_damaged(store.states(P, &[source("a")]).await));
+    assert!(is_damaged(&try_commit(&store).await));
+    assert!(is_damaged(&store.states(P, &[source("a")]).await));
     place.run::<u64>(cmd("HDEL").arg(Key::Head(P).to_string()).arg("folded"));
-    assert!(is_damaged(try_commit(&store).await));
-    assert!(is_damaged(store.load(P).await));
+    assert!(is_damaged(&try_commit(&store).await));
+    assert!(is_damaged(&store.load(P).await));
 }
 
 /// Everything is gone: the writer is told to create the store again, and goes on by that.
@@ -226,7 +226,7 @@ async fn a_head_of_another_store_is_refused() {
     let (place, store) = used().await;
     let head = Key::Head(Partition(1)).to_string();
     place.run::<u64>(cmd("HSET").arg(head).arg("state_id").arg("00000000000000aa"));
-    assert!(is_damaged(place.redis_store().create(None).await));
-    assert!(is_damaged(place.redis_store().info().await));
+    assert!(is_damaged(&place.redis_store().create(None).await));
+    assert!(is_damaged(&place.redis_store().info().await));
     assert!(try_commit(&store).await.is_ok(), "another partition goes on");
 }

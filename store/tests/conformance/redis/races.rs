@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use logtally_core::batch::Batch;
-use logtally_core::journal::Nonce;
 use logtally_core::series::SeriesKey;
 use logtally_store::{SharedStore, Snapshot, StoreError};
 use rand::Rng;
@@ -13,7 +11,9 @@ use tokio::task::JoinSet;
 
 use super::Redis;
 use crate::backend::Backend;
-use crate::words::{P, Sums, counter, delta, gauge, install, state, store_with, stored, sums_of};
+use crate::words::{
+    P, Sums, apply, counter, delta, gauge, install, state, store_with, stored, sums_of,
+};
 
 const COMMITTERS: u64 = 3;
 const COMMITS: u64 = 60;
@@ -26,7 +26,7 @@ fn name(committer: u64) -> String {
 
 /// What every commit of a committer adds. The gauge `n…` tells how many there were.
 fn pairs(committer: u64, position: u64) -> Vec<(SeriesKey, u64)> {
-    let spread = (0..SERIES).filter(|series| (series + position) % 3 == 0);
+    let spread = (0..SERIES).filter(|series| (series + position).is_multiple_of(3));
     let mut pairs: Vec<_> =
         spread.map(|series| (counter(&format!("series-{series}")), position + 1)).collect();
     pairs.push((gauge(&format!("n{committer}")), 1));
@@ -46,20 +46,21 @@ fn recount(commits: impl IntoIterator<Item = u64>) -> Sums {
 
 async fn commit_all(store: SharedStore, committer: u64) {
     for position in 0..COMMITS {
-        let delta = delta(&name(committer), 1, position..position + 1, &pairs(committer, position));
-        let (batch, _) = Batch::build([delta]);
-        let committed = store.commit(P, &batch, Nonce(rand::random())).await.expect("answers");
-        assert!(committed.applied.is_some());
+        commit_one(&store, committer, position).await;
     }
+}
+
+async fn commit_one(store: &SharedStore, committer: u64, position: u64) {
+    let pairs = pairs(committer, position);
+    apply(store, delta(&name(committer), 1, position..position + 1, &pairs)).await;
 }
 
 /// Folds again and again. Some folds are given up at a random point, as if the process died there.
 async fn fold_and_die(store: SharedStore, done: Arc<AtomicBool>) {
     while !done.load(Ordering::Acquire) {
         let life = Duration::from_micros(rand::rng().random_range(0..20_000));
-        match tokio::time::timeout(life, store.fold(P)).await {
-            Ok(Err(e)) => assert!(e.is_transient(), "{e}"),
-            Ok(Ok(_)) | Err(_) => {}
+        if let Ok(Err(e)) = tokio::time::timeout(life, store.fold(P)).await {
+            assert!(e.is_transient(), "{e}");
         }
     }
 }
@@ -150,9 +151,7 @@ async fn run_for_a_while(place: &Redis, count: u64) {
         committers.spawn(async move {
             let from = stored(&store, &name(committer)).await.expect("registered").position;
             for position in from..from + count {
-                let pairs = pairs(committer, position);
-                let delta = delta(&name(committer), 1, position..position + 1, &pairs);
-                crate::words::apply(&store, delta).await;
+                commit_one(&store, committer, position).await;
             }
         });
     }

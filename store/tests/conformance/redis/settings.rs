@@ -69,38 +69,12 @@ async fn least_privilege_is_enough() {
     use logtally_store::{Changes, SharedStore, SnapshotReader};
 
     let place = Redis::with(&APPEND_ONLY);
-    let acl = |user: &[&str]| place.run::<()>(cmd("ACL").arg("SETUSER").arg(user));
-    acl(&[
-        "aggregator",
-        "on",
-        ">w",
-        "resetkeys",
-        "~lt:*",
-        "-@all",
-        "+@read",
-        "+@write",
-        "+evalsha",
-        "+script|load",
-        "+info",
-        "+time",
-        "+multi",
-        "+exec",
-        "-@dangerous",
-        "+info",
-    ]);
-    acl(&[
-        "exporter",
-        "on",
-        ">r",
-        "resetkeys",
-        "%R~lt:*",
-        "-@all",
-        "+@read",
-        "+info",
-        "+time",
-        "+multi",
-        "+exec",
-    ]);
+    let acl = |user: &str| {
+        let words: Vec<&str> = user.split(' ').collect();
+        place.run::<()>(cmd("ACL").arg("SETUSER").arg(words));
+    };
+    acl("aggregator on >w ~lt:* +@read +@write -@dangerous +evalsha +script|load +time +info");
+    acl("exporter on >r %R~lt:* +@read -@dangerous +time +info");
     let url = |login: &str| place.url().replace("redis://", &format!("redis://{login}@"));
     let writer: SharedStore = std::sync::Arc::new(connect(&url("aggregator:w")));
     writer.create(Some(2)).await.expect("answers");

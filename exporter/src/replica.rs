@@ -1,0 +1,171 @@
+//! What this replica knows and what it may show: the view, the judgement on it, and the pages
+//! written from it.
+//!
+//! A page is only written from a view that has been judged after its last change, and what a page
+//! shows is on the floor before anybody gets it.
+
+use std::mem::discriminant;
+use std::sync::{Arc, Mutex};
+
+use logtally_service::Latch;
+use logtally_store::SnapshotReader;
+use tokio::time::Instant;
+
+use crate::metrics::Metrics;
+use crate::page::{Page, Pages};
+use crate::patience::{Judgement, Patience, ViewOptions};
+use crate::render::{Format, render};
+use crate::sync::{Sync, on_view};
+use crate::unavailable::Unavailable;
+use crate::view::{Below, LeftOut, View};
+
+/// Whether there may be a page.
+type Verdict = Result<(), Unavailable>;
+
+/// The state of one replica.
+pub(crate) struct Replica {
+    view: Arc<Mutex<View>>,
+    sync: Sync,
+    patience: Patience,
+    /// Of the last sync.
+    verdict: Verdict,
+    /// Of the view, when it was judged.
+    version: u64,
+    left_out: LeftOut,
+    pages: Pages,
+    metrics: Metrics,
+    latch: Latch,
+}
+
+impl Replica {
+    /// A replica that knows nothing yet.
+    pub(crate) fn new(
+        store: Arc<dyn SnapshotReader>,
+        options: ViewOptions,
+        metrics: Metrics,
+        latch: Latch,
+    ) -> Self {
+        let view = Arc::<Mutex<View>>::default();
+        Self {
+            sync: Sync::new(store, Arc::clone(&view), metrics.clone()),
+            view,
+            patience: Patience::new(options),
+            verdict: Err(Unavailable::Starting),
+            version: 0,
+            left_out: LeftOut::default(),
+            pages: Pages::default(),
+            metrics,
+            latch,
+        }
+    }
+
+    /// Brings the view up to date and judges it.
+    pub(crate) async fn sync(&mut self) -> Verdict {
+        // What is left if this panics.
+        let unfinished = Err(Unavailable::Internal("a sync did not end".to_owned()));
+        let before = std::mem::replace(&mut self.verdict, unfinished);
+        let timer = self.metrics.sync_seconds.start_timer();
+        let verdict = self.read_and_judge().await;
+        timer.observe_duration();
+        self.announce(&before, &verdict);
+        self.verdict.clone_from(&verdict);
+        verdict
+    }
+
+    /// The page as of the last sync.
+    pub(crate) async fn page(&mut self, format: Format) -> Result<Arc<Page>, Unavailable> {
+        self.verdict.clone()?;
+        if let Some(page) = self.pages.get(format) {
+            return Ok(page);
+        }
+        let writing = on_view(&self.view, move |view| {
+            view.mark_served();
+            render(view.arrange(), format)
+        });
+        let page = Arc::new(Page::new(writing.await?));
+        self.pages.put(format, Arc::clone(&page));
+        Ok(page)
+    }
+
+    async fn read_and_judge(&mut self) -> Verdict {
+        let servers = self.sync.run().await?;
+        self.metrics.view_age.reset();
+        let now = Instant::now().into_std();
+        for server in servers {
+            if self.patience.see_server(server, now) {
+                self.metrics.server_changes.inc();
+                tracing::warn!("the server behind the store was replaced");
+            }
+        }
+        let below = self.survey().await?;
+        match self.patience.judge(now, self.sync.recovering(), below) {
+            Judgement::Serve => Ok(()),
+            Judgement::AcceptLoss(below) => self.accept_loss(&below).await,
+            Judgement::Wait(reason) => Err(reason),
+        }
+    }
+
+    /// Looks at the whole view once after a sync.
+    async fn survey(&mut self) -> Result<Option<Below>, Unavailable> {
+        let looking = on_view(&self.view, |view| {
+            view.arrange();
+            (view.version(), view.series(), view.left_out(), view.below_floor())
+        });
+        let (version, series, left_out, below) = looking.await?;
+        if version != self.version {
+            self.pages = Pages::default();
+            self.version = version;
+        }
+        self.metrics.view_series.set(series.cast_signed());
+        let recovering: u64 = self.sync.recovering().iter().map(|r| r.sources).sum();
+        self.metrics.recovering_sources.set(recovering.cast_signed());
+        self.note_left_out(left_out);
+        Ok(below)
+    }
+
+    fn note_left_out(&mut self, left_out: LeftOut) {
+        if left_out == self.left_out {
+            return;
+        }
+        let LeftOut { unknown, invalid, conflicting, strays } = left_out;
+        tracing::error!(
+            unknown_families = unknown,
+            invalid_families = invalid,
+            conflicting_families = conflicting,
+            stray_series = strays,
+            "the page leaves out what cannot be shown"
+        );
+        self.metrics.set_left_out(left_out);
+        self.left_out = left_out;
+    }
+
+    async fn accept_loss(&mut self, below: &Below) -> Verdict {
+        on_view(&self.view, View::accept_loss).await?;
+        self.metrics.accepted_losses.inc();
+        let Below { series, served, total, count } = below;
+        tracing::error!(
+            series = count,
+            first = series,
+            served,
+            total,
+            "counts that were served are lost, serving what is left"
+        );
+        Ok(())
+    }
+
+    /// Tells readiness always, and the log when something changes.
+    fn announce(&self, before: &Verdict, now: &Verdict) {
+        match now {
+            Ok(()) => self.latch.ready(),
+            Err(reason) => self.latch.not_ready(reason.to_string()),
+        }
+        match (before, now) {
+            (Err(_), Ok(())) => tracing::info!("serving counts"),
+            (Err(before), Err(now)) if discriminant(before) == discriminant(now) => {
+                tracing::debug!(reason = %now, "still not serving counts");
+            }
+            (_, Err(reason)) => tracing::warn!(%reason, "not serving counts"),
+            (Ok(()), Ok(())) => {}
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The families that the view knows, and which of them can be shown.
+//!
+//! A family is learned from a partition and never forgotten: its id is a hash of all that it says.
+
+use hashbrown::HashMap;
+use logtally_core::series::{Family, FamilyId, Kind};
+
+/// The number of a family in this process.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct FamilyIx(u32);
+
+impl FamilyIx {
+    /// Of series that belong to no family: keys with more or fewer values than their family has
+    /// labels, or without a family id. Only a damaged store has such.
+    pub(super) const STRAY: Self = Self(0);
+}
+
+/// What is known of a family.
+pub(super) enum Knowledge {
+    /// Only its id: the description must be read again.
+    Unknown,
+    /// Only its id, and the description is not in the store.
+    Missing,
+    /// Its names would make the whole page unreadable.
+    Invalid,
+    /// Everything.
+    Known(Family),
+}
+
+/// One family.
+pub(super) struct Entry {
+    /// Its id; `None` for the family of strays.
+    pub(super) id: Option<FamilyId>,
+    /// What is known of it.
+    pub(super) knowledge: Knowledge,
+    /// How many of its series have a total.
+    pub(super) series: u64,
+}
+
+/// All families.
+pub(super) struct Families {
+    by_id: HashMap<FamilyId, FamilyIx>,
+    all: Vec<Entry>,
+}
+
+impl Default for Families {
+    fn default() -> Self {
+        let strays = Entry { id: None, knowledge: Knowledge::Invalid, series: 0 };
+        Self { by_id: HashMap::new(), all: vec![strays] }
+    }
+}
+
+impl Families {
+    /// The family with an id, added as unknown if it was never met.
+    pub(super) fn of_id(&mut self, id: FamilyId) -> FamilyIx {
+        let next = FamilyIx(self.all.len() as u32);
+        let ix = *self.by_id.entry(id).or_insert(next);
+        if ix == next {
+            self.all.push(Entry { id: Some(id), knowledge: Knowledge::Unknown, series: 0 });
+        }
+        ix
+    }
+
+    /// Takes in a description. Whether it was news.
+    pub(super) fn learn(&mut self, family: &Family) -> bool {
+        let ix = self.of_id(family.id());
+        let entry = self.entry_mut(ix);
+        let news = matches!(entry.knowledge, Knowledge::Unknown | Knowledge::Missing);
+        if news {
+            entry.knowledge = if is_valid(family) {
+                Knowledge::Known(family.clone())
+            } else {
+                Knowledge::Invalid
+            };
+        }
+        news
+    }
+
+    /// One family.
+    pub(super) fn entry(&self, ix: FamilyIx) -> &Entry {
+        &self.all[ix.0 as usize]
+    }
+
+    /// One family.
+    pub(super) fn entry_mut(&mut self, ix: FamilyIx) -> &mut Entry {
+        &mut self.all[ix.0 as usize]
+    }
+
+    /// The description of a family that can be shown.
+    pub(super) fn known(&self, ix: FamilyIx) -> Option<&Family> {
+        match &self.entry(ix).knowledge {
+            Knowledge::Known(family) => Some(family),
+            _ => None,
+        }
+    }
+
+    /// Counter or gauge, as the id tells.
+    pub(super) fn kind(&self, ix: FamilyIx) -> Option<Kind> {
+        self.entry(ix).id.map(|id| id.kind())
+    }
+
+    /// All families.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (FamilyIx, &Entry)> {
+        (0..).map(FamilyIx).zip(&self.all)
+    }
+
+    /// Gives up on the descriptions that were not found.
+    pub(super) fn give_up(&mut self) {
+        for entry in &mut self.all {
+            if matches!(entry.knowledge, Knowledge::Unknown) {
+                entry.knowledge = Knowledge::Missing;
+            }
+        }
+    }
+
+    /// No series has a total any more.
+    pub(super) fn clear_series(&mut self) {
+        self.all.iter_mut().for_each(|entry| entry.series = 0);
+    }
+}
+
+/// Whether a family can stand on a page. One that cannot would make all others unreadable, and a
+/// store is no place to rely on.
+fn is_valid(family: &Family) -> bool {
+    let distinct = |i: usize| !family.labels[..i].contains(&family.labels[i]);
+    is_name(&family.name, ":")
+        && family.labels.iter().all(|label| is_name(label, "") && !label.starts_with("__"))
+        && (0..family.labels.len()).all(distinct)
+}
+
+fn is_name(name: &str, also: &str) -> bool {
+    let first = |c: char| c.is_ascii_alphabetic() || c == '_' || also.contains(c);
+    let rest = |c: char| first(c) || c.is_ascii_digit();
+    name.starts_with(first) && name.chars().all(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, labels: &[&str], expect: bool) {
+        let labels = labels.iter().map(|label| (*label).to_owned()).collect();
+        let family = Family { name: name.into(), kind: Kind::Gauge, help: String::new(), labels };
+        assert_eq!(is_valid(&family), expect, "{family:?}");
+    }
+
+    #[test]
+    fn names_that_would_spoil_the_page_are_refused() {
+        check("log_lines", &[], true);
+        check("job:lines:rate5m", &["job", "_x1"], true);
+        check("", &[], false);
+        check("1st", &[], false);
+        check("log lines", &[], false);
+        check("zeilen_größe", &[], false);
+        check("log_lines", &["a:b"], false);
+        check("log_lines", &["a", "b", "a"], false);
+        check("log_lines", &["__name__"], false);
+    }
+}

@@ -1,0 +1,133 @@
+//! Whole pages, byte by byte, in both formats.
+//!
+//! After a wanted change: `UPDATE_GOLDEN=1 cargo test -p logtally-exporter --test golden`, and read
+//! the difference.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use logtally_core::journal::{Mark, Nonce};
+use logtally_core::partition::Partition;
+use logtally_core::rule::{Rule, records_counted, records_read, records_rejected};
+use logtally_core::series::{Family, Kind, SeriesKey};
+use logtally_exporter::render::render;
+use logtally_exporter::view::View;
+use logtally_exporter::{Exporter, Format, ViewOptions};
+use logtally_service::Context;
+use logtally_store::memory::MemoryStore;
+use logtally_store::{Count, Recovering, Snapshot};
+use prometheus::TextEncoder;
+
+/// When the counters began.
+const CREATED_MS: u64 = 1_762_000_000_007;
+
+type Row<'a> = (&'a Family, Vec<&'a str>, u64);
+
+fn snapshot(rows: &[Row<'_>]) -> Snapshot {
+    let count = |(family, values, value): &Row<'_>| {
+        let created_ms = if family.kind == Kind::Counter { CREATED_MS } else { 0 };
+        let key = SeriesKey::new(family.id(), values.iter().copied());
+        (key, Count { value: *value, created_ms })
+    };
+    Snapshot {
+        at: Mark { seq: 1, nonce: Nonce(1) },
+        counts: rows.iter().map(count).collect::<HashMap<_, _>>(),
+        families: rows.iter().map(|(family, ..)| (*family).clone()).collect(),
+        recovering: Recovering::default(),
+    }
+}
+
+fn family(kind: Kind, name: &str, help: &str, labels: &[&str]) -> Family {
+    let labels = labels.iter().map(|label| (*label).to_owned()).collect();
+    Family { name: name.into(), kind, help: help.into(), labels }
+}
+
+/// A store of two partitions with everything that is special on a page.
+fn view() -> View {
+    let jobs = Rule::default_rule().family;
+    let (read, counted, rejected) = (records_read(), records_counted(), records_rejected());
+    let odd = family(Kind::Counter, "odd_events", "Without \"_total\",\nwith a \\", &["kind"]);
+    let first = vec![
+        (&jobs, vec!["server2", "backup"], 7),
+        (&jobs, vec!["server1", "backup"], 5),
+        (&jobs, vec!["server1", "cleanup \"tmp\""], 1),
+        (&jobs, vec!["C:\\logs\n", ""], 2),
+        (&jobs, vec!["", "größe"], 9_007_199_254_740_993),
+        (&read, vec![], 19),
+        (&counted, vec![], 15),
+        (&rejected, vec!["ragged"], 4),
+    ];
+    let second = vec![
+        (&jobs, vec!["server1", "backup"], 10),
+        (&read, vec![], 11),
+        (&counted, vec![], 10),
+        (&rejected, vec!["nul"], 1),
+        (&odd, vec!["x"], 3),
+    ];
+    let mut view = View::default();
+    view.reset(2);
+    let _ = view.load(Partition(0), snapshot(&first));
+    let _ = view.load(Partition(1), snapshot(&second));
+    view
+}
+
+fn check(format: Format, file: &str) {
+    let page = render(view().arrange(), format);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &page).expect("a writable file");
+    }
+    let golden = std::fs::read(&path).expect("a golden file");
+    let (page, golden) = (String::from_utf8_lossy(&page), String::from_utf8_lossy(&golden));
+    assert!(page == golden, "the page is not {file}:\n{page}");
+}
+
+#[test]
+fn text() {
+    check(Format::Text, "page.txt");
+}
+
+#[test]
+fn openmetrics() {
+    check(Format::OpenMetrics, "page.openmetrics");
+}
+
+/// What `promtool check metrics` says about a page; `None` if it is not installed.
+fn promtool(page: &[u8]) -> Option<String> {
+    let mut child = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .ok()?;
+    child.stdin.take().expect("piped").write_all(page).expect("read by promtool");
+    let output = child.wait_with_output().expect("promtool ends");
+    Some(String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn own_metrics_are_named_as_prometheus_wants() {
+    let context = Context::new("test", "0");
+    let store = Arc::new(MemoryStore::new());
+    let _exporter = Exporter::new(store, ViewOptions::default(), &context);
+    let page = TextEncoder::new().encode_to_string(&context.registry.gather()).expect("encodable");
+    assert!(page.contains("\nlogtally_exporter_loads_total{reason=\"broken\"} 0\n"), "{page}");
+    assert_eq!(promtool(page.as_bytes()).unwrap_or_default(), "");
+}
+
+#[test]
+fn promtool_complains_only_about_names_that_are_given() {
+    let Some(complaints) = promtool(&render(view().arrange(), Format::Text)) else {
+        eprintln!("promtool is not installed, nothing was checked");
+        return;
+    };
+    // The name that the naive exporter had, and one chosen badly to test what happens then.
+    let is_known =
+        |line: &&str| line.starts_with("log_host_job_count ") || line.starts_with("odd_events ");
+    let unknown: Vec<_> = complaints.lines().filter(|line| !is_known(line)).collect();
+    assert_eq!(unknown, [""; 0], "{complaints}");
+}

