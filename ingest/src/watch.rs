@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use notify::event::{EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::Notify;
 
 /// What has changed since the last look.
 #[derive(Default, Debug)]
@@ -19,9 +20,16 @@ pub struct Changes {
     pub structure: bool,
 }
 
+/// What the watcher's thread and the follower share.
+#[derive(Default)]
+struct Shared {
+    changes: Mutex<Changes>,
+    news: Notify,
+}
+
 /// Watches directories.
 pub struct Watch {
-    changes: Arc<Mutex<Changes>>,
+    shared: Arc<Shared>,
     watcher: Option<RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
 }
@@ -29,13 +37,13 @@ pub struct Watch {
 impl Watch {
     /// A watch without directories. If the system has no events to offer, there is only polling.
     pub fn start() -> Self {
-        let changes = Arc::new(Mutex::new(Changes::default()));
-        let sink = Arc::clone(&changes);
+        let shared = Arc::new(Shared::default());
+        let sink = Arc::clone(&shared);
         let watcher = notify::recommended_watcher(move |event| note(&sink, event));
         let watcher = watcher.inspect_err(|error| {
             tracing::warn!(%error, "no events from the file system; only polling");
         });
-        Self { changes, watcher: watcher.ok(), watched: BTreeSet::new() }
+        Self { shared, watcher: watcher.ok(), watched: BTreeSet::new() }
     }
 
     /// Watches these directories, too.
@@ -57,20 +65,19 @@ impl Watch {
         self.watched.retain(|directory| directory.is_dir());
     }
 
-    /// Whether anything has changed.
-    pub fn has_changes(&self) -> bool {
-        let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-        changes.structure || !changes.paths.is_empty()
+    /// Waits until something has changed since the last call that returned.
+    pub async fn changed(&self) {
+        self.shared.news.notified().await;
     }
 
     /// Takes what has changed.
     pub fn take(&self) -> Changes {
-        std::mem::take(&mut self.changes.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.shared.changes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-fn note(changes: &Mutex<Changes>, event: notify::Result<notify::Event>) {
-    let mut changes = changes.lock().unwrap_or_else(PoisonError::into_inner);
+fn note(shared: &Shared, event: notify::Result<notify::Event>) {
+    let mut changes = shared.changes.lock().unwrap_or_else(PoisonError::into_inner);
     match event {
         Ok(event) => match event.kind {
             EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(_)) => {}
@@ -81,6 +88,9 @@ fn note(changes: &Mutex<Changes>, event: notify::Result<notify::Event>) {
         },
         // An overflow, for example: look at everything.
         Err(_) => changes.structure = true,
+    }
+    if changes.structure || !changes.paths.is_empty() {
+        shared.news.notify_one();
     }
 }
 

@@ -158,14 +158,21 @@ struct Follower {
 impl Follower {
     async fn run(mut self, mut inbox: mpsc::Receiver<Event>, context: &Context) -> Outcome {
         let mut poll = ticker(self.options.poll_interval);
-        let mut gather = ticker(GATHER);
         let mut idle = ticker(self.options.idle_check);
         let mut report = ticker(Duration::from_secs(1));
         let mut stop_by: Option<Instant> = None;
+        let mut gathered: Option<tokio::time::Instant> = None;
         loop {
+            let end_of_gathering = gathered.unwrap_or_else(tokio::time::Instant::now);
             tokio::select! {
                 Some(event) = inbox.recv() => self.take_event(event),
-                _ = gather.tick(), if self.watch.has_changes() => self.take_changes(),
+                () = self.watch.changed(), if gathered.is_none() => {
+                    gathered = Some(tokio::time::Instant::now() + GATHER);
+                }
+                () = tokio::time::sleep_until(end_of_gathering), if gathered.is_some() => {
+                    gathered = None;
+                    self.take_changes();
+                }
                 _ = poll.tick() => self.poll(),
                 _ = idle.tick() => self.check_idle(),
                 _ = report.tick() => self.report(),
