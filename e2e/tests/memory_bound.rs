@@ -79,10 +79,9 @@ fn redis_does_not_grow_with_lines_of_known_series() {
 
 /// The memory of every counts hash, once the journal has been folded into them.
 fn memory_of_counts(port: u16) -> BTreeMap<String, u64> {
-    until("every journal is folded and trimmed", START, || {
-        let journals = redis_cli(port, &["KEYS", "lt:*:journal"]);
-        let waiting: Vec<&String> =
-            journals.iter().filter(|key| redis_cli(port, &["XLEN", key]) != ["0"]).collect();
+    until("every journal is folded", START, || {
+        let heads = redis_cli(port, &["KEYS", "lt:*:head"]);
+        let waiting: Vec<&String> = heads.iter().filter(|head| !is_folded(port, head)).collect();
         holds(waiting.is_empty(), || format!("{waiting:?}"))
     });
     let memory = |key: &String| {
@@ -90,4 +89,11 @@ fn memory_of_counts(port: u16) -> BTreeMap<String, u64> {
         bytes[0].parse().expect("a number of bytes")
     };
     redis_cli(port, &["KEYS", "lt:*:counts:*"]).iter().map(|k| (k.clone(), memory(k))).collect()
+}
+
+/// Whether the place that is folded to is the last entry of the journal.
+fn is_folded(port: u16, head: &str) -> bool {
+    let fields = redis_cli(port, &["HMGET", head, "seq", "nonce", "folded"]);
+    let [seq, nonce, folded] = &fields[..] else { panic!("{head}: {fields:?}") };
+    *folded == format!("{seq} {nonce}")
 }

@@ -1,5 +1,6 @@
 //! Faults one at a time: misconfigured ingests, lost scripts, frozen processes, a deleted key.
 
+use std::thread::sleep;
 use std::time::Duration;
 
 use logtally_e2e::catalogue::Catalogue;
@@ -12,6 +13,7 @@ use logtally_e2e::scraper::{Floor, Scraper};
 use logtally_e2e::seed;
 use logtally_e2e::wait::{holds, until};
 use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 const LOGS: usize = 8;
 const LINES: usize = 100_000;
@@ -89,7 +91,7 @@ fn a_frozen_aggregator_is_harmless_when_it_comes_back() {
     scene.cluster.aggregators[0].program.pause();
     scene.write();
     // The fault itself lasts this long: longer than the timeouts of a request.
-    std::thread::sleep(FROZEN);
+    sleep(FROZEN);
     scene.cluster.aggregators[0].program.resume();
     scene.write();
     scene.end_exact();
@@ -103,6 +105,25 @@ fn an_emptied_redis_is_filled_again_from_the_files() {
     scene.cluster.assert_exact(&Recount::of_folder(&scene.cluster.logs()), CATCH_UP);
     redis_cli(scene.cluster.redis.port(), &["FLUSHALL"]);
     scene.write();
+    scene.end_exact();
+}
+
+#[test]
+fn aggregators_frozen_again_and_again_fold_nothing_twice() {
+    const FREEZES: usize = 25;
+    let mut scene = Scene::start(Cluster::prepare(Layout { exporters: 1, ..Layout::default() }));
+    let mut rng = StdRng::seed_from_u64(scene.rng.random());
+    for _ in 0..FREEZES {
+        scene.logs.write(LINES / FREEZES, 0, &mut scene.rng);
+        // Not a wait for anything: it freezes at times that nothing else knows, some of them within
+        // a commit or a fold, which the other aggregator then overtakes.
+        let aggregator = &scene.cluster.aggregators[rng.random_range(0..2)].program;
+        sleep(Duration::from_millis(rng.random_range(0..100)));
+        aggregator.pause();
+        scene.logs.write(LINES / FREEZES, 0, &mut scene.rng);
+        sleep(Duration::from_millis(rng.random_range(0..400)));
+        aggregator.resume();
+    }
     scene.end_exact();
 }
 

@@ -14,7 +14,7 @@ use crate::patience::ViewOptions;
 #[command(name = "logtally-exporter", version, after_help = EXAMPLES)]
 pub struct Args {
     /// The store that all aggregators and exporters share
-    #[arg(long, env = "LOGTALLY_STORE", value_name = "redis://HOST:PORT")]
+    #[arg(long, env = "LOGTALLY_STORE", hide_env_values = true, value_name = "redis://HOST:PORT")]
     pub store: String,
 
     /// Where counts are served

@@ -187,7 +187,8 @@ pub enum Changes {
         /// Sources still recovering.
         recovering: Recovering,
     },
-    /// The place is not in this journal's history any more (trimmed or rolled back): load again.
+    /// The place is not in this journal's history any more (trimmed or rolled back), or so far back
+    /// that the changes would exceed [`logtally_core::limits::CHANGES_BYTES_MAX`]: load again.
     Broken,
 }
 

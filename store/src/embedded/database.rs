@@ -122,6 +122,7 @@ impl Database {
         f: impl FnOnce(&redb::Database) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         if self.failed.load(Ordering::Acquire) {
+            tracing::warn!(path = %self.path.display(), "store failed, opening it again");
             self.reopen()?;
         }
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
@@ -163,20 +164,26 @@ fn builder(path: &Path) -> redb::Builder {
 }
 
 /// Creates the file with all its tables under another name, and gives it its name when it is whole:
-/// what a crash or a full disk leaves of a creation must not be taken for a damaged store. A link
-/// never replaces a file that another process made in the meantime.
+/// what a crash or a full disk leaves of a creation must not be taken for a damaged store.
 fn create_file(dir: &Path, path: &Path, opener: &Opener) -> Result<(), StoreError> {
     let unfinished = dir.join(format!("{FILE_NAME}.new-{:016x}", rand::random::<u64>()));
     let created = opener(&unfinished, Access::Create).map_err(failure);
     let created = created.and_then(|database| write(&database, |_| Ok(Written::changed(()))));
-    let linked = created.and_then(|()| match fs::hard_link(&unfinished, path) {
-        Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(io_failure(&e)),
-        _ => Ok(()),
-    });
+    let named = created.and_then(|()| give_name(&unfinished, path).map_err(|e| io_failure(&e)));
     // What cannot be removed is a few pages that nobody looks at.
     let _ = fs::remove_file(&unfinished);
     // The name must be on disk before the first commit is acknowledged.
-    linked.and_then(|()| sync_dir(dir).map_err(|e| io_failure(&e)))
+    named.and_then(|()| sync_dir(dir).map_err(|e| io_failure(&e)))
+}
+
+/// A link never replaces a file that another process made in the meantime. Some network file systems
+/// have no links; there, two processes that start for the first time at once are not told apart.
+fn give_name(unfinished: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(unfinished, path) {
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(_) if !path.exists() => fs::rename(unfinished, path),
+        linked => linked,
+    }
 }
 
 /// Refuses a file that lacks a table.

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use super::counts::{Sums, pieces, sums};
 use super::fold::Round;
 use super::place::Place;
-use super::{RedisOptions, RedisStore};
+use super::{Key, MARKER, RedisOptions, RedisStore};
 use crate::{CountStore, Opening, SnapshotReader, StoreError};
 
 const P: Partition = Partition(0);

@@ -117,3 +117,24 @@ async fn a_rollback_behind_what_it_followed_is_seen() {
     bench.roll_back();
     assert!(is_moved(&read(&mut loading, &bench.place().await, &b).await));
 }
+
+/// A hash was read when it was ahead of the place folded to, and what it was ahead by is lost.
+#[tokio::test]
+async fn a_rollback_of_a_hash_that_was_ahead_is_seen() {
+    let (a, b) = apart();
+    let mut bench = Bench::new().await;
+    bench.commit(&[&a, &b]).await;
+    bench.save();
+    bench.commit(&[&a, &b]).await;
+    let place = bench.place().await;
+    let dying = Round::read(&place).await.expect("reads");
+    let sums = sums(&dying.entries).expect("adds up");
+    dying.write_pieces(&place, &sums, usize::MAX).await.expect("writes");
+    let mut loading = Loading::begin(&place).await.expect("begins");
+    read(&mut loading, &place, &a).await.expect("reads");
+    bench.roll_back();
+    bench.commit(&[&a]).await;
+    let place = bench.place().await;
+    read(&mut loading, &place, &b).await.expect("reads");
+    assert!(is_moved(&loading.finish(&place).await));
+}

@@ -59,6 +59,18 @@ async fn a_second_opening_is_refused_while_the_first_lives() {
 }
 
 #[test]
+fn of_many_first_openings_one_wins() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let open = || EmbeddedStore::open(dir.path());
+    let opened: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..6).map(|_| scope.spawn(open)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    let refused = opened.iter().filter(|o| matches!(o, Err(StoreError::InUse(_)))).count();
+    assert_eq!((opened.iter().filter(|o| o.is_ok()).count(), refused), (1, 5));
+}
+
+#[test]
 fn a_directory_is_created_with_its_parents() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let deep = dir.path().join("a/b");
@@ -74,7 +86,7 @@ fn what_is_no_store_is_refused_with_its_path() {
     let refused = EmbeddedStore::open(&file).err();
     assert!(matches!(&refused, Some(StoreError::Refused(t)) if t.contains("/file")), "{refused:?}");
 
-    for garbage in [&b""[..], b"short", &[0xa5; 100_000], &[0; 100_000]] {
+    for garbage in [&b""[..], b"short", &[0xa5; 10_000], &[0; 10_000]] {
         std::fs::write(file_in(dir.path()), garbage).expect("a file");
         let damaged = EmbeddedStore::open(dir.path()).err();
         let names_file = |t: &str| t.contains("logtally.redb");
