@@ -207,7 +207,12 @@ impl Committer {
             };
             self.metrics.store_errors.inc();
             self.latch.not_ready(error.to_string());
-            tracing::error!(partition = %self.partition, %error, "the store does not answer; trying again");
+            let text = if error.is_transient() {
+                "the store is not available, trying again"
+            } else {
+                "the store cannot be counted on, waiting for somebody to repair it"
+            };
+            tracing::error!(partition = %self.partition, %error, "{text}");
             if matches!(error, StoreError::Missing | StoreError::Mismatch(_)) {
                 self.create_again().await;
             }

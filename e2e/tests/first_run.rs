@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use flate2::read::GzDecoder;
 use logtally_e2e::cluster::{START, local, wait_for_records};
-use logtally_e2e::exposition::{READ, parse, series};
+use logtally_e2e::exposition::{COUNT, READ, parse, series};
 use logtally_e2e::http;
 use logtally_e2e::one_process::{ONCE, OneProcess, embedded, once};
 use logtally_e2e::program::{Finished, Program};
@@ -61,6 +61,27 @@ fn the_page_that_the_naive_exporter_had() {
     assert!(page.text().contains(expected), "{}", page.text());
     assert!(page.header("content-type").starts_with("text/plain; version=0.0.4"), "{page:?}");
     assert!(!page.text().contains("process_"), "own metrics are on the admin listener only");
+}
+
+/// The lines of the page that the README shows for the example logs.
+fn page_in_readme(root: &Path) -> Vec<String> {
+    let readme = fs::read_to_string(root.join("README.md")).expect("the README");
+    let shown =
+        |line: &&str| line.starts_with(COUNT) && line.contains('{') || line.starts_with(READ);
+    readme.lines().filter(shown).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_first_answer_in_the_readme() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let shown = page_in_readme(root);
+    assert!(shown.len() >= 3, "the README shows a page: {shown:?}");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let finished = once(folder.path(), "memory:", &[root.join("examples/logs/*.csv")]);
+    for line in shown {
+        let there = finished.stdout.lines().any(|l| l == line);
+        assert!(there, "the README says {line}, the program says:\n{}", finished.stdout);
+    }
 }
 
 #[test]

@@ -98,6 +98,25 @@ fn a_frozen_aggregator_is_harmless_when_it_comes_back() {
 }
 
 #[test]
+fn programs_that_are_asked_to_stop_under_load_end_well_and_lose_nothing() {
+    let mut scene = Scene::start(Cluster::prepare(Layout::default()));
+    for which in 0..2 {
+        scene.write();
+        let cluster = &mut scene.cluster;
+        let nodes = [
+            &mut cluster.ingests[which],
+            &mut cluster.aggregators[which],
+            &mut cluster.exporters[which],
+        ];
+        for node in nodes {
+            assert_eq!(node.program.terminate().code(), Some(0), "a clean end");
+            node.program.start();
+        }
+    }
+    scene.end_exact();
+}
+
+#[test]
 fn an_emptied_redis_is_filled_again_from_the_files() {
     let layout = Layout { settle: "500ms", ..Layout::default() };
     let mut scene = Scene::start(Cluster::prepare(layout));

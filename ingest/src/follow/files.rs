@@ -1,6 +1,6 @@
 //! What a look at the file system means for the slots: new files, growth, rotation, the end.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -19,17 +19,18 @@ use crate::watch::absolute;
 impl Follower {
     pub(super) fn take_discovery(&mut self, discovery: &Discovery) {
         self.look.running = false;
-        self.note_problems(discovery);
         self.watch.directories(&discovery.directories);
         let lost: Vec<SourceId> =
             self.slots.keys().filter(|id| !discovery.files.contains_key(id)).cloned().collect();
+        let mut problems = discovery.problems.clone();
         for (id, found) in &discovery.files {
             if self.slots.contains_key(id) {
                 self.seen_again(id, found);
             } else {
-                self.add(id, found);
+                problems.extend(self.add(id, found).err());
             }
         }
+        self.note_problems(problems);
         for id in lost {
             self.seen_no_more(&id);
         }
@@ -39,45 +40,40 @@ impl Follower {
         }
     }
 
-    fn note_problems(&mut self, discovery: &Discovery) {
-        for problem in discovery.problems.difference(&self.problems) {
+    fn note_problems(&mut self, problems: BTreeSet<String>) {
+        for problem in problems.difference(&self.problems) {
             tracing::warn!(problem, "input problem");
         }
-        for solved in self.problems.difference(&discovery.problems) {
+        for solved in self.problems.difference(&problems) {
             tracing::info!(problem = solved, "input problem is gone");
         }
-        self.problems.clone_from(&discovery.problems);
+        self.problems = problems;
         self.metrics.problems.set(self.problems.len() as i64);
     }
 
-    fn add(&mut self, id: &SourceId, found: &Found) {
+    /// Follows a file from now on, or says what is in the way.
+    fn add(&mut self, id: &SourceId, found: &Found) -> Result<(), String> {
+        let path = found.path.display();
         if self.slots.len() >= SOURCES_MAX {
-            let text = format!(
-                "{} is not followed: {SOURCES_MAX} files are the limit of one ingest; use more shards",
-                found.path.display()
-            );
-            self.problems.insert(text);
-            return;
+            return Err(format!(
+                "{path} is not followed: {SOURCES_MAX} files are the limit of one ingest; use more shards"
+            ));
         }
-        let file = match open(&found.path, &self.options.search.volume, id) {
-            Ok(Some(file)) => file,
+        let file = open(&found.path, &self.options.search.volume, id)
+            .map_err(|error| format!("{path} cannot be opened: {error}"))?;
+        let Some(file) = file else {
             // Another file has taken the path since: the next look finds out which.
-            Ok(None) => return self.rediscover(),
-            Err(error) => {
-                let text = format!("{} cannot be opened: {error}", found.path.display());
-                if self.problems.insert(text) {
-                    tracing::warn!(path = %found.path.display(), %error, "cannot open the file");
-                }
-                return;
-            }
+            self.rediscover();
+            return Ok(());
         };
-        tracing::info!(source = %id, path = %found.path.display(), bytes = found.stamp.size, "following the file");
+        tracing::info!(source = %id, %path, bytes = found.stamp.size, "following the file");
         let reader = Reader::new(file, Arc::clone(&self.rule));
         let mut slot = Slot::new(id.clone(), found.path.clone(), reader, Instant::now());
         slot.size = found.stamp.size;
         self.slots.insert(id.clone(), slot);
         self.paths.insert(absolute(&found.path), id.clone());
         self.assign(id);
+        Ok(())
     }
 
     fn seen_again(&mut self, id: &SourceId, found: &Found) {

@@ -6,7 +6,7 @@
 mod files;
 mod traffic;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -105,7 +105,8 @@ pub async fn follow(
         scratches: (0..options.workers).map(|_| Scratch::new(&rule)).collect(),
         in_flight_bytes: 0,
         next_tag: 1,
-        problems: std::collections::BTreeSet::new(),
+        problems: BTreeSet::new(),
+        unread: BTreeSet::new(),
         look: Look::default(),
         watch: Watch::start(),
         latch: context.readiness.latch("ingest"),
@@ -146,7 +147,10 @@ struct Follower {
     scratches: Vec<Scratch>,
     in_flight_bytes: usize,
     next_tag: u64,
-    problems: std::collections::BTreeSet<String>,
+    /// What is wrong with the inputs now.
+    problems: BTreeSet<String>,
+    /// Files that could not be read to their end.
+    unread: BTreeSet<String>,
     look: Look,
     watch: Watch,
     latch: Latch,
@@ -191,7 +195,7 @@ impl Follower {
         }
         self.report();
         self.progress.finish();
-        Outcome { problems: self.problems.into_iter().collect() }
+        Outcome { problems: self.problems.union(&self.unread).cloned().collect() }
     }
 
     fn take_event(&mut self, event: Event) {
@@ -209,7 +213,8 @@ impl Follower {
     /// With `once`: whether everything that was found is read and acknowledged.
     fn all_finished(&self) -> bool {
         let done = |s: &Slot| s.finished && s.flights.is_empty();
-        self.options.once && self.look.done_once && self.slots.values().all(done)
+        let looked = self.look.done_once && !self.look.running;
+        self.options.once && looked && self.slots.values().all(done)
     }
 
     /// Hands ready slots to free workers, as long as there is room for what they bring back.

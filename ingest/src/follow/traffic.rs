@@ -226,7 +226,7 @@ impl Follower {
                 // The next look at the file tries again; with `once` there is none.
                 slot.finished = self.options.once;
                 slot.stamp = None;
-                self.problems.insert(text);
+                self.unread.insert(text);
             }
         }
     }
