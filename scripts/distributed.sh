@@ -89,8 +89,8 @@ take_free_ports() {
   exporter_ports=("${ports[@]:9:4}")
 }
 
-# start NAME COMMAND...: runs a program in the background, its output in a file. In a session of its
-# own, so that Ctrl-C reaches only this script, which stops all of them in order. (Where there is no
+# start NAME COMMAND...: runs a program in the background, its output in a file. Apart from the
+# terminal, so that Ctrl-C reaches only this script, which stops all in order. (Where there is no
 # setsid, they stop by themselves, which is as good but less tidy.)
 start() {
   local name="$1"

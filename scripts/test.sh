@@ -81,7 +81,9 @@ section "Lints" cargo clippy --workspace --all-targets -- -D warnings || true
 touch "$scratch/tests.txt"
 # The whole-system tests start the programs, and cargo builds no programs for another package's
 # tests: without them, every one of those tests would fail for the same reason.
-if section "Programs" cargo build --workspace --bins; then
+# All targets at once, because with other targets cargo would choose other features, and build
+# everything twice.
+if section "Programs" cargo build --workspace --all-targets; then
   section "Tests" cargo_tests || true
 else
   skip "Tests" "the programs do not build"

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use logtally_core::partition::Partition;
+use logtally_service::Latch;
 use logtally_store::{CountStore, Folded, StoreError};
 use rand::Rng;
 use tokio::sync::Notify;
@@ -70,12 +71,15 @@ pub async fn fold_forever(
     store: Arc<dyn CountStore>,
     backlog: Backlog,
     metrics: Metrics,
+    latch: Latch,
 ) {
+    latch.ready();
     loop {
         backlog.due().await;
         let started = std::time::Instant::now();
         match store.fold(partition).await {
             Ok(folded) => {
+                latch.ready();
                 backlog.folded(folded.waiting);
                 metrics.fold_seconds.observe(started.elapsed().as_secs_f64());
                 show(&metrics, partition, folded);
@@ -85,7 +89,8 @@ pub async fn fold_forever(
             }
             Err(error) => {
                 metrics.store_errors.inc();
-                tracing::error!(%partition, %error, "cannot fold; trying again");
+                latch.not_ready(error.to_string());
+                tracing::error!(%partition, %error, "cannot fold, trying again");
             }
         }
     }

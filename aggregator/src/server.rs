@@ -8,7 +8,8 @@ use logtally_core::limits::{COMMIT_QUEUE_MAX, MESSAGE_BYTES_MAX, STREAMS_MAX};
 use logtally_core::partition::Partition;
 use logtally_proto::v1::aggregator_service_server::AggregatorServiceServer;
 use logtally_service::{
-    Context, Latch, bind, bind_std, cancel_on_signal, init_telemetry, spawn_admin, version,
+    Context, ExitError, Latch, bind, bind_std, cancel_on_signal, init_telemetry, spawn_admin,
+    version,
 };
 use logtally_store::redis::{RedisOptions, RedisStore};
 use logtally_store::{CountStore, StoreError, StoreInfo};
@@ -75,7 +76,10 @@ impl Aggregator {
                 latch: context.readiness.latch("commits"),
             };
             tasks.spawn(committer.run(jobs));
-            tasks.spawn(fold_forever(partition, Arc::clone(&store), backlog, metrics.clone()));
+            let latch = context.readiness.latch("folds");
+            let folding =
+                fold_forever(partition, Arc::clone(&store), backlog, metrics.clone(), latch);
+            tasks.spawn(folding);
             queues.push(queue);
         }
         tasks.spawn(check_forever(store, context.readiness.latch("store settings")));
@@ -185,6 +189,15 @@ where
     Ok(())
 }
 
+fn connect(url: &str, options: RedisOptions) -> anyhow::Result<RedisStore> {
+    if !url.starts_with("redis://") {
+        let text = "--store must be redis://HOST:PORT: other stores live inside one process; use \
+                    `logtally run`, which counts and serves in one process";
+        anyhow::bail!(ExitError::usage(anyhow::anyhow!(text)));
+    }
+    Ok(RedisStore::connect(url, options)?)
+}
+
 /// Runs the program until it is told to stop.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let telemetry = init_telemetry("logtally-aggregator", &args.log)?;
@@ -194,7 +207,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let listener = bind("--grpc.listen-address", &args.grpc_listen_address).await?;
     let admin = spawn_admin(admin, context.clone(), "logtally-aggregator");
     let options = RedisOptions { durability: args.durability.into(), ..RedisOptions::default() };
-    let store = Arc::new(RedisStore::connect(&args.store, options)?);
+    let store = Arc::new(connect(&args.store, options)?);
     tracing::info!(version = version(), "started");
     let options = Options { partitions: args.partitions };
     let started = tokio::select! {

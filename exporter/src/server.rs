@@ -67,9 +67,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 fn connect(url: &str) -> anyhow::Result<RedisStore> {
-    if !url.starts_with("redis://") && !url.starts_with("rediss://") {
+    if !url.starts_with("redis://") {
         bail!(
-            "--store must be redis://HOST:PORT or rediss://HOST:PORT: other stores live inside one \
+            "--store must be redis://HOST:PORT: other stores live inside one \
              process, so there is nothing that an exporter apart could read; use `logtally run`, \
              which counts and serves in one process"
         );

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Parser;
 use logtally_service::{ExitError, ListenAddress, LogArgs};
 
-use crate::discover::Search;
+use crate::discover::{Search, check_volume};
 use crate::follow::Options;
 use crate::shard::Shard;
 use crate::uplink::Peer;
@@ -131,6 +131,7 @@ impl Args {
         let shard =
             Shard::resolve(self.shard, self.total_shards, &pod).map_err(ExitError::usage)?;
         let (patterns, volume) = (self.files.clone(), self.volume.clone());
+        check_volume(&volume).map_err(|text| ExitError::usage(anyhow::anyhow!(text)))?;
         Ok(Search { patterns, volume, shard })
     }
 }

@@ -177,6 +177,13 @@ impl Discovery {
     }
 }
 
+/// Checks a volume's name: it becomes part of every source's.
+pub fn check_volume(volume: &str) -> Result<(), String> {
+    SourceId::file(volume, u64::MAX, u128::MAX)
+        .map(drop)
+        .map_err(|error| format!("--volume {volume:?} cannot be used: {error}"))
+}
+
 /// The identity of a file: volume, inode, and birth time where the file system tells it.
 pub fn identity(
     volume: &str,
@@ -253,6 +260,13 @@ mod tests {
         check(at("loop"), "too many levels of symbolic links");
         check(at("[x"), "is not a valid glob");
         check("/dev/null".into(), "is not a regular file");
+    }
+
+    #[test]
+    fn volumes_are_named_without_blanks() {
+        assert_eq!(check_volume("host-1"), Ok(()));
+        assert!(check_volume("my disk").expect_err("refused").starts_with("--volume \"my disk\""));
+        assert!(check_volume(&"x".repeat(600)).is_err());
     }
 
     #[test]

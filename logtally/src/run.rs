@@ -4,19 +4,21 @@
 //! connection between ingest and aggregator is a pipe in memory instead of a socket.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use logtally_aggregator::{Aggregator, Options as AggregatorOptions};
 use logtally_core::rule::Rule;
 use logtally_exporter::{Exporter, Format};
-use logtally_ingest::discover::Search;
+use logtally_ingest::discover::{Search, check_volume};
 use logtally_ingest::metrics::Metrics;
 use logtally_ingest::shard::Shard;
 use logtally_ingest::uplink::Peer;
 use logtally_ingest::{Outcome, follow, raise_file_limit};
 use logtally_service::{
-    AdminHandle, Context, bind, bind_std, cancel_on_signal, init_telemetry, spawn_admin, version,
+    AdminHandle, Context, ExitError, bind, bind_std, cancel_on_signal, init_telemetry, spawn_admin,
+    version,
 };
 use logtally_store::SharedStore;
 use tokio::sync::mpsc;
@@ -33,6 +35,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let telemetry = init_telemetry("logtally", &args.log)?;
     let context = Context::new("logtally", version());
     cancel_on_signal(context.shutdown.clone());
+    check_volume(&args.volume).map_err(|text| ExitError::usage(anyhow::anyhow!(text)))?;
     let result = if args.once { once(&args, &context).await } else { serve(&args, &context).await };
     telemetry.shutdown();
     result
@@ -59,8 +62,12 @@ async fn serve(args: &RunArgs, context: &Context) -> anyhow::Result<()> {
     let store = open_store(&args.store, args.durability)?;
     let exporter = Exporter::new(Arc::clone(&store) as _, args.view.options(), context);
     let admin: AdminHandle = spawn_admin(admin, context.clone(), "logtally");
-    tracing::info!(version = version(), store = without_password(&args.store),
-        metrics = %format!("http://{}/metrics", web.local_addr()?), "started");
+    tracing::info!(
+        version = version(),
+        store = without_password(&args.store),
+        metrics = url(web.local_addr()?),
+        "started"
+    );
     if args.files.is_empty() {
         tracing::warn!("no files are named; showing what was counted before");
     }
@@ -103,6 +110,15 @@ async fn count(args: &RunArgs, store: SharedStore, context: &Context) -> anyhow:
     inner.shutdown.cancel();
     serving.await??;
     Ok(outcome)
+}
+
+/// Where the counts are, as a person on this machine can open it.
+fn url(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!("http://localhost:{}/metrics", address.port())
+    } else {
+        format!("http://{address}/metrics")
+    }
 }
 
 /// The store's address as it may be shown.

@@ -11,7 +11,7 @@ use logtally_store::embedded::EmbeddedStore;
 use logtally_store::memory::MemoryStore;
 use logtally_store::redis::{RedisOptions, RedisStore};
 
-/// Opens `embedded:DIR`, `redis://…`, `rediss://…` or `memory:`.
+/// Opens `embedded:DIR`, `redis://…` or `memory:`.
 pub fn open_store(url: &str, durability: DurabilityArg) -> anyhow::Result<SharedStore> {
     if url == "memory:" {
         return Ok(Arc::new(MemoryStore::new()));
@@ -19,7 +19,7 @@ pub fn open_store(url: &str, durability: DurabilityArg) -> anyhow::Result<Shared
     if let Some(dir) = url.strip_prefix("embedded:").filter(|dir| !dir.is_empty()) {
         return Ok(Arc::new(EmbeddedStore::open(Path::new(dir))?));
     }
-    if url.starts_with("redis://") || url.starts_with("rediss://") {
+    if url.starts_with("redis://") {
         let options = RedisOptions { durability: durability.into(), ..RedisOptions::default() };
         return Ok(Arc::new(RedisStore::connect(url, options)?));
     }
@@ -34,7 +34,7 @@ mod tests {
 
     #[test]
     fn unknown_stores_are_refused_with_the_choice() {
-        for url in ["", "embedded:", "./data", "postgres://x", "memory"] {
+        for url in ["", "embedded:", "./data", "rediss://x", "memory"] {
             let error = open_store(url, DurabilityArg::Applied).err().expect("refused");
             assert!(error.to_string().contains("embedded:DIR"), "{url}: {error}");
         }

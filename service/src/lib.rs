@@ -46,7 +46,7 @@ pub use health::{Health, Heart};
 pub use listen::{BindError, ListenAddress, ParseListenAddressError, bind, bind_std};
 pub use log::{LogArgs, LogFilter, LogFormat};
 pub use page::landing_page;
-pub use program::{EXIT_FAILURE, EXIT_USAGE, ExitError, main_with};
+pub use program::{EXIT_FAILURE, EXIT_PANIC, EXIT_USAGE, ExitError, main_with};
 pub use propagation::{add_link, current_traceparent, set_parent};
 pub use readiness::{Latch, Readiness};
 pub use signal::cancel_on_signal;

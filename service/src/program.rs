@@ -22,6 +22,11 @@ pub const EXIT_FAILURE: u8 = 1;
 /// The same code that clap uses for arguments that it rejects.
 pub const EXIT_USAGE: u8 = 2;
 
+/// The program found itself in a state that cannot be, and ended at once.
+///
+/// The code with which Rust programs end on a panic in their main thread.
+pub const EXIT_PANIC: u8 = 101;
+
 /// An error that chooses the exit code of its program.
 ///
 /// Any other error ends a program with [`EXIT_FAILURE`].
@@ -83,6 +88,7 @@ where
     F: AsyncFnOnce(A) -> anyhow::Result<()>,
 {
     let args = A::parse();
+    end_on_panic();
     match block_on(run(args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -91,6 +97,18 @@ where
             ExitCode::from(exit_code(&error))
         }
     }
+}
+
+/// Ends the process on any panic, after it was told.
+///
+/// An assertion that fails in one task would otherwise leave a process that looks alive and does
+/// only a part of its work. Ending at any moment is safe: whoever comes next goes on from the store.
+fn end_on_panic() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        tell(info);
+        std::process::exit(i32::from(EXIT_PANIC));
+    }));
 }
 
 fn block_on(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {

@@ -55,7 +55,8 @@ pub trait CountStore: Send + Sync {
     ) -> Result<Vec<Option<SourceState>>, StoreError>;
 
     /// Marks a source as recovering: a reader reports `acknowledged`, which is ahead of what is
-    /// stored. The mark goes away with the commit that reaches it, or with a new generation.
+    /// stored. The mark goes away with the commit that reaches it, or when the content turns out to
+    /// have been replaced; if the store had forgotten the source, it goes over to the new generation.
     /// Returns whether the store is behind.
     async fn report_acknowledged(
         &self,

@@ -186,8 +186,15 @@ pub(crate) fn open(rows: &mut impl RowsMut, opening: &Opening) -> Result<Opened,
         return Ok(Opened { installed: false, stored });
     }
     rows.put_state(&opening.source, opening.fresh)?;
-    // What an older life had reached cannot be reached any more.
-    rows.remove_reported(&opening.source)?;
+    match (stored, rows.reported(&opening.source)?) {
+        // The store has forgotten the source: its new life has to come as far as the old one.
+        (None, Some(reported)) => {
+            let generation = opening.fresh.generation;
+            rows.put_reported(&opening.source, Reported { generation, ..reported })?;
+        }
+        // The content was replaced: what the older life had reached cannot be reached any more.
+        _ => rows.remove_reported(&opening.source)?,
+    }
     Ok(Opened { installed: true, stored: Some(opening.fresh) })
 }
 

@@ -79,18 +79,22 @@ impl Follower {
     fn seen_again(&mut self, id: &SourceId, found: &Found) {
         let Some(slot) = self.slots.get_mut(id) else { return };
         slot.size = found.stamp.size;
-        let moved = slot.path != found.path;
-        if moved {
+        if slot.path != found.path {
             tracing::info!(source = %id, from = %slot.path.display(), to = %found.path.display(), "the file was renamed");
             forget_lag(&self.metrics, slot);
             forget_path(&mut self.paths, &slot.path, id);
-            slot.former = Some(std::mem::replace(&mut slot.path, found.path.clone()));
-            slot.rotated = Some(Instant::now());
             self.paths.insert(absolute(&found.path), id.clone());
+            let before = std::mem::replace(&mut slot.path, found.path.clone());
+            slot.former = slot.former.take().or(Some(before)).filter(|path| *path != slot.path);
+            slot.rotated = Some(Instant::now());
         }
         // Renamed, and another file is in its place: nobody is expected to append any more, so that
-        // in the end its last line counts.
-        slot.superseded |= slot.former.as_ref().is_some_and(|path| path.exists());
+        // in the end its last line counts. At its own path, it is as if it had never been away.
+        if let Some(former) = &slot.former {
+            slot.superseded = is_another(former, &self.options.search.volume, id);
+        } else {
+            (slot.rotated, slot.superseded) = (None, false);
+        }
         self.note_stamp(id, found.stamp);
     }
 
@@ -125,7 +129,8 @@ impl Follower {
         slot.size = metadata.size();
         // Moved out of sight with nothing in its place, a file may come back with its last line
         // unfinished; it is then found again. Unlinked or with another in its place, it never does.
-        slot.superseded |= metadata.nlink() == 0 || slot.path.exists();
+        slot.superseded =
+            metadata.nlink() == 0 || is_another(&slot.path, &self.options.search.volume, id);
         let stamp = Stamp::of(&metadata);
         self.note_stamp(id, stamp);
         let slot = &self.slots[id];
@@ -158,6 +163,12 @@ fn forget_lag(metrics: &crate::metrics::Metrics, slot: &Slot) {
     // Not there yet if nothing was reported.
     let _ = metrics.lag_bytes.remove_label_values(&[&path]);
     let _ = metrics.lag_seconds.remove_label_values(&[&path]);
+}
+
+/// Whether another file than `id` is at the path.
+fn is_another(path: &Path, volume: &str, id: &SourceId) -> bool {
+    let found = path.metadata().ok().and_then(|metadata| identity(volume, &metadata).ok());
+    found.is_some_and(|found| found != *id)
 }
 
 /// Opens the file if it is still the one that was found. Never blocks, whatever took its place.

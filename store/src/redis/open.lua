@@ -26,6 +26,13 @@ redis.call('HSET', KEYS[2], ARGV[2], ARGV[4])
 if not stored then
   redis.call('HINCRBY', KEYS[1], 'sources', 1)
 end
--- What an older life had reached cannot be reached any more.
-redis.call('HDEL', KEYS[3], ARGV[2])
+local report = redis.call('HGET', KEYS[3], ARGV[2])
+if report and not stored then
+  -- The store has forgotten the source: its new life has to come as far as the old one.
+  local generation = string.match(ARGV[4], '^%x+')
+  redis.call('HSET', KEYS[3], ARGV[2], generation .. string.match(report, ' .*$'))
+elseif report then
+  -- The content was replaced: what the older life had reached cannot be reached any more.
+  redis.call('HDEL', KEYS[3], ARGV[2])
+end
 return { 'installed', ARGV[4] }

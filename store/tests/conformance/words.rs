@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use logtally_core::batch::Batch;
 use logtally_core::delta::{Delta, Span};
@@ -136,4 +138,28 @@ pub async fn changes(store: &SharedStore, since: Mark) -> Changes {
 /// Whether the journal does not know a place any more.
 pub async fn is_broken(store: &SharedStore, since: Mark) -> bool {
     matches!(changes(store, since).await, Changes::Broken)
+}
+
+/// Something under way that others watch. It is over when the handle to it is dropped, be it by a
+/// panic: a broken store must make a case fail, not run for ever.
+#[derive(Clone, Default)]
+pub struct Watch(Arc<AtomicBool>);
+
+/// The handle to what others watch.
+pub struct UnderWay(Arc<AtomicBool>);
+
+impl Watch {
+    pub fn begin(&self) -> UnderWay {
+        UnderWay(self.0.clone())
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
 }

@@ -5,10 +5,12 @@ use logtally_core::limits::{FOLD_PAIRS_MAX, JOURNAL_READ_MAX};
 use logtally_core::series::SeriesKey;
 use logtally_store::{Changes, Count, Folded, SharedStore, TRIM_GRACE_MS};
 
+use tokio::task::JoinSet;
+
 use crate::backend::Backend;
 use crate::words::{
-    P, Sums, apply, changes, counter, delta, expected, gauge, install, is_broken, lines, load,
-    state, store_with, stored, sums, sums_of,
+    P, Sums, Watch, apply, changes, counter, delta, expected, gauge, install, is_broken, lines,
+    load, state, store_with, stored, sums, sums_of,
 };
 
 async fn fold(store: &SharedStore) -> Folded {
@@ -142,13 +144,15 @@ pub async fn folders_and_committers_at_once_add_up(place: impl Backend) {
     const COMMITTERS: u64 = 3;
     const COMMITS: u64 = 40;
     let store = store_with(&place, &[]).await;
-    let mut tasks = tokio::task::JoinSet::new();
     for c in 0..COMMITTERS {
         install(&store, &format!("s{c}"), state(1, 0)).await;
     }
-    for c in 0..COMMITTERS {
-        let store = store.clone();
+    let mut tasks = JoinSet::new();
+    let watches: Vec<Watch> = (0..COMMITTERS).map(|_| Watch::default()).collect();
+    for (c, watch) in watches.iter().enumerate() {
+        let (store, under_way) = (store.clone(), watch.begin());
         tasks.spawn(async move {
+            let _under_way = under_way;
             for i in 0..COMMITS {
                 let pairs = [(gauge("all"), 1), (counter(&format!("h{}", i % 5)), i + 1)];
                 apply(&store, delta(&format!("s{c}"), 1, i..i + 1, &pairs)).await;
@@ -156,9 +160,9 @@ pub async fn folders_and_committers_at_once_add_up(place: impl Backend) {
         });
     }
     for _ in 0..4 {
-        let store = store.clone();
+        let (store, watches) = (store.clone(), watches.clone());
         tasks.spawn(async move {
-            while sums(&store).await.get(&gauge("all")) != Some(&(COMMITTERS * COMMITS)) {
+            while !watches.iter().all(Watch::is_over) {
                 fold_whoever_is_first(&store).await;
             }
         });

@@ -1,8 +1,6 @@
 //! What a reader is given stands at exactly one place of the journal, whatever happens meanwhile.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use logtally_core::journal::{Mark, follow};
 use logtally_core::series::SeriesKey;
@@ -10,7 +8,9 @@ use logtally_store::{Changes, SharedStore, Snapshot, StoreError};
 use tokio::task::JoinSet;
 
 use crate::backend::Backend;
-use crate::words::{P, Sums, apply, counter, delta, gauge, load, store_with, sums_of};
+use crate::words::{
+    P, Sums, UnderWay, Watch, apply, counter, delta, gauge, load, store_with, sums_of,
+};
 
 const COMMITS: u64 = 120;
 
@@ -27,38 +27,38 @@ fn prefix(commits: u64) -> Sums {
     sums
 }
 
-/// Commits and folds until all is committed; `done` tells the readers to stop.
-async fn write(store: SharedStore, done: Arc<AtomicBool>) {
+/// Commits and folds until all is committed. The readers stop when it is over.
+async fn write(store: SharedStore, _under_way: UnderWay) {
     for i in 0..COMMITS {
         apply(&store, delta("a", 1, i..i + 1, &pairs(i))).await;
         if i % 5 == 3 {
             store.fold(P).await.expect("one folder alone");
         }
     }
-    done.store(true, Ordering::Release);
 }
 
 /// Loads again if a fold came between, as every reader does.
 async fn load_again(store: &SharedStore) -> Snapshot {
-    loop {
+    for _ in 0..10_000 {
         match store.load(P).await {
             Ok(snapshot) => return snapshot,
             Err(StoreError::Moved(_)) => tokio::task::yield_now().await,
             Err(e) => panic!("{e}"),
         }
     }
+    panic!("folds always come between");
 }
 
 pub async fn a_load_is_an_exact_prefix(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
-    let done = Arc::new(AtomicBool::new(false));
+    let watch = Watch::default();
     let mut tasks = JoinSet::new();
-    tasks.spawn(write(store.clone(), done.clone()));
+    tasks.spawn(write(store.clone(), watch.begin()));
     for _ in 0..2 {
-        let (store, done) = (store.clone(), done.clone());
+        let (store, watch) = (store.clone(), watch.clone());
         tasks.spawn(async move {
             let mut last = 0;
-            while !done.load(Ordering::Acquire) {
+            while !watch.is_over() {
                 let snapshot = load_again(&store).await;
                 assert_eq!(sums_of(&snapshot), prefix(snapshot.at.seq), "{:?}", snapshot.at);
                 assert!(snapshot.at.seq >= last, "a later load is not an earlier place");
@@ -74,10 +74,10 @@ pub async fn a_load_is_an_exact_prefix(place: impl Backend) {
 
 pub async fn a_follower_sees_what_a_load_sees(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
-    let done = Arc::new(AtomicBool::new(false));
-    let writer = tokio::spawn(write(store.clone(), done.clone()));
+    let watch = Watch::default();
+    let writer = tokio::spawn(write(store.clone(), watch.begin()));
     let mut follower = Follower::start(&store).await;
-    while !done.load(Ordering::Acquire) {
+    while !watch.is_over() {
         follower.catch_up(&store).await;
         assert_eq!(follower.sums(), prefix(follower.at.seq), "{:?}", follower.at);
     }

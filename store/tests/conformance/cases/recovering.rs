@@ -85,6 +85,10 @@ pub async fn an_unknown_source_recovers_with_its_opening(place: impl Backend) {
         let opening = Opening { source: source(name), expected, fresh: state(7, 0) };
         assert!(store.open(P, &opening).await.expect("the store answers").installed);
     }
-    assert_eq!(recovering(&store).await.sources, 0);
+    assert_eq!(recovering(&store).await.sources, 1, "a replaced content has nothing to reach");
     assert_eq!(load(&store).await.at, Mark::default(), "marks are no journal entries");
+    apply(&store, lines("a", 7, 0..19, "x")).await;
+    assert_eq!(recovering(&store).await.sources, 1, "a forgotten one has to come as far again");
+    apply(&store, lines("a", 7, 19..20, "x")).await;
+    assert_eq!(recovering(&store).await.sources, 0);
 }
