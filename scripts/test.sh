@@ -11,6 +11,8 @@ export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-auto}"
 export CARGO_TERM_PROGRESS_WHEN=never
 
 scratch="$(mktemp -d)"
+# Some tests run a program as somebody else, who must get to its files.
+chmod 755 "$scratch"
 trap 'rm -rf "$scratch"' EXIT
 # What the tests put into temporary folders goes with ours, whatever happens to them.
 export TMPDIR="$scratch"

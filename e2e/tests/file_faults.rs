@@ -131,6 +131,20 @@ fn rotated_with_an_unfinished_line() {
 }
 
 #[test]
+fn out_of_sight_for_a_moment_with_an_unfinished_line() {
+    let scene = Scene::start(10);
+    append(&scene.log(), "old,j");
+    // As if the folder could not be listed for a moment.
+    fs::rename(scene.log(), scene.folder.path().join("elsewhere")).expect("moving the log away");
+    scene.one.program.wait_for_output("gone from its path", CATCH_UP);
+    fs::rename(scene.folder.path().join("elsewhere"), scene.log()).expect("moving it back");
+    // Longer than the wait after which the last line of a rotated file counts: nothing may happen.
+    std::thread::sleep(Duration::from_millis(2_500));
+    append(&scene.log(), "ob\n");
+    scene.counted(&[("old", 11)]);
+}
+
+#[test]
 fn compressed_after_its_rotation() {
     let mut scene = Scene::start(1_000);
     fs::rename(scene.log(), scene.copy()).expect("rotating the log");

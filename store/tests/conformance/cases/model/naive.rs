@@ -69,10 +69,14 @@ impl Naive {
     }
 
     pub fn open(&mut self, name: &str, seen: Option<(u64, u64)>, generation: u64) -> bool {
-        let installs = self.state(name) == seen;
+        let stored = self.state(name);
+        let installs = stored == seen;
         if installs {
             self.states.insert(name.to_owned(), (generation, 0));
-            self.reported.remove(name);
+            match self.reported.get_mut(name) {
+                Some(reported) if stored.is_none() => reported.0 = generation,
+                _ => drop(self.reported.remove(name)),
+            }
         }
         installs
     }
