@@ -43,7 +43,6 @@ ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="logtally" \
       org.opencontainers.image.description="Exactly-once log counting for Prometheus" \
-      org.opencontainers.image.source="https://github.com/logtally/logtally" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
