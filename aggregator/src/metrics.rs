@@ -1,6 +1,6 @@
 //! The aggregator's own metrics: what this process does, not what the store has counted.
 
-use prometheus::core::Collector;
+use logtally_service::register;
 use prometheus::{
     GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry,
@@ -36,15 +36,6 @@ pub struct Metrics {
 }
 
 const SECONDS: [f64; 12] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0];
-
-fn register<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    metric: prometheus::Result<C>,
-) -> prometheus::Result<C> {
-    let metric = metric?;
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
 
 impl Metrics {
     /// Registers all metrics.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use logtally_service::register;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{
@@ -120,12 +121,6 @@ fn left_out_families() -> Result<IntGaugeVec> {
     let help = "Families left out of the page because they are not described, have an invalid \
                 name, or conflict with the kind of another one";
     IntGaugeVec::new(Opts::new(name("left_out_families"), help), &["reason"])
-}
-
-fn register<C: Collector + Clone + 'static>(registry: &Registry, metric: Result<C>) -> Result<C> {
-    let metric = metric?;
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
 }
 
 /// The time since something last happened, as of the moment somebody asks.

@@ -1,7 +1,7 @@
 //! The ingest's own metrics: what this process does, not what the store has counted.
 
 use logtally_core::rule::Reject;
-use prometheus::core::Collector;
+use logtally_service::register;
 use prometheus::{
     GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry,
@@ -38,15 +38,6 @@ pub struct Metrics {
     pub store_behind: IntCounter,
     /// Failed reads.
     pub read_errors: IntCounter,
-}
-
-fn register<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    metric: prometheus::Result<C>,
-) -> prometheus::Result<C> {
-    let metric = metric?;
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
 }
 
 impl Metrics {

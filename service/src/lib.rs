@@ -33,6 +33,8 @@ pub mod telemetry;
 
 pub mod propagation;
 
+pub mod register;
+
 mod process;
 
 mod text;
@@ -49,5 +51,6 @@ pub use page::landing_page;
 pub use program::{EXIT_FAILURE, EXIT_PANIC, EXIT_USAGE, ExitError, main_with};
 pub use propagation::{add_link, current_traceparent, set_parent};
 pub use readiness::{Latch, Readiness};
+pub use register::register;
 pub use signal::cancel_on_signal;
 pub use telemetry::{Telemetry, init_telemetry};
