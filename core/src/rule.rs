@@ -21,17 +21,35 @@ pub enum Reject {
     UnclosedQuote,
     /// A needed value is longer than the limit.
     LabelTooLong,
+    /// A needed value is not in the record (formats without rows), or has no place in a table.
+    Missing,
+    /// The record is not what its format says, e.g. no JSON object.
+    Malformed,
+    /// The line does not match the expression of its format.
+    NoMatch,
+    /// No header has told yet where the needed columns are.
+    NoHeader,
+    /// A needed number is none, or out of range.
+    NotANumber,
+    /// A needed time is none, or out of range.
+    NotATime,
 }
 
 impl Reject {
     /// All reasons, each at the index of its discriminant.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 12] = [
         Self::Ragged,
         Self::InvalidUtf8,
         Self::Nul,
         Self::Oversized,
         Self::UnclosedQuote,
         Self::LabelTooLong,
+        Self::Missing,
+        Self::Malformed,
+        Self::NoMatch,
+        Self::NoHeader,
+        Self::NotANumber,
+        Self::NotATime,
     ];
 
     /// The reason as a label value.
@@ -43,6 +61,12 @@ impl Reject {
             Self::Oversized => "oversized",
             Self::UnclosedQuote => "unclosed_quote",
             Self::LabelTooLong => "label_too_long",
+            Self::Missing => "missing",
+            Self::Malformed => "malformed",
+            Self::NoMatch => "no_match",
+            Self::NoHeader => "no_header",
+            Self::NotANumber => "not_a_number",
+            Self::NotATime => "not_a_time",
         }
     }
 }
