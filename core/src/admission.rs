@@ -92,6 +92,7 @@ mod tests {
             header: None,
             records: RecordCounts::default(),
             families: Vec::new(),
+            limits: vec![],
             increments: Increments::default(),
         };
         admit(stored.into().as_ref(), &delta)

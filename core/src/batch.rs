@@ -112,7 +112,7 @@ mod tests {
     use crate::source::{Generation, RecordCounts, SourceId, Tail};
 
     fn family(name: &str) -> Family {
-        Family { name: name.into(), kind: Kind::Gauge, help: String::new(), labels: Vec::new() }
+        Family::new(name, Kind::Gauge, "", &[])
     }
 
     /// A delta that counts its length in the one series of `lines`.
@@ -125,8 +125,9 @@ mod tests {
             tail_before: Tail(span.start),
             tail_after: Tail(span.end),
             header: None,
-            records: RecordCounts { counted: span.end - span.start, rejected: 1 },
+            records: RecordCounts { counted: span.end - span.start, filtered: 0, rejected: 1 },
             families: vec![family("lines")],
+            limits: vec![],
             increments: Increments::pack([(key.as_bytes(), span.end - span.start)]),
         }
     }
@@ -149,7 +150,7 @@ mod tests {
     }
 
     fn total(batch: &Batch) -> u64 {
-        batch.increments().iter().map(|(_, n)| n).sum()
+        batch.increments().iter().map(|(_, n)| n.count).sum()
     }
 
     #[test]
@@ -158,8 +159,8 @@ mod tests {
         let batch = check(deltas, &["a(0..31]", "b(5..6]"], &[]);
         let joined = &batch.deltas()[0];
         assert_eq!((joined.tail_before, joined.tail_after), (Tail(0), Tail(31)));
-        assert_eq!(joined.records, RecordCounts { counted: 31, rejected: 3 });
-        assert_eq!(joined.increments.iter().map(|(_, n)| n).sum::<u64>(), 31);
+        assert_eq!(joined.records, RecordCounts { counted: 31, filtered: 0, rejected: 3 });
+        assert_eq!(joined.increments.iter().map(|(_, n)| n.count).sum::<u64>(), 31);
         assert_eq!(total(&batch), 32);
     }
 
@@ -208,7 +209,7 @@ mod tests {
         assert!(all && verdicts.iter().all(|v| v.admission == Apply));
         let after: Vec<_> = verdicts.iter().filter_map(|v| v.stored).collect();
         assert_eq!(after.iter().map(|s| s.position).collect::<Vec<_>>(), [10, 9]);
-        assert_eq!(after[0].records, RecordCounts { counted: 10, rejected: 1 });
+        assert_eq!(after[0].records, RecordCounts { counted: 10, filtered: 0, rejected: 1 });
 
         let old_life = SourceState { generation: Generation(9), ..stored(5) };
         for (second, admission) in [

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::limits::POSITION_MAX;
-use crate::series::{Family, Increments};
+use crate::series::{Family, FamilyId, Increments};
 use crate::source::{Generation, RecordCounts, SourceId, SourceState, Tail};
 
 /// The half-open piece `(from..to]` of one source.
@@ -48,6 +48,27 @@ impl fmt::Debug for Span {
     }
 }
 
+/// How many series a family may have. Beyond it, records go to an overflow series, so that sums stay
+/// right; series that are there stay.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SeriesLimit {
+    /// The family.
+    pub family: FamilyId,
+    /// Series of the family; `u64::MAX` for any number.
+    pub series_max: u64,
+    /// Series per value of one label.
+    pub tenant: Option<TenantLimit>,
+}
+
+/// How many series a family may have for each value of one label.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TenantLimit {
+    /// Index of the label in the family's labels.
+    pub label: usize,
+    /// Series per value.
+    pub series_max: u64,
+}
+
 /// One span of one source: the state that it continues, the state that it leads to, and what it
 /// counted.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -68,6 +89,8 @@ pub struct Delta {
     pub records: RecordCounts,
     /// The families that the increments belong to.
     pub families: Vec<Family>,
+    /// How many series families may have; those that are not named may have any number.
+    pub limits: Vec<SeriesLimit>,
     /// What the span counted.
     pub increments: Increments,
 }
@@ -80,6 +103,7 @@ impl Delta {
             position: self.span.to(),
             tail: self.tail_after,
             header: self.header,
+            end: stored.end,
             records: stored.records.plus(self.records),
         }
     }
@@ -106,6 +130,9 @@ impl Delta {
                 families.push(family);
             }
         }
+        let mut limits = self.limits;
+        limits.retain(|limit| next.limits.iter().all(|newer| newer.family != limit.family));
+        limits.extend(next.limits);
         Self {
             source: self.source,
             generation: self.generation,
@@ -115,6 +142,7 @@ impl Delta {
             header: next.header,
             records: self.records.plus(next.records),
             families,
+            limits,
             increments: Increments::merge([&self.increments, &next.increments]),
         }
     }

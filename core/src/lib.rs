@@ -20,6 +20,8 @@ pub mod batch;
 
 pub mod journal;
 
+pub mod decimal;
+
 pub mod series;
 
 pub mod rule;

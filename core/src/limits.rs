@@ -60,6 +60,9 @@ pub const LABEL_VALUE_BYTES_MAX: usize = 1024;
 /// Labels of one family.
 pub const LABELS_MAX: usize = 32;
 
+/// Buckets of one histogram, `+Inf` excluded: each is a line of the page per series.
+pub const BUCKETS_MAX: usize = 100;
+
 /// Columns that a header may have. A wider one is not taken for a header.
 pub const COLUMNS_MAX: usize = 4096;
 

@@ -83,15 +83,11 @@ pub struct Rule {
 impl Rule {
     /// Columns `host` and `job_name` into the gauge that the naive exporter had.
     pub fn default_rule() -> Self {
-        let columns = vec!["host".to_owned(), "job_name".to_owned()];
+        let columns = ["host", "job_name"];
+        let help = "Count of occurrences of host and job_name in log";
         Self {
-            family: Family {
-                name: "log_host_job_count".into(),
-                kind: Kind::Gauge,
-                help: "Count of occurrences of host and job_name in log".into(),
-                labels: columns.clone(),
-            },
-            columns,
+            family: Family::new("log_host_job_count", Kind::Gauge, help, &columns),
+            columns: columns.map(str::to_owned).to_vec(),
         }
     }
 
@@ -117,34 +113,35 @@ pub fn check_value(value: &[u8]) -> Result<&str, Reject> {
     if text.contains('\0') { Err(Reject::Nul) } else { Ok(text) }
 }
 
-/// Records read, by outcome: `read = counted + rejected`.
+/// Records read, by outcome: `read = counted + filtered + rejected`.
 pub fn records_read() -> Family {
-    Family {
-        name: "logtally_records_read_total".into(),
-        kind: Kind::Counter,
-        help: "Complete records read from all sources".into(),
-        labels: vec![],
-    }
+    let help = "Complete records read from all sources";
+    Family::new("logtally_records_read_total", Kind::Counter, help, &[])
 }
 
 /// Records that hit a rule.
 pub fn records_counted() -> Family {
-    Family {
-        name: "logtally_records_counted_total".into(),
-        kind: Kind::Counter,
-        help: "Records counted by a rule".into(),
-        labels: vec![],
-    }
+    let help = "Records counted by a rule";
+    Family::new("logtally_records_counted_total", Kind::Counter, help, &[])
+}
+
+/// Records that no rule takes.
+pub fn records_filtered() -> Family {
+    let help = "Records that no rule takes";
+    Family::new("logtally_records_filtered_total", Kind::Counter, help, &[])
 }
 
 /// Records that could not be counted, by reason.
 pub fn records_rejected() -> Family {
-    Family {
-        name: "logtally_records_rejected_total".into(),
-        kind: Kind::Counter,
-        help: "Records that could not be counted, by reason".into(),
-        labels: vec!["reason".into()],
-    }
+    let help = "Records that could not be counted, by reason";
+    Family::new("logtally_records_rejected_total", Kind::Counter, help, &["reason"])
+}
+
+/// Records that a rule counted in an overflow series, by metric.
+pub fn records_overflowed() -> Family {
+    let help =
+        "Records counted in the overflow series, because the metric has as many series as it may";
+    Family::new("logtally_records_overflowed_total", Kind::Counter, help, &["metric"])
 }
 
 #[cfg(test)]

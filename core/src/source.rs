@@ -107,11 +107,14 @@ impl fmt::Debug for Tail {
     }
 }
 
-/// How many records a span or a source had, and what became of them: `read = counted + rejected`.
+/// How many records a span or a source had, and what became of them:
+/// `read = counted + filtered + rejected`.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RecordCounts {
     /// Records that hit a rule.
     pub counted: u64,
+    /// Records that no rule takes.
+    pub filtered: u64,
     /// Records that could not be counted, by whatever reason.
     pub rejected: u64,
 }
@@ -119,21 +122,50 @@ pub struct RecordCounts {
 impl RecordCounts {
     /// All records read.
     pub fn read(self) -> u64 {
-        self.counted + self.rejected
+        self.counted + self.filtered + self.rejected
     }
 
     /// Adds another count.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
-        Self { counted: self.counted + other.counted, rejected: self.rejected + other.rejected }
+        Self {
+            counted: self.counted + other.counted,
+            filtered: self.filtered + other.filtered,
+            rejected: self.rejected + other.rejected,
+        }
+    }
+}
+
+/// Where a source ends that is a part of a file: what a new rule counts afterwards of the bytes that
+/// were there before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SourceEnd {
+    /// Just after its last record.
+    pub position: u64,
+    /// Hash of the bytes before `position`: another one there means that the bytes are gone.
+    pub tail: Tail,
+}
+
+impl SourceEnd {
+    fn decode(text: &str) -> Option<Self> {
+        let (position, tail) = text.split_once(':')?;
+        let position = position.parse().ok().filter(|at| *at <= POSITION_MAX)?;
+        Some(Self { position, tail: Tail(u64::from_str_radix(tail, 16).ok()?) })
+    }
+}
+
+impl fmt::Display for SourceEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{:016x}", self.position, self.tail.0)
     }
 }
 
 /// What the store remembers of a source: which life, how far it is counted, what stood just before,
 /// where the header in force begins, and how many records that were.
 ///
-/// Its text form is the stored form: `generation position tail header counted rejected`, with
-/// hexadecimal hashes and `-` for no header. The store's script compares the first three words.
+/// Its text form is the stored form: `generation position tail header end counted filtered rejected`,
+/// with hexadecimal hashes and `-` for no header and no end. The store's script compares the first
+/// three words.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceState {
     /// The life of the source.
@@ -144,6 +176,8 @@ pub struct SourceState {
     pub tail: Tail,
     /// Offset of the header in force at `position`, if the source has one.
     pub header: Option<u64>,
+    /// Where the source ends, if it ends before the file does.
+    pub end: Option<SourceEnd>,
     /// Records so far in this generation.
     pub records: RecordCounts,
 }
@@ -156,6 +190,7 @@ impl SourceState {
             position: 0,
             tail: Tail::empty(),
             header: None,
+            end: None,
             records: RecordCounts::default(),
         }
     }
@@ -169,13 +204,12 @@ impl SourceState {
     /// The stored text form.
     pub fn encode(&self) -> String {
         let header = self.header.map_or_else(|| "-".to_owned(), |at| at.to_string());
+        let end = self.end.map_or_else(|| "-".to_owned(), |end| end.to_string());
+        let Self { generation, position, tail, records, .. } = self;
+        let RecordCounts { counted, filtered, rejected } = records;
         format!(
-            "{:016x} {} {:016x} {header} {} {}",
-            self.generation.0,
-            self.position,
-            self.tail.0,
-            self.records.counted,
-            self.records.rejected
+            "{:016x} {position} {:016x} {header} {end} {counted} {filtered} {rejected}",
+            generation.0, tail.0,
         )
     }
 
@@ -197,7 +231,15 @@ impl SourceState {
                 "-" => None,
                 at => Some(number(at)?),
             },
-            records: RecordCounts { counted: number(word()?)?, rejected: number(word()?)? },
+            end: match word()? {
+                "-" => None,
+                text => Some(SourceEnd::decode(text).ok_or_else(corrupt)?),
+            },
+            records: RecordCounts {
+                counted: number(word()?)?,
+                filtered: number(word()?)?,
+                rejected: number(word()?)?,
+            },
         };
         if words.next().is_some() { Err(corrupt()) } else { Ok(state) }
     }
@@ -225,17 +267,26 @@ mod tests {
             position: 42,
             tail: Tail::of(b"server1,backup\n"),
             header: Some(0),
-            records: RecordCounts { counted: 2, rejected: 1 },
+            end: Some(SourceEnd { position: 50, tail: Tail(9) }),
+            records: RecordCounts { counted: 2, filtered: 3, rejected: 1 },
         };
         assert_eq!(SourceState::decode(&state.encode()), Ok(state));
-        let pinned = "0000000000000007 0 2d06800538d394c2 - 0 0";
+        let pinned = "0000000000000007 0 2d06800538d394c2 - - 0 0 0";
         assert_eq!(SourceState::start(Generation(7)).encode(), pinned);
     }
 
     #[test]
     fn unreadable_states_are_refused() {
-        let too_far = format!("1 {} 1 - 0 0", POSITION_MAX + 1);
-        for text in ["", "1 2 3", "x 0 0 - 0 0", "1 -1 1 - 0 0", &too_far, "1 0 1 - 0 0 9"] {
+        let too_far = format!("1 {} 1 - - 0 0 0", POSITION_MAX + 1);
+        for text in [
+            "",
+            "1 2 3",
+            "x 0 0 - - 0 0 0",
+            "1 -1 1 - - 0 0 0",
+            &too_far,
+            "1 0 1 - - 0 0 0 9",
+            "1 0 1 - 5 0 0 0",
+        ] {
             assert!(SourceState::decode(text).is_err(), "{text}");
         }
     }

@@ -1,10 +1,11 @@
 //! Conversions between messages and core values.
 
-use logtally_core::delta::{Delta, InvalidSpan, Span};
-use logtally_core::limits::{DELTA_BYTES_MAX, LABELS_MAX, POSITION_MAX};
-use logtally_core::series::{Family, Increments, InvalidSeries, Kind};
+use logtally_core::decimal::Decimal;
+use logtally_core::delta::{Delta, InvalidSpan, SeriesLimit, Span, TenantLimit};
+use logtally_core::limits::{BUCKETS_MAX, DELTA_BYTES_MAX, LABELS_MAX, POSITION_MAX};
+use logtally_core::series::{Family, FamilyId, Increments, InvalidSeries, Kind};
 use logtally_core::source::{
-    Generation, InvalidSourceId, RecordCounts, SourceId, SourceState, Tail,
+    Generation, InvalidSourceId, RecordCounts, SourceEnd, SourceId, SourceState, Tail,
 };
 
 use crate::v1;
@@ -31,8 +32,8 @@ pub enum Action {
     Open {
         /// What the ingest saw.
         expected: Option<SourceState>,
-        /// The new life's id.
-        generation: Generation,
+        /// The new life at its beginning.
+        fresh: SourceState,
     },
     /// The commit of a delta.
     Commit(Box<Delta>),
@@ -69,7 +70,7 @@ impl TryFrom<v1::ExchangeRequest> for Request {
             }
             v1::exchange_request::Action::Open(open) => Action::Open {
                 expected: open.expected.map(SourceState::try_from).transpose()?,
-                generation: Generation(open.generation),
+                fresh: open.fresh.ok_or(InvalidMessage::Missing("open.fresh"))?.try_into()?,
             },
             v1::exchange_request::Action::Delta(delta) => {
                 Action::Commit(Box::new(parse_delta(source.clone(), delta)?))
@@ -86,9 +87,9 @@ impl From<Request> for v1::ExchangeRequest {
             Action::Lookup(acknowledged) => {
                 Wire::Lookup(v1::Lookup { acknowledged: acknowledged.map(Into::into) })
             }
-            Action::Open { expected, generation } => Wire::Open(v1::Open {
+            Action::Open { expected, fresh } => Wire::Open(v1::Open {
                 expected: expected.map(Into::into),
-                generation: generation.0,
+                fresh: Some(fresh.into()),
             }),
             Action::Commit(delta) => Wire::Delta((*delta).into()),
         };
@@ -112,14 +113,49 @@ fn parse_delta(source: SourceId, delta: v1::Delta) -> Result<Delta, InvalidMessa
         tail_before: Tail(delta.tail_before),
         tail_after: Tail(delta.tail_after),
         header: delta.header.map(|at| exact("delta.header", at)).transpose()?,
-        records: parse_records(delta.counted, delta.rejected)?,
+        records: parse_records(delta.counted, delta.filtered, delta.rejected)?,
         families: delta.families.into_iter().map(Family::try_from).collect::<Result<_, _>>()?,
+        limits: delta.limits.iter().map(parse_limit).collect::<Result<_, _>>()?,
         increments: Increments::parse(delta.increments)?,
     })
 }
 
-fn parse_records(counted: u64, rejected: u64) -> Result<RecordCounts, InvalidMessage> {
-    Ok(RecordCounts { counted: exact("counted", counted)?, rejected: exact("rejected", rejected)? })
+fn parse_records(
+    counted: u64,
+    filtered: u64,
+    rejected: u64,
+) -> Result<RecordCounts, InvalidMessage> {
+    Ok(RecordCounts {
+        counted: exact("counted", counted)?,
+        filtered: exact("filtered", filtered)?,
+        rejected: exact("rejected", rejected)?,
+    })
+}
+
+fn parse_limit(limit: &v1::SeriesLimit) -> Result<SeriesLimit, InvalidMessage> {
+    let family = FamilyId::parse(limit.family.as_bytes());
+    let tenant = limit.tenant_label.map(|label| match label as usize {
+        label if label < LABELS_MAX => {
+            Ok(TenantLimit { label, series_max: limit.tenant_series_max })
+        }
+        _ => Err(InvalidMessage::Range("limit.tenant_label")),
+    });
+    Ok(SeriesLimit {
+        family: family.ok_or(InvalidMessage::Range("limit.family"))?,
+        series_max: limit.series_max.unwrap_or(u64::MAX),
+        tenant: tenant.transpose()?,
+    })
+}
+
+impl From<SeriesLimit> for v1::SeriesLimit {
+    fn from(limit: SeriesLimit) -> Self {
+        Self {
+            family: limit.family.as_str().to_owned(),
+            series_max: Some(limit.series_max),
+            tenant_label: limit.tenant.map(|tenant| tenant.label as u32),
+            tenant_series_max: limit.tenant.map_or(0, |tenant| tenant.series_max),
+        }
+    }
 }
 
 fn exact(field: &'static str, n: u64) -> Result<u64, InvalidMessage> {
@@ -136,8 +172,10 @@ impl From<Delta> for v1::Delta {
             tail_after: delta.tail_after.0,
             header: delta.header,
             counted: delta.records.counted,
+            filtered: delta.records.filtered,
             rejected: delta.records.rejected,
             families: delta.families.into_iter().map(Into::into).collect(),
+            limits: delta.limits.into_iter().map(Into::into).collect(),
             increments: delta.increments.as_bytes().clone(),
         }
     }
@@ -150,6 +188,12 @@ impl TryFrom<v1::Family> for Family {
         let kind = match family.kind() {
             v1::Kind::Counter => Kind::Counter,
             v1::Kind::Gauge => Kind::Gauge,
+            v1::Kind::SumCounter => Kind::SumCounter,
+            v1::Kind::SumGauge => Kind::SumGauge,
+            v1::Kind::Histogram => Kind::Histogram,
+            v1::Kind::Min => Kind::Min,
+            v1::Kind::Max => Kind::Max,
+            v1::Kind::Last => Kind::Last,
             v1::Kind::Unspecified => return Err(InvalidMessage::Missing("family.kind")),
         };
         if family.name.is_empty() {
@@ -158,7 +202,24 @@ impl TryFrom<v1::Family> for Family {
         if family.labels.len() > LABELS_MAX {
             return Err(InvalidMessage::Range("family.labels"));
         }
-        Ok(Self { name: family.name, kind, help: family.help, labels: family.labels })
+        check_buckets(kind, &family)?;
+        let v1::Family { name, help, labels, buckets, ttl_seconds, .. } = family;
+        Ok(Self { name, kind, help, labels, buckets, ttl_s: ttl_seconds })
+    }
+}
+
+/// Buckets belong to histograms, ascend, and are not too many: whoever shows them relies on it.
+fn check_buckets(kind: Kind, family: &v1::Family) -> Result<(), InvalidMessage> {
+    let bounds: Result<Vec<Decimal>, _> =
+        family.buckets.iter().map(|bound| Decimal::parse(bound.as_bytes())).collect();
+    let ascending = bounds.is_ok_and(|bounds| bounds.is_sorted_by(|a, b| a < b));
+    let histogram = kind == Kind::Histogram;
+    let le_last = family.labels.last().is_some_and(|label| label == "le");
+    let fits = if histogram { le_last } else { family.buckets.is_empty() };
+    if ascending && fits && family.buckets.len() <= BUCKETS_MAX {
+        Ok(())
+    } else {
+        Err(InvalidMessage::Range("family.buckets"))
     }
 }
 
@@ -167,8 +228,15 @@ impl From<Family> for v1::Family {
         let kind = match family.kind {
             Kind::Counter => v1::Kind::Counter,
             Kind::Gauge => v1::Kind::Gauge,
+            Kind::SumCounter => v1::Kind::SumCounter,
+            Kind::SumGauge => v1::Kind::SumGauge,
+            Kind::Histogram => v1::Kind::Histogram,
+            Kind::Min => v1::Kind::Min,
+            Kind::Max => v1::Kind::Max,
+            Kind::Last => v1::Kind::Last,
         };
-        Self { name: family.name, kind: kind.into(), help: family.help, labels: family.labels }
+        let Family { name, help, labels, buckets, ttl_s, .. } = family;
+        Self { name, kind: kind.into(), help, labels, buckets, ttl_seconds: ttl_s }
     }
 }
 
@@ -181,7 +249,8 @@ impl TryFrom<v1::SourceState> for SourceState {
             position: exact("state.position", state.position)?,
             tail: Tail(state.tail),
             header: state.header.map(|at| exact("state.header", at)).transpose()?,
-            records: parse_records(state.counted, state.rejected)?,
+            end: state.end.map(parse_end).transpose()?,
+            records: parse_records(state.counted, state.filtered, state.rejected)?,
         })
     }
 }
@@ -194,9 +263,15 @@ impl From<SourceState> for v1::SourceState {
             tail: state.tail.0,
             header: state.header,
             counted: state.records.counted,
+            filtered: state.records.filtered,
             rejected: state.records.rejected,
+            end: state.end.map(|end| v1::SourceEnd { position: end.position, tail: end.tail.0 }),
         }
     }
+}
+
+fn parse_end(end: v1::SourceEnd) -> Result<SourceEnd, InvalidMessage> {
+    Ok(SourceEnd { position: exact("state.end", end.position)?, tail: Tail(end.tail) })
 }
 
 /// The answer to request `tag`: what is stored now.
@@ -221,8 +296,13 @@ mod tests {
             tail_before: Tail::empty(),
             tail_after: Tail(9),
             header: Some(0),
-            records: RecordCounts { counted: 1, rejected: 0 },
+            records: RecordCounts { counted: 1, filtered: 2, rejected: 0 },
             increments: Increments::pack([(key.as_bytes(), 1)]),
+            limits: vec![SeriesLimit {
+                family: family.id(),
+                series_max: 5,
+                tenant: Some(TenantLimit { label: 1, series_max: 2 }),
+            }],
             families: vec![family],
         }
     }
@@ -233,11 +313,12 @@ mod tests {
 
     #[test]
     fn requests_survive_the_wire() {
-        let state = delta().state_after(&SourceState::start(Generation(1)));
+        let mut state = delta().state_after(&SourceState::start(Generation(1)));
+        state.end = Some(SourceEnd { position: 7, tail: Tail(1) });
         for action in [
             Action::Lookup(None),
             Action::Lookup(Some(state)),
-            Action::Open { expected: Some(state), generation: Generation(5) },
+            Action::Open { expected: Some(state), fresh: SourceState::start(Generation(5)) },
             Action::Commit(Box::new(delta())),
         ] {
             let sent = request(action);

@@ -1,0 +1,94 @@
+//! Amounts: what one row of a series holds, and how two of them become one.
+
+use crate::decimal::Decimal;
+use crate::series::Kind;
+
+/// What an increment adds to a row, and what a row holds. Merging is exact, commutative and
+/// associative for every kind, so the order in which sources, deltas and partitions are merged does
+/// not matter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Amount {
+    /// Records. Never 0 in an increment: only goes up, whatever the kind, which is how a row that went
+    /// back in time is noticed.
+    pub count: u64,
+    /// What is kept beside the number of records.
+    pub value: Value,
+}
+
+/// What a row keeps beside its number of records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Value {
+    /// Nothing: [`Kind::Counter`], [`Kind::Gauge`].
+    #[default]
+    None,
+    /// A sum: [`Kind::SumCounter`], [`Kind::SumGauge`], [`Kind::Histogram`].
+    Sum(Decimal),
+    /// The smallest value.
+    Min(Decimal),
+    /// The largest value.
+    Max(Decimal),
+    /// The value with the latest time.
+    Last(Latest),
+}
+
+/// A value with its place in time. Ordered by time; at the same time by position in its source, so
+/// that of two records of one source the later one stays; then by value, so that there is an order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Latest {
+    /// Nanoseconds since 1970.
+    pub time_ns: i64,
+    /// Position of the record in its source.
+    pub position: u64,
+    /// The value.
+    pub value: Decimal,
+}
+
+/// The sum of two amounts is beyond the range of its number, or their kinds differ.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("two amounts cannot be merged: out of range, or of different kinds")]
+pub struct Unmergeable;
+
+impl Amount {
+    /// So many records, and nothing beside.
+    pub fn records(count: u64) -> Self {
+        Self { count, value: Value::None }
+    }
+
+    /// Both together.
+    pub fn merge(self, other: Self) -> Result<Self, Unmergeable> {
+        let count = self.count.checked_add(other.count).ok_or(Unmergeable)?;
+        Ok(Self { count, value: self.value.merge(other.value)? })
+    }
+}
+
+impl From<u64> for Amount {
+    fn from(count: u64) -> Self {
+        Self::records(count)
+    }
+}
+
+impl Value {
+    /// Both together.
+    pub fn merge(self, other: Self) -> Result<Self, Unmergeable> {
+        Ok(match (self, other) {
+            (Self::None, Self::None) => Self::None,
+            (Self::Sum(a), Self::Sum(b)) => Self::Sum(a.checked_add(b).ok_or(Unmergeable)?),
+            (Self::Min(a), Self::Min(b)) => Self::Min(a.min(b)),
+            (Self::Max(a), Self::Max(b)) => Self::Max(a.max(b)),
+            (Self::Last(a), Self::Last(b)) => Self::Last(a.max(b)),
+            _ => return Err(Unmergeable),
+        })
+    }
+
+    /// Whether rows of `kind` hold such a value.
+    pub fn fits(self, kind: Kind) -> bool {
+        matches!(
+            (kind, self),
+            (Kind::Counter | Kind::Gauge, Self::None)
+                | (Kind::SumCounter | Kind::SumGauge | Kind::Histogram, Self::Sum(_))
+                | (Kind::Min, Self::Min(_))
+                | (Kind::Max, Self::Max(_))
+                | (Kind::Last, Self::Last(_))
+        )
+    }
+}

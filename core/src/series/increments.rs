@@ -1,0 +1,232 @@
+//! Increments: how they are packed for the wire and the journal.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::{Amount, FAMILY_ID_BYTES, FamilyId, InvalidSeries, Kind, Latest, Value, check_key};
+use crate::decimal::Decimal;
+use crate::limits::POSITION_MAX;
+
+/// First byte of a packed block: the version of its layout.
+const BLOCK_VERSION: u8 = 1;
+
+/// A checked, packed block of increments: `version (key length, key, count, value)…`, lengths and
+/// counts as variable-length integers, the value as the kind of the key's family wants it. One key may
+/// occur more than once; its increments are merged. A count of 0 forgets the series.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Increments(Bytes);
+
+impl Increments {
+    /// Packs increments. Those without records are left out.
+    ///
+    /// # Panics
+    /// If a value does not fit to the kind of its key.
+    pub fn pack<'a, A: Into<Amount>>(pairs: impl IntoIterator<Item = (&'a [u8], A)>) -> Self {
+        let mut out = BytesMut::new();
+        out.put_u8(BLOCK_VERSION);
+        for (key, amount) in pairs {
+            let amount = amount.into();
+            if amount.count > 0 {
+                put_varint(&mut out, key.len() as u64);
+                out.put_slice(key);
+                put_varint(&mut out, amount.count);
+                put_value(&mut out, key, amount.value);
+            }
+        }
+        Self(out.freeze())
+    }
+
+    /// A block that forgets series.
+    pub fn forget<'a>(keys: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut out = BytesMut::new();
+        out.put_u8(BLOCK_VERSION);
+        for key in keys {
+            put_varint(&mut out, key.len() as u64);
+            out.put_slice(key);
+            put_varint(&mut out, 0);
+        }
+        Self(out.freeze())
+    }
+
+    /// Checks a block that comes from outside, which forgets nothing. Linear in its length.
+    pub fn parse(block: Bytes) -> Result<Self, InvalidSeries> {
+        Self::check(block, false)
+    }
+
+    /// Checks a block of a journal, which may forget series. Linear in its length.
+    pub fn parse_stored(block: Bytes) -> Result<Self, InvalidSeries> {
+        Self::check(block, true)
+    }
+
+    fn check(block: Bytes, may_forget: bool) -> Result<Self, InvalidSeries> {
+        if block.is_empty() {
+            return Ok(Self(block));
+        }
+        if block[0] != BLOCK_VERSION {
+            return Err(InvalidSeries::Cut(0));
+        }
+        let mut at = 1;
+        while at < block.len() {
+            let start = at;
+            let (key, amount) = next_pair(&block, &mut at).ok_or(InvalidSeries::Cut(start))?;
+            check_key(key)?;
+            if amount.count > POSITION_MAX || (amount.count == 0 && !may_forget) {
+                return Err(InvalidSeries::Range(start));
+            }
+        }
+        Ok(Self(block))
+    }
+
+    /// The packed block.
+    pub fn as_bytes(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// Encoded size in bytes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing is incremented.
+    pub fn is_empty(&self) -> bool {
+        self.0.len() <= 1
+    }
+
+    /// The increments in order. A count of 0 forgets the series.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Amount)> {
+        let mut at = 1;
+        std::iter::from_fn(move || next_pair(&self.0, &mut at))
+    }
+
+    /// Merges several blocks that forget nothing: every key once, in the order of first occurrence.
+    /// A key whose amounts cannot be merged (out of range) keeps all of them.
+    pub fn merge<'a>(blocks: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut blocks = blocks.into_iter();
+        let (Some(first), second) = (blocks.next(), blocks.next()) else {
+            return Self::default();
+        };
+        let Some(second) = second else { return first.clone() };
+        let mut index: HashMap<&[u8], usize> = HashMap::new();
+        let mut sums: Vec<(&[u8], Amount)> = Vec::new();
+        for (key, amount) in [first, second].into_iter().chain(blocks).flat_map(Self::iter) {
+            debug_assert!(amount.count > 0, "what forgets is never merged");
+            match index.entry(key) {
+                Entry::Occupied(at) => {
+                    let sum = &mut sums[*at.get()].1;
+                    match sum.merge(amount) {
+                        Ok(merged) => *sum = merged,
+                        Err(_) => sums.push((key, amount)),
+                    }
+                }
+                Entry::Vacant(at) => {
+                    at.insert(sums.len());
+                    sums.push((key, amount));
+                }
+            }
+        }
+        Self::pack(sums)
+    }
+}
+
+impl fmt::Debug for Increments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |key: &[u8]| String::from_utf8_lossy(key).replace('\0', "|");
+        f.debug_map().entries(self.iter().map(|(key, amount)| (text(key), amount))).finish()
+    }
+}
+
+fn put_value(out: &mut BytesMut, key: &[u8], value: Value) {
+    debug_assert!(kind_of(key).is_some_and(|kind| value.fits(kind)), "{value:?} of {key:?}");
+    match value {
+        Value::None => {}
+        Value::Sum(value) | Value::Min(value) | Value::Max(value) => put_decimal(out, value),
+        Value::Last(latest) => {
+            put_varint(out, zigzag(latest.time_ns));
+            put_varint(out, latest.position);
+            put_decimal(out, latest.value);
+        }
+    }
+}
+
+fn next_value(block: &[u8], at: &mut usize, kind: Kind) -> Option<Value> {
+    Some(match kind {
+        Kind::Counter | Kind::Gauge => Value::None,
+        Kind::SumCounter | Kind::SumGauge | Kind::Histogram => Value::Sum(next_decimal(block, at)?),
+        Kind::Min => Value::Min(next_decimal(block, at)?),
+        Kind::Max => Value::Max(next_decimal(block, at)?),
+        Kind::Last => Value::Last(Latest {
+            time_ns: unzigzag(next_varint(block, at)?),
+            position: next_varint(block, at)?,
+            value: next_decimal(block, at)?,
+        }),
+    })
+}
+
+fn kind_of(key: &[u8]) -> Option<Kind> {
+    let id = FamilyId::parse(key.get(..FAMILY_ID_BYTES)?)?;
+    Some(id.kind())
+}
+
+fn zigzag(n: i64) -> u64 {
+    ((n << 1) ^ (n >> 63)).cast_unsigned()
+}
+
+fn unzigzag(n: u64) -> i64 {
+    (n >> 1).cast_signed() ^ -(n & 1).cast_signed()
+}
+
+fn put_varint(out: &mut BytesMut, n: u64) {
+    put_wide(out, u128::from(n));
+}
+
+fn put_decimal(out: &mut BytesMut, value: Decimal) {
+    let units = value.units();
+    put_wide(out, ((units << 1) ^ (units >> 127)).cast_unsigned());
+}
+
+fn next_decimal(block: &[u8], at: &mut usize) -> Option<Decimal> {
+    let n = next_wide(block, at, 128)?;
+    Some(Decimal::from_units((n >> 1).cast_signed() ^ -(n & 1).cast_signed()))
+}
+
+fn put_wide(out: &mut BytesMut, mut n: u128) {
+    while n >= 0x80 {
+        out.put_u8(n as u8 | 0x80);
+        n >>= 7;
+    }
+    out.put_u8(n as u8);
+}
+
+fn next_varint(block: &[u8], at: &mut usize) -> Option<u64> {
+    u64::try_from(next_wide(block, at, 64)?).ok()
+}
+
+/// Reads a number of at most `bits` bits.
+fn next_wide(block: &[u8], at: &mut usize, bits: u32) -> Option<u128> {
+    let mut n = 0_u128;
+    for shift in (0..bits).step_by(7) {
+        let byte = *block.get(*at)?;
+        *at += 1;
+        let part = u128::from(byte & 0x7f);
+        if part.leading_zeros() < shift {
+            return None;
+        }
+        n |= part << shift;
+        if byte < 0x80 {
+            return Some(n);
+        }
+    }
+    None
+}
+
+fn next_pair<'a>(block: &'a [u8], at: &mut usize) -> Option<(&'a [u8], Amount)> {
+    let len = usize::try_from(next_varint(block, at)?).ok()?;
+    let key = block.get(*at..at.checked_add(len)?)?;
+    *at += len;
+    let count = next_varint(block, at)?;
+    let kind = kind_of(key).filter(|_| count > 0).unwrap_or(Kind::Gauge);
+    Some((key, Amount { count, value: next_value(block, at, kind)? }))
+}
