@@ -1,3 +1,35 @@
-//! Rules: from a record's cells to increments of series. Pure: knows no files, no formats, no store.
+//! Rules: from a record's cells to increments of series.
+//!
+//! Pure: knows no files, no formats and no store, and keeps nothing from one record to the next. A
+//! record counts in all rules that take it or, if one of them cannot count it, in none.
 
 pub mod spec;
+
+pub mod evaluate;
+
+pub mod condition;
+
+mod cel;
+
+mod select;
+
+mod label;
+
+mod measure;
+
+mod number;
+
+mod time;
+
+mod relabel;
+
+mod compile;
+
+mod error;
+
+pub use compile::{Columns, Rule, RuleSet};
+pub use error::RuleError;
+pub use evaluate::{Hit, Hits, Origin, Row};
+
+#[cfg(test)]
+mod tests;

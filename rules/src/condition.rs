@@ -1,0 +1,125 @@
+//! Conditions: which records a rule takes. A column that a record does not have is an empty text.
+
+use logtally_core::decimal::Decimal;
+use regex::bytes::Regex;
+
+use crate::cel::CelCondition;
+use crate::compile::Columns;
+use crate::error::{Wrong, regex};
+use crate::evaluate::Row;
+use crate::spec;
+use crate::spec::Compare;
+use crate::time::{Time, rfc3339};
+
+/// A compiled condition.
+#[derive(Clone, Debug)]
+pub(crate) enum Condition {
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Not(Box<Condition>),
+    /// Sorted texts.
+    In(usize, Vec<Box<[u8]>>),
+    Matches(usize, Regex),
+    Number(usize, Compare, Decimal),
+    Time(Time, Compare, i64),
+    Cel(Box<CelCondition>),
+}
+
+impl Condition {
+    pub fn compile(
+        field: &str,
+        condition: &spec::Condition,
+        columns: &mut Columns,
+    ) -> Result<Self, Wrong> {
+        let compile_all = |parts: &[spec::Condition], columns: &mut Columns| {
+            parts.iter().map(|part| Self::compile(field, part, columns)).collect::<Result<_, _>>()
+        };
+        Ok(match condition {
+            spec::Condition::All(parts) => Self::All(compile_all(parts, columns)?),
+            spec::Condition::Any(parts) => Self::Any(compile_all(parts, columns)?),
+            spec::Condition::Not(part) => Self::Not(Box::new(Self::compile(field, part, columns)?)),
+            spec::Condition::Exists(column) => {
+                Self::Not(Box::new(Self::texts(columns.slot(column), [""])))
+            }
+            spec::Condition::In { column, values } => {
+                Self::texts(columns.slot(column), values.iter().map(String::as_str))
+            }
+            spec::Condition::Matches { column, regex: text } => {
+                Self::matches(field, columns.slot(column), text)?
+            }
+            spec::Condition::Number { column, compare, with } => {
+                let with = Decimal::parse(with.as_bytes())
+                    .map_err(|e| Wrong::new(field, format!("{with:?} is {e}")))?;
+                Self::Number(columns.slot(column), *compare, with)
+            }
+            spec::Condition::Time { time, compare, with } => {
+                let with = rfc3339(with).ok_or_else(|| {
+                    Wrong::new(field, format!("{with:?} is not a time"))
+                        .help("write it as 2026-01-31T12:00:00Z")
+                })?;
+                Self::Time(Time::compile(field, time, columns)?, *compare, with)
+            }
+            spec::Condition::Cel(source) => crate::cel::compile(field, source, columns)?,
+        })
+    }
+
+    /// The column is one of the texts.
+    pub fn texts<'a>(slot: usize, texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut texts: Vec<Box<[u8]>> = texts.into_iter().map(|t| t.as_bytes().into()).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        Self::In(slot, texts)
+    }
+
+    /// The column matches.
+    pub fn matches(field: &str, slot: usize, text: &str) -> Result<Self, Wrong> {
+        // Checked as an expression over text, so that `.` and classes mean characters; then searched
+        // in bytes, which need no check.
+        regex(field, text)?;
+        let compiled = Regex::new(text).map_err(|e| Wrong::new(field, e.to_string()))?;
+        Ok(Self::Matches(slot, compiled))
+    }
+
+    /// Whether the record fulfils the condition.
+    pub fn holds(&self, row: &impl Row) -> bool {
+        let text = |slot: usize| row.get(slot).unwrap_or_default();
+        match self {
+            Self::All(parts) => parts.iter().all(|part| part.holds(row)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds(row)),
+            Self::Not(part) => !part.holds(row),
+            Self::In(slot, texts) => match texts.as_slice() {
+                [only] => **only == *text(*slot),
+                texts => texts.binary_search_by(|t| (**t).cmp(text(*slot))).is_ok(),
+            },
+            Self::Matches(slot, regex) => regex.is_match(text(*slot)),
+            Self::Number(slot, compare, with) => Decimal::parse(text(*slot).trim_ascii())
+                .is_ok_and(|value| compare.holds(&value, with)),
+            Self::Time(time, compare, with) => {
+                time.of(row).is_some_and(|value| compare.holds(&value, with))
+            }
+            Self::Cel(cel) => cel.holds(row),
+        }
+    }
+
+    /// A column and texts of which it must have one, if the condition demands such.
+    pub fn required_texts(&self) -> Option<(usize, &[Box<[u8]>])> {
+        match self {
+            Self::In(slot, texts) => Some((*slot, texts)),
+            Self::All(parts) => parts.iter().find_map(Self::required_texts),
+            _ => None,
+        }
+    }
+}
+
+impl Compare {
+    fn holds<T: Ord>(self, a: &T, b: &T) -> bool {
+        match self {
+            Self::Eq => a == b,
+            Self::Ne => a != b,
+            Self::Lt => a < b,
+            Self::Le => a <= b,
+            Self::Gt => a > b,
+            Self::Ge => a >= b,
+        }
+    }
+}

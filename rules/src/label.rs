@@ -1,0 +1,171 @@
+//! Labels: from a record's cells to label values.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use logtally_core::limits::LABEL_VALUE_BYTES_MAX;
+use logtally_core::rule::Reject;
+use regex::Regex;
+
+use crate::compile::Columns;
+use crate::error::{Wrong, regex};
+use crate::evaluate::{Origin, Row, Taken, check_value};
+use crate::spec;
+use crate::spec::{Invalid, LabelSource, LabelSpec};
+
+/// A compiled label.
+#[derive(Clone, Debug)]
+pub(crate) struct Label {
+    from: From,
+    steps: Vec<Step>,
+    missing: Invalid,
+    invalid: Invalid,
+    length_max: usize,
+    truncate: bool,
+    /// Whether the value goes into the key as it is, and is checked when the series is new.
+    plain: bool,
+}
+
+#[derive(Clone, Debug)]
+enum From {
+    Column(usize),
+    Constant(String),
+    Path(usize),
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Lower,
+    Upper,
+    Trim,
+    Replace(Regex, String),
+    Extract(Regex, String),
+    Lookup(BTreeMap<String, String>),
+}
+
+impl Label {
+    pub fn compile(spec: &LabelSpec, columns: &mut Columns) -> Result<Self, Wrong> {
+        let from = match &spec.from {
+            LabelSource::Column(column) => From::Column(columns.slot(column)),
+            LabelSource::Constant(value) => From::Constant(value.clone()),
+            LabelSource::Path(name) => From::Path(columns.placeholder(name)),
+        };
+        let step = |step: &spec::Step| Step::compile(&spec.name, step);
+        let steps: Vec<Step> = spec.steps.iter().map(step).collect::<Result<_, _>>()?;
+        let plain = steps.is_empty()
+            && spec.invalid == Invalid::Reject
+            && spec.length_max.is_none()
+            && spec.missing == Invalid::Reject;
+        Ok(Self {
+            from,
+            steps,
+            missing: spec.missing.clone(),
+            invalid: spec.invalid.clone(),
+            length_max: spec.length_max.unwrap_or(LABEL_VALUE_BYTES_MAX).min(LABEL_VALUE_BYTES_MAX),
+            truncate: spec.truncate,
+            plain,
+        })
+    }
+
+    /// Appends the value.
+    pub fn push(&self, row: &impl Row, origin: Origin<'_>, out: &mut Vec<u8>) -> Taken<()> {
+        let value = match &self.from {
+            From::Column(slot) => row.get(*slot),
+            From::Constant(value) => Some(value.as_bytes()),
+            From::Path(slot) => origin.path.get(*slot).map(String::as_bytes),
+        };
+        match value {
+            Some(value) if self.plain => {
+                out.extend_from_slice(value);
+                Taken::Yes(())
+            }
+            Some(value) => self.push_changed(value, origin, out),
+            None => fall_back(&self.missing, origin.missing, out),
+        }
+    }
+
+    fn push_changed(&self, value: &[u8], origin: Origin<'_>, out: &mut Vec<u8>) -> Taken<()> {
+        let Ok(text) = std::str::from_utf8(value) else {
+            return fall_back(&self.invalid, Reject::InvalidUtf8, out);
+        };
+        let mut text = Cow::Borrowed(text);
+        for step in &self.steps {
+            match step.apply(&text) {
+                Some(Cow::Owned(changed)) => text = Cow::Owned(changed),
+                Some(Cow::Borrowed(same)) if same.len() == text.len() => {}
+                Some(Cow::Borrowed(part)) => text = Cow::Owned(part.to_owned()),
+                None => return fall_back(&self.missing, Reject::Missing, out),
+            }
+        }
+        if text.is_empty() && self.missing != Invalid::Reject {
+            // Who says what a missing value is means an empty one as well.
+            return fall_back(&self.missing, origin.missing, out);
+        }
+        let text = self.cut(&text);
+        let too_long = text.len() > self.length_max;
+        match check_value(text.as_bytes()) {
+            Ok(()) if too_long => fall_back(&self.invalid, Reject::LabelTooLong, out),
+            Ok(()) => {
+                out.extend_from_slice(text.as_bytes());
+                Taken::Yes(())
+            }
+            Err(reason) => fall_back(&self.invalid, reason, out),
+        }
+    }
+
+    fn cut<'a>(&self, text: &'a str) -> &'a str {
+        if !self.truncate {
+            return text;
+        }
+        let end = (0..=self.length_max.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+        &text[..end.unwrap_or(0)]
+    }
+}
+
+fn fall_back(to: &Invalid, reason: Reject, out: &mut Vec<u8>) -> Taken<()> {
+    match to {
+        Invalid::Reject => Taken::Rejected(reason),
+        Invalid::Skip => Taken::No,
+        Invalid::Default(text) => {
+            out.extend_from_slice(text.as_bytes());
+            Taken::Yes(())
+        }
+    }
+}
+
+impl Step {
+    fn compile(label: &str, step: &spec::Step) -> Result<Self, Wrong> {
+        Ok(match step {
+            spec::Step::Lower => Self::Lower,
+            spec::Step::Upper => Self::Upper,
+            spec::Step::Trim => Self::Trim,
+            spec::Step::Replace { regex: text, with } => {
+                Self::Replace(regex(&format!("labels.{label}.replace"), text)?, with.clone())
+            }
+            spec::Step::Extract { regex: text, to } => {
+                Self::Extract(regex(&format!("labels.{label}.extract"), text)?, to.clone())
+            }
+            spec::Step::Lookup { table } => Self::Lookup(table.clone()),
+        })
+    }
+
+    /// The changed text; `None` if there is none.
+    fn apply<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Lower if text.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) => {
+                Some(text.into())
+            }
+            Self::Lower => Some(text.to_lowercase().into()),
+            Self::Upper => Some(text.to_uppercase().into()),
+            Self::Trim => Some(text.trim().into()),
+            Self::Replace(regex, with) => Some(regex.replace_all(text, with.as_str())),
+            Self::Extract(regex, to) => {
+                let captures = regex.captures(text)?;
+                let mut value = String::new();
+                captures.expand(to, &mut value);
+                Some(value.into())
+            }
+            Self::Lookup(table) => Some(table.get(text)?.clone().into()),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Decimals in records.
+
+use logtally_core::decimal::Decimal;
+
+use crate::compile::Columns;
+use crate::error::Wrong;
+use crate::evaluate::{Row, Taken};
+use crate::spec::{Invalid, ValueSpec};
+use logtally_core::rule::Reject;
+
+/// Where a rule's number comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Number {
+    slot: usize,
+    scale: Option<Decimal>,
+    invalid: Fallback,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Fallback {
+    Reject,
+    Skip,
+    Default(Decimal),
+}
+
+impl Number {
+    pub fn compile(spec: &ValueSpec, columns: &mut Columns) -> Result<Self, Wrong> {
+        let decimal = |field: &str, text: &str| {
+            Decimal::parse(text.as_bytes())
+                .map_err(|e| Wrong::new(field, format!("{text:?} is {e}")))
+        };
+        let scale = spec.scale.as_deref().map(|text| decimal("value.scale", text)).transpose()?;
+        let invalid = match &spec.invalid {
+            Invalid::Reject => Fallback::Reject,
+            Invalid::Skip => Fallback::Skip,
+            Invalid::Default(text) => Fallback::Default(decimal("value.invalid", text)?),
+        };
+        Ok(Self { slot: columns.slot(&spec.column), scale, invalid })
+    }
+
+    /// The record's number.
+    pub fn of(&self, row: &impl Row) -> Taken<Decimal> {
+        let value = row.get(self.slot).and_then(|text| self.read(text));
+        match (value, self.invalid) {
+            (Some(value), _) | (None, Fallback::Default(value)) => Taken::Yes(value),
+            (None, Fallback::Skip) => Taken::No,
+            (None, Fallback::Reject) => Taken::Rejected(Reject::NotANumber),
+        }
+    }
+
+    fn read(&self, text: &[u8]) -> Option<Decimal> {
+        let value = Decimal::parse(text.trim_ascii()).ok()?;
+        match self.scale {
+            Some(scale) => value.checked_mul(scale),
+            None => Some(value),
+        }
+    }
+}
