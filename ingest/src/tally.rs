@@ -1,74 +1,142 @@
-//! What one span counted: a table from series to increments, closed when it is large enough.
+//! What one span counted: a table from series to amounts, closed when it is large enough.
 //!
-//! The table is keyed by the series key's bytes, so a line of a known series costs one look-up and
-//! its values need no second check: they were checked when the series first appeared.
+//! The table is keyed by the series key's bytes, so a record of a known series costs one look-up per
+//! rule and its values need no second check: they were checked when the series first appeared.
 
-use hashbrown::HashMap;
-use logtally_core::rule::{self, Reject, Rule};
-use logtally_core::series::{Family, FamilyId, Increments, SeriesKey};
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use logtally_core::delta::SeriesLimit;
+use logtally_core::rule::{self, Reject};
+use logtally_core::series::{Amount, Family, Increments, SeriesKey};
 use logtally_core::source::RecordCounts;
+use logtally_formats::{Cells, Layout};
+use logtally_rules::{Hits, Origin, Row};
 
-use crate::csv::{Field, Fields};
+use crate::plan::Input;
 
-/// Where a rule's columns are in the records of a source, in label order.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Columns(Vec<usize>);
+/// Bytes of an increment beside its key and its value.
+const OVERHEAD_BYTES: usize = 6;
 
-impl Columns {
-    /// Wraps column indexes.
-    pub fn new(indexes: Vec<usize>) -> Self {
-        Self(indexes)
-    }
+/// Bytes that a value may take beside the number of records.
+const VALUE_BYTES: usize = 40;
+
+/// A record in its source.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// Its content, without the terminator.
+    pub body: &'a [u8],
+    /// Whether it has a quote, so that its fields need unquoting.
+    pub quoted: bool,
+    /// Position just after it.
+    pub position: u64,
 }
 
+/// What a span counted.
+#[derive(Debug)]
+pub struct Counted {
+    /// The families of the increments.
+    pub families: Vec<Family>,
+    /// How many series they may have.
+    pub limits: Vec<SeriesLimit>,
+    /// The increments, those of the accounting included.
+    pub increments: Increments,
+    /// The records.
+    pub records: RecordCounts,
+}
+
+/// A record that was rejected, kept for a person to look at.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sample {
+    /// Why.
+    pub reason: Reject,
+    /// Position just after the record.
+    pub position: u64,
+    /// The beginning of its content.
+    pub text: Vec<u8>,
+}
+
+/// Bytes of a rejected record that are kept.
+const SAMPLE_BYTES_MAX: usize = 512;
+
 /// Increments of one span, before they are packed. Reused from span to span.
+#[derive(Default)]
 pub struct Tally {
-    family: Family,
-    family_id: FamilyId,
-    accounting: [Family; 3],
-    counts: HashMap<Box<[u8]>, u64>,
-    bytes: usize,
+    table: Table,
+    cells: Cells,
+    hits: Hits,
+    found: Vec<Option<u32>>,
+    /// By rule: whether it counted anything.
+    used: Vec<bool>,
     counted: u64,
+    filtered: u64,
     rejected: [u64; Reject::ALL.len()],
-    key: Vec<u8>,
+    samples: Vec<Sample>,
+    samples_per_reason: usize,
+}
+
+/// Amounts by key.
+#[derive(Default)]
+struct Table {
+    hasher: DefaultHashBuilder,
+    index: HashTable<u32>,
+    rows: Vec<TableRow>,
+    keys: Vec<u8>,
+    bytes: usize,
+}
+
+struct TableRow {
+    from: u32,
+    to: u32,
+    amount: Amount,
+}
+
+/// A record's cells as the rules see them.
+struct CellRow<'a> {
+    cells: &'a Cells,
+    record: &'a [u8],
+}
+
+impl Row for CellRow<'_> {
+    #[inline]
+    fn get(&self, slot: usize) -> Option<&[u8]> {
+        self.cells.get(self.record, slot)
+    }
 }
 
 impl Tally {
-    /// An empty tally for `rule`.
-    pub fn new(rule: &Rule) -> Self {
-        Self {
-            family_id: rule.family.id(),
-            family: rule.family.clone(),
-            accounting: [rule::records_read(), rule::records_counted(), rule::records_rejected()],
-            counts: HashMap::new(),
-            bytes: 0,
-            counted: 0,
-            rejected: [0; Reject::ALL.len()],
-            key: Vec::with_capacity(256),
+    /// An empty tally that keeps some rejected records per reason.
+    pub fn new(samples_per_reason: usize) -> Self {
+        Self { samples_per_reason, ..Self::default() }
+    }
+
+    /// Counts a record.
+    pub fn add(&mut self, input: &Input, layout: &Layout, path: &[String], record: Record<'_>) {
+        match self.count(input, layout, path, record) {
+            Ok(true) => self.counted += 1,
+            Ok(false) => self.filtered += 1,
+            Err(reason) => self.reject(reason, record.body, record.position),
         }
     }
 
-    /// Counts a record, given its content.
-    pub fn add(&mut self, body: &[u8], quoted: bool, columns: &Columns) {
-        match self.count(body, quoted, columns) {
-            Ok(()) => self.counted += 1,
-            Err(reason) => self.reject(reason),
-        }
-    }
-
-    /// Counts a record that could not be counted by a rule.
-    pub fn reject(&mut self, reason: Reject) {
+    /// Counts a record that cannot be counted by a rule.
+    pub fn reject(&mut self, reason: Reject, body: &[u8], position: u64) {
         self.rejected[reason as usize] += 1;
+        if self.rejected[reason as usize] <= self.samples_per_reason as u64 {
+            let text = body[..body.len().min(SAMPLE_BYTES_MAX)].to_vec();
+            self.samples.push(Sample { reason, position, text });
+        }
     }
 
     /// About how many bytes the packed increments will have.
     pub fn packed_len(&self) -> usize {
-        self.bytes
+        self.table.bytes
     }
 
     /// Records so far.
     pub fn records(&self) -> RecordCounts {
-        RecordCounts { counted: self.counted, rejected: self.rejected.iter().sum() }
+        let rejected = self.rejected.iter().sum();
+        RecordCounts { counted: self.counted, filtered: self.filtered, rejected }
     }
 
     /// Rejected records so far, by reason.
@@ -76,150 +144,130 @@ impl Tally {
         Reject::ALL.into_iter().zip(self.rejected)
     }
 
+    /// The rejected records that were kept, which are not kept any more then.
+    pub fn take_samples(&mut self) -> Vec<Sample> {
+        std::mem::take(&mut self.samples)
+    }
+
     /// Packs the increments with their families, accounting included, and empties the tally.
-    pub fn take(&mut self) -> (Vec<Family>, Increments, RecordCounts) {
+    pub fn take(&mut self, input: &Input) -> Counted {
         let records = self.records();
         let accounts = self.accounts(records);
-        let own = self.counts.iter().map(|(key, n)| (&key[..], *n));
-        let all = own.chain(accounts.iter().map(|(_, key, n)| (key.as_bytes(), *n)));
+        let own = self.table.iter();
+        let all = own.chain(accounts.iter().map(|(_, key, n)| (key.as_bytes(), Amount::from(*n))));
         let increments = Increments::pack(all);
-        let mut families = Vec::new();
-        if !self.counts.is_empty() {
-            families.push(self.family.clone());
+        let (mut families, mut limits) = (Vec::new(), Vec::new());
+        for (rule, _) in input.rules.rules().iter().zip(&self.used).filter(|(_, used)| **used) {
+            if !families.contains(&rule.family) {
+                families.push(rule.family.clone());
+            }
+            limits.extend(rule.limit);
         }
-        for (family, _, n) in &accounts {
-            if *n > 0 && !families.contains(family) {
-                families.push((*family).clone());
+        for (family, _, n) in accounts {
+            if n > 0 && !families.contains(&family) {
+                families.push(family);
             }
         }
         self.clear();
-        (families, increments, records)
+        Counted { families, limits, increments, records }
     }
 
     /// Forgets everything counted so far.
     pub fn clear(&mut self) {
-        self.counts.clear();
-        self.bytes = 0;
+        self.table.clear();
+        self.used.clear();
         self.counted = 0;
+        self.filtered = 0;
         self.rejected = [0; Reject::ALL.len()];
+        self.samples.clear();
     }
 
-    fn accounts(&self, records: RecordCounts) -> Vec<(&Family, SeriesKey, u64)> {
-        let [read, counted, rejected] = &self.accounting;
-        let key =
-            |family: &Family, values: &[&str]| SeriesKey::new(family.id(), values.iter().copied());
+    fn accounts(&self, records: RecordCounts) -> Vec<(Family, SeriesKey, u64)> {
+        let account = |family: Family, values: &[&str], n: u64| {
+            let key = SeriesKey::new(family.id(), values.iter().copied());
+            (family, key, n)
+        };
         let mut accounts = vec![
-            (read, key(read, &[]), records.read()),
-            (counted, key(counted, &[]), records.counted),
+            account(rule::records_read(), &[], records.read()),
+            account(rule::records_counted(), &[], records.counted),
+            account(rule::records_filtered(), &[], records.filtered),
         ];
-        accounts.extend(
-            self.rejected().map(|(reason, n)| (rejected, key(rejected, &[reason.as_str()]), n)),
-        );
+        let rejected = self.rejected().filter(|(_, n)| *n > 0);
+        accounts.extend(rejected.map(|(reason, n)| {
+            account(rule::records_rejected(), &[reason.as_str()], n)
+        }));
         accounts
     }
 
-    fn count(&mut self, body: &[u8], quoted: bool, columns: &Columns) -> Result<(), Reject> {
-        self.compose(body, quoted, columns)?;
-        if let Some(n) = self.counts.get_mut(self.key.as_slice()) {
-            *n += 1;
-            return Ok(());
+    /// Counts a record in all rules that take it, or in none. Whether a rule took it.
+    fn count(
+        &mut self,
+        input: &Input,
+        layout: &Layout,
+        path: &[String],
+        record: Record<'_>,
+    ) -> Result<bool, Reject> {
+        let Record { body, quoted, position } = record;
+        input.format.cells(layout, body, quoted, &mut self.cells)?;
+        let row = CellRow { cells: &self.cells, record: body };
+        let origin = Origin { path, position, missing: input.format.missing() };
+        input.rules.evaluate(&row, origin, &mut self.hits)?;
+        self.found.clear();
+        for (hit, key) in self.hits.iter() {
+            let known = self.table.find(key);
+            if known.is_none() {
+                hit.check(key)?;
+            }
+            self.found.push(known);
         }
-        self.check_new(columns.0.len())?;
-        self.bytes += self.key.len() + 6;
-        self.counts.insert(self.key.as_slice().into(), 1);
-        Ok(())
-    }
-
-    /// Puts the series key of the record together in `self.key`.
-    fn compose(&mut self, body: &[u8], quoted: bool, columns: &Columns) -> Result<(), Reject> {
-        self.key.clear();
-        self.key.extend_from_slice(self.family_id.as_bytes());
-        // The most frequent layout: the columns wanted are the first ones, in order, unquoted.
-        if let ([0, 1], false) = (columns.0.as_slice(), quoted) {
-            let first = memchr::memchr(b',', body).ok_or(Reject::Ragged)?;
-            let rest = &body[first + 1..];
-            let second = memchr::memchr(b',', rest).unwrap_or(rest.len());
-            self.push_value(&body[..first]);
-            self.push_value(&rest[..second]);
-            return Ok(());
+        self.used.resize(input.rules.rules().len(), false);
+        for ((hit, key), known) in self.hits.iter().zip(&self.found) {
+            self.used[hit.rule] = true;
+            self.table.add(key, *known, Amount { count: 1, value: hit.value });
         }
-        for &column in &columns.0 {
-            let field = Fields::of(body).nth(column).ok_or(Reject::Ragged)?;
-            self.key.push(0);
-            field.append_to(&mut self.key);
-        }
-        Ok(())
-    }
-
-    fn push_value(&mut self, value: &[u8]) {
-        self.key.push(0);
-        Field::Plain(value).append_to(&mut self.key);
-    }
-
-    /// Checks the values of a series that is not in the table yet. A value with NUL makes a key with
-    /// more separators than values, so it never equals the key of a good record.
-    fn check_new(&self, values: usize) -> Result<(), Reject> {
-        let text = &self.key[self.family_id.as_bytes().len() + 1..];
-        std::str::from_utf8(text).map_err(|_| Reject::InvalidUtf8)?;
-        if memchr::memchr_iter(0, text).count() + 1 != values {
-            return Err(Reject::Nul);
-        }
-        text.split(|b| *b == 0).try_for_each(|value| rule::check_value(value).map(drop))
+        Ok(!self.hits.is_empty())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    fn tally(lines: &[(&[u8], bool)], columns: &[usize]) -> BTreeMap<String, u64> {
-        let mut tally = Tally::new(&Rule::default_rule());
-        for (line, quoted) in lines {
-            tally.add(line, *quoted, &Columns::new(columns.to_vec()));
-        }
-        let (_, increments, records) = tally.take();
-        assert_eq!(records.read(), lines.len() as u64);
-        assert!(tally.take().1.is_empty(), "a taken tally is empty");
-        increments
-            .iter()
-            .map(|(key, n)| {
-                let key = SeriesKey::parse(key).expect("checked");
-                (key.values().collect::<Vec<_>>().join("|"), n)
-            })
-            .filter(|(values, _)| !values.is_empty())
-            .collect()
+impl Table {
+    fn find(&self, key: &[u8]) -> Option<u32> {
+        let hash = self.hasher.hash_one(key);
+        self.index.find(hash, |row| key_of(&self.keys, &self.rows[*row as usize]) == key).copied()
     }
 
-    fn counts(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
-        pairs.iter().map(|(k, n)| ((*k).to_owned(), *n)).collect()
+    /// Adds to the row of a key, which is `known` unless it has none (two hits of one record may
+    /// have the same new key).
+    fn add(&mut self, key: &[u8], known: Option<u32>, amount: Amount) {
+        let Some(row) = known.or_else(|| self.find(key)) else { return self.insert(key, amount) };
+        let sum = &mut self.rows[row as usize].amount;
+        // A span has fewer than 2^25 records, so its sums are far within range.
+        *sum = sum.merge(amount).expect("the amounts of one span and series add up");
     }
 
-    #[test]
-    fn plain_and_quoted_records_meet_in_one_series() {
-        let lines: [(&[u8], bool); 3] = [(b"a,b", false), (b"\"a\",b", true), (b"a,b,c", false)];
-        assert_eq!(tally(&lines, &[0, 1]), counts(&[("a|b", 3)]));
-        assert_eq!(tally(&[(b"x,b,a", false)], &[2, 1]), counts(&[("a|b", 1)]));
+    fn insert(&mut self, key: &[u8], amount: Amount) {
+        let row = self.rows.len() as u32;
+        let from = self.keys.len() as u32;
+        self.keys.extend_from_slice(key);
+        self.rows.push(TableRow { from, to: self.keys.len() as u32, amount });
+        let Self { hasher, index, rows, keys, .. } = self;
+        let rehash = |row: &u32| hasher.hash_one(key_of(keys, &rows[*row as usize]));
+        index.insert_unique(hasher.hash_one(key), row, rehash);
+        let plain = amount.value == logtally_core::series::Value::None;
+        self.bytes += key.len() + OVERHEAD_BYTES + if plain { 0 } else { VALUE_BYTES };
     }
 
-    #[test]
-    fn what_cannot_be_counted_is_counted_as_rejected() {
-        let lines: [(&[u8], bool); 5] = [
-            (b"alone", false),
-            (b"a\0b,c", false),
-            (b"a,\xff", false),
-            (b"\"a\"", true),
-            (b"ok,\xc3\xa9,\xff\0", false),
-        ];
-        let expected = counts(&[("invalid_utf8", 1), ("nul", 1), ("ok|\u{e9}", 1), ("ragged", 2)]);
-        assert_eq!(tally(&lines, &[0, 1]), expected, "only needed values are checked");
+    fn iter(&self) -> impl Iterator<Item = (&[u8], Amount)> {
+        self.rows.iter().map(|row| (key_of(&self.keys, row), row.amount))
     }
 
-    #[test]
-    fn values_split_across_the_separator_are_not_taken_for_utf8() {
-        // The two halves of one character in two values: each value alone is invalid.
-        let lines: [(&[u8], bool); 1] = [(b"a\xc3,\xa9b", false)];
-        assert_eq!(tally(&lines, &[0, 1]), counts(&[("invalid_utf8", 1)]));
+    fn clear(&mut self) {
+        self.index.clear();
+        self.rows.clear();
+        self.keys.clear();
+        self.bytes = 0;
     }
+}
+
+fn key_of<'a>(keys: &'a [u8], row: &TableRow) -> &'a [u8] {
+    &keys[row.from as usize..row.to as usize]
 }
