@@ -10,20 +10,33 @@ use crate::InputSpec;
 use crate::diagnostic::{Diagnostic, Location};
 use crate::positions::Positions;
 
+/// The first rule of a metric.
+struct First {
+    rule: RuleSpec,
+    place: Location,
+    input: String,
+}
+
 /// Compares each rule with the first one of its metric, and completes help lines.
 pub(crate) fn check(inputs: &mut [InputSpec], positions: &Positions) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    let mut first: BTreeMap<String, (RuleSpec, Location)> = BTreeMap::new();
+    let mut first: BTreeMap<String, First> = BTreeMap::new();
     complete_help(inputs);
     for (i, input) in inputs.iter_mut().enumerate() {
         for (r, rule) in input.rules.iter_mut().enumerate() {
             let at = |field: &str| positions.of(i, Some(r), field);
-            let Some((known, place)) = first.get(&rule.metric) else {
-                first.insert(rule.metric.clone(), (rule.clone(), at("metric")));
+            let Some(First { rule: known, place, input: other }) = first.get(&rule.metric) else {
+                let (rule, input) = (rule.clone(), input.name.clone());
+                first.insert(rule.metric.clone(), First { place: at("metric"), rule, input });
                 continue;
             };
             if let Some((field, message, help)) = conflict(known, rule) {
-                let message = format!("`{}` at {place} {message}", rule.metric);
+                let whose = if at("metric") == *place {
+                    format!("in the input `{other}`")
+                } else {
+                    format!("at {place}")
+                };
+                let message = format!("`{}` {whose} {message}", rule.metric);
                 found.push(Diagnostic { location: at(field), message, help: Some(help) });
             }
             let order = |label: &LabelSpec| known.labels.iter().position(|l| l.name == label.name);
@@ -73,13 +86,16 @@ fn conflict(known: &RuleSpec, rule: &RuleSpec) -> Option<(&'static str, String, 
     let (a, b) = (names(known), names(rule));
     if a != b {
         let help = "give both the same labels, or rename one; labels of inputs count as well";
-        let theirs =
-            if a.is_empty() { "no labels".into() } else { format!("the labels {}", a.join(", ")) };
-        return Some(("labels", format!("has {theirs}"), help.into()));
+        let message = format!("has the labels {}; here they are {}", described(&a), described(&b));
+        return Some(("labels", message, help.into()));
     }
     (known.help != rule.help).then(|| {
         ("help", "has another help".into(), format!("write '{}', or leave it out", known.help))
     })
+}
+
+fn described(names: &[&str]) -> String {
+    if names.is_empty() { "none".into() } else { names.join(", ") }
 }
 
 fn names(rule: &RuleSpec) -> Vec<&str> {
@@ -89,18 +105,18 @@ fn names(rule: &RuleSpec) -> Vec<&str> {
 }
 
 /// A histogram has series with endings of their own, which no other metric may be called.
-fn suffixes(metrics: &BTreeMap<String, (RuleSpec, Location)>) -> Vec<Diagnostic> {
+fn suffixes(metrics: &BTreeMap<String, First>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for (name, (rule, place)) in metrics {
+    for (name, First { rule, place, .. }) in metrics {
         if !matches!(rule.measure, Measure::Histogram { .. }) {
             continue;
         }
         for ending in ["_bucket", "_count", "_sum"] {
-            if let Some((_, location)) = metrics.get(&format!("{name}{ending}")) {
+            if let Some(other) = metrics.get(&format!("{name}{ending}")) {
                 let message =
                     format!("the histogram `{name}` at {place} has series with this name");
                 let help = Some("rename one of them".to_owned());
-                found.push(Diagnostic { location: location.clone(), message, help });
+                found.push(Diagnostic { location: other.place.clone(), message, help });
             }
         }
     }

@@ -95,7 +95,8 @@ impl Diagnostic {
     fn excerpt(&self) -> String {
         let at = &self.location;
         let column = (at.column as usize).saturating_sub(1);
-        let skipped = column.saturating_sub(LINE_SHOWN_MAX / 2);
+        let long = at.text.chars().count() > LINE_SHOWN_MAX;
+        let skipped = if long { column.saturating_sub(LINE_SHOWN_MAX / 2) } else { 0 };
         let line: Vec<char> = at.text.chars().skip(skipped).take(LINE_SHOWN_MAX).collect();
         let before = line.iter().take(column - skipped);
         let blank: String = before.map(|&c| if c == '\t' { '\t' } else { ' ' }).collect();

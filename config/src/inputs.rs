@@ -78,7 +78,7 @@ impl<'a> Shared<'a> {
             return (vec![input], vec![Place { input: None, rules: origin }]);
         };
         let items = self.reader.items(node, "inputs");
-        if items.is_empty() && node.value != Value::Null {
+        if matches!(&node.value, Value::List(items) if items.is_empty()) {
             let help = "remove it to read the FILES of the command line";
             self.reader.error(node.mark, "`inputs` is empty", help);
         }
@@ -147,7 +147,7 @@ impl<'a> Shared<'a> {
 
     fn all(&self, node: &Node, scope: &Scope) -> Vec<RuleSpec> {
         let items = self.reader.items(node, "rules");
-        if items.is_empty() && node.value != Value::Null {
+        if matches!(&node.value, Value::List(items) if items.is_empty()) {
             let help = "remove it for the default rule, or add `- metric: …`";
             self.reader.error(node.mark, "`rules` is empty", help);
         }
@@ -184,7 +184,7 @@ fn name(input: Object, index: usize, names: &mut BTreeSet<String>) -> String {
 /// The placeholders of each pattern.
 fn patterns(reader: &Reader, node: &Node) -> Vec<(String, Vec<String>)> {
     let nodes = reader.one_or_more(node);
-    if nodes.is_empty() && node.value != Value::Null {
+    if matches!(&node.value, Value::List(items) if items.is_empty()) {
         let help = "name a path, or remove it for the FILES of the command line";
         reader.error(node.mark, "`files` is empty", help);
     }

@@ -53,7 +53,12 @@ fn own(scope: &Scope, node: &Node, labels: &mut Vec<LabelSpec>) {
         }
         return;
     }
-    for item in scope.reader.items(node, "labels") {
+    let Value::List(items) = &node.value else {
+        let message = format!("`labels` must be a list or a map, not {}", node.describe());
+        scope.reader.error(node.mark, message, "write [host, job_name], or {host: host}");
+        return;
+    };
+    for item in items {
         let Some(name) = scope.reader.text(item, "labels") else { continue };
         if labels.iter().any(|label| label.name == name) {
             scope.reader.error(
@@ -105,6 +110,14 @@ fn label(scope: &Scope, name: &str, node: &Node) -> Option<LabelSpec> {
         Value::Text(column) => {
             scope.check_column(column, node.mark);
             Some(plain(name, LabelSource::Column(column.clone())))
+        }
+        Value::Bool(_) | Value::Number(_) => {
+            let text = node.scalar().unwrap_or_default();
+            let message =
+                format!("`labels.{name}` must be a text or a map, not {}", node.describe());
+            let help = format!("for a column write '{text}', for a constant {{value: {text}}}");
+            scope.reader.error(node.mark, message, help);
+            None
         }
         _ => long(scope, name, node),
     }

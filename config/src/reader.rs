@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::diagnostic::{Diagnostic, Location, Mark};
 use crate::shape::Shape;
 use crate::suggest::{list, one_of, similar};
-use crate::yaml::{Node, Value};
+use crate::yaml::{Entry, Node, Value};
 
 /// A file that is being read, and what was found wrong in it.
 pub(crate) struct Reader<'a> {
@@ -81,7 +81,12 @@ impl<'a> Reader<'a> {
             }
         }
         let object = Object { reader: self, node, what };
-        for field in shape.fields.iter().filter(|f| f.required && node.get(f.name).is_none()) {
+        let missing = |name: &str| {
+            // A slip in the name was told already, with the right one.
+            let slip = |e: &Entry| similar(&e.key, shape.names()) == Some(name);
+            node.get(name).is_none() && !entries.iter().any(slip)
+        };
+        for field in shape.fields.iter().filter(|f| f.required && missing(f.name)) {
             let message = format!("{} needs `{}`", shape.title, field.name);
             self.error(node.mark, message, format!("add `{}:` {}", field.name, lower(field.about)));
         }

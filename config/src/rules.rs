@@ -123,7 +123,7 @@ fn check_fields(rule: Object, kind: &str) {
             rule.reader.error(rule.node.mark, message, format!("add `{field}:`, {about}"));
         } else if given && !taken && !kind.is_empty() {
             let types = crate::suggest::one_of(types);
-            let help = format!("remove it, or use `type:` {types}");
+            let help = format!("remove it, or use the type {types}");
             rule.error(field, format!("the type {kind} takes no `{field}`"), help);
         }
     }
@@ -146,7 +146,7 @@ fn value(scope: &Scope, node: &Node) -> Option<ValueSpec> {
 
 fn buckets(rule: Object, node: &Node) -> Vec<String> {
     let items = rule.reader.items(node, "buckets");
-    if items.is_empty() && node.value != Value::Null {
+    if matches!(&node.value, Value::List(items) if items.is_empty()) {
         rule.error("buckets", "`buckets` names no bound", "write e.g. [0.1, 0.5, 1]");
     }
     let mut before = f64::NEG_INFINITY;
@@ -163,7 +163,9 @@ fn buckets(rule: Object, node: &Node) -> Vec<String> {
         // Which bound is larger is told exactly enough: bounds that are equal as doubles have the
         // same `le` for Prometheus.
         let number = bound.parse::<f64>().unwrap_or(f64::INFINITY);
-        if number <= before || number.is_infinite() {
+        if number.is_infinite() {
+            rule.reader.error(item.mark, format!("the bound {bound} is too large"), "remove it");
+        } else if number <= before {
             let help = "each bound must be larger than the one before";
             rule.reader.error(item.mark, format!("the bound {bound} is not ascending"), help);
         }

@@ -3,7 +3,7 @@
 /// The most similar name, if one is similar enough for it to be a slip.
 pub(crate) fn similar<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
-    let most = (word.chars().count() / 3).max(1);
+    let most = ((word.chars().count() + 1) / 3).max(1);
     names
         .into_iter()
         .map(|name| (distance(&word, &name.to_lowercase()), name))

@@ -41,7 +41,7 @@ pub(crate) fn read(reader: &Reader, node: &Node) -> Option<Condition> {
 
 fn several(reader: &Reader, node: &Node, what: &str) -> Vec<Condition> {
     let items = reader.items(node, what);
-    if items.is_empty() && node.value != Value::Null {
+    if matches!(&node.value, Value::List(items) if items.is_empty()) {
         let message = format!("`{what}` names no condition");
         reader.error(node.mark, message, "name one or remove it");
     }

@@ -154,23 +154,28 @@ fn options() -> Options {
 
 /// The parser's message without its own idea of the place, which stands before ours.
 fn plain(message: &str) -> String {
-    let end = message.find(" at line ").unwrap_or(message.len());
+    // What follows these is advice for programmers who use the parser.
+    let ends = [" at line ", ", set Dup", "; use from_"].into_iter();
+    let end = ends.filter_map(|end| message.find(end)).min().unwrap_or(message.len());
     message[..end].trim_end_matches([',', '.']).to_owned()
 }
 
-/// The usual slip behind a message.
+/// The usual slips behind the parser's messages.
+const SLIPS: [(&str, &str); 8] = [
+    ("duplicate", "remove one of the two"),
+    ("tabs", "indent with blanks"),
+    ("escape", "put expressions in single quotes, where a backslash is a backslash"),
+    ("multiple", "remove the line `---`: one file is one configuration"),
+    ("unknown anchor", "a text that begins with * stands in quotes"),
+    ("quoted scalar", "is a quote missing at the end of the text, here or above?"),
+    ("indicator", "indent the line like its neighbours; is a bracket or quote missing above?"),
+    ("block", "indent the line like its neighbours"),
+];
+
 fn help(message: &str) -> Option<String> {
-    let lower = message.to_lowercase();
-    let help = if lower.contains("duplicate") {
-        "remove one of the two"
-    } else if lower.contains("tab") {
-        "indent with blanks"
-    } else if lower.contains("escape") {
-        "put expressions in single quotes, where a backslash is a backslash"
-    } else {
-        return None;
-    };
-    Some(help.to_owned())
+    let message = message.to_lowercase();
+    let slip = SLIPS.iter().find(|(word, _)| message.contains(word));
+    slip.map(|(_, help)| (*help).to_owned())
 }
 
 fn mark_of(at: serde_saphyr::Location, text: &str) -> Mark {
@@ -190,11 +195,17 @@ fn source(at: serde_saphyr::Location, text: &str) -> Option<&str> {
     text.get(start..end)
 }
 
+const NOT_FINITE: [&str; 3] = [".inf", "-.inf", ".nan"];
+
 fn build(raw: Spanned<Raw>, text: &str) -> Node {
     let mark = mark_of(raw.referenced, text);
     let value = match raw.value {
         Raw::Null => Value::Null,
         Raw::Bool(value) => Value::Bool(value),
+        // Numbers too large for a double come as words for infinity; here they are still decimals.
+        Raw::Text(value) if NOT_FINITE.contains(&value.as_str()) => {
+            Value::Text(source(raw.defined, text).map_or(value, |s| s.trim().to_owned()))
+        }
         Raw::Text(value) => Value::Text(value),
         Raw::Number(value) => {
             Value::Number(source(raw.defined, text).map_or(value, |s| s.trim().to_owned()))
