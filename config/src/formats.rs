@@ -6,7 +6,7 @@ use logtally_formats::spec::{CsvSpec, FormatSpec, Header, Ragged};
 
 use crate::Files;
 use crate::diagnostic::line_error;
-use crate::reader::{Object, Reader};
+use crate::reader::{Object, Reader, one_or_more};
 use crate::regexes::expression;
 use crate::shape::{self, FORMATS};
 use crate::yaml::{Node, Value};
@@ -177,7 +177,7 @@ fn columns(object: Object) -> Vec<String> {
 /// Own patterns: those of the files in order, then those of the configuration.
 fn definitions(object: Object, files: Files) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    let nodes = object.get("pattern_files").map(|node| object.reader.one_or_more(node));
+    let nodes = object.get("pattern_files").map(one_or_more);
     for node in nodes.unwrap_or_default() {
         if let Some(path) = object.reader.text(node, "pattern_files") {
             pattern_file(object.reader, node, &path, files, &mut found);
@@ -210,20 +210,11 @@ fn pattern_file(
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        match line.split_once([' ', '\t']) {
-            Some((name, pattern)) => {
-                found.insert(name.to_owned(), pattern.trim_start().to_owned());
-            }
-            None => {
-                let error = line_error(
-                    path,
-                    &text,
-                    index,
-                    "a pattern without an expression",
-                    "write `NAME regex`",
-                );
-                reader.foreign(error);
-            }
+        if let Some((name, pattern)) = line.split_once([' ', '\t']) {
+            found.insert(name.to_owned(), pattern.trim_start().to_owned());
+        } else {
+            let message = "a pattern without an expression";
+            reader.foreign(line_error(path, &text, index, message, "write `NAME regex`"));
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::diagnostic::Mark;
 use crate::lookups::Table;
 use crate::paths::placeholders;
 use crate::positions::{Origin, Place};
-use crate::reader::{Object, Reader};
+use crate::reader::{Object, Reader, one_or_more};
 use crate::suggest::propose;
 use crate::yaml::{Node, Value};
 use crate::{Files, InputSpec, formats, rules, shape};
@@ -183,7 +183,7 @@ fn name(input: Object, index: usize, names: &mut BTreeSet<String>) -> String {
 
 /// The placeholders of each pattern.
 fn patterns(reader: &Reader, node: &Node) -> Vec<(String, Vec<String>)> {
-    let nodes = reader.one_or_more(node);
+    let nodes = one_or_more(node);
     if matches!(&node.value, Value::List(items) if items.is_empty()) {
         let help = "name a path, or remove it for the FILES of the command line";
         reader.error(node.mark, "`files` is empty", help);

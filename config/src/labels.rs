@@ -7,7 +7,7 @@ use logtally_rules::spec::{Invalid, LabelSource, LabelSpec, Step};
 use crate::diagnostic::Mark;
 use crate::inputs::Scope;
 use crate::names;
-use crate::reader::Object;
+use crate::reader::{Object, one_or_more};
 use crate::regexes::{expression, template};
 use crate::shape;
 use crate::suggest::propose;
@@ -190,7 +190,7 @@ fn steps(scope: &Scope, object: Object) -> Vec<Step> {
     steps.extend(lower.then_some(Step::Lower));
     steps.extend(upper.then_some(Step::Upper));
     if let Some(node) = object.get("replace") {
-        let items = object.reader.one_or_more(node).iter();
+        let items = one_or_more(node).iter();
         steps.extend(items.filter_map(|item| replace(scope, item)));
     }
     steps.extend(extract(object));

@@ -105,15 +105,11 @@ impl<'a> Reader<'a> {
 
     /// A map with names that people choose.
     pub fn entries<'n>(&self, node: &'n Node, what: &str) -> Vec<(&'n str, Mark, &'n Node)> {
-        match &node.value {
-            Value::Map(entries) => {
-                entries.iter().map(|e| (e.key.as_str(), e.mark, &e.node)).collect()
-            }
-            _ => {
-                self.wrong(node, what, "a map", "write `name: value`, one per line");
-                Vec::new()
-            }
-        }
+        let Value::Map(entries) = &node.value else {
+            self.wrong(node, what, "a map", "write `name: value`, one per line");
+            return Vec::new();
+        };
+        entries.iter().map(|e| (e.key.as_str(), e.mark, &e.node)).collect()
     }
 
     /// A text.
@@ -232,14 +228,14 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
 
-    /// The items of a list, or the one value that stands in its place.
-    pub fn one_or_more<'n>(&self, node: &'n Node) -> &'n [Node] {
-        match &node.value {
-            Value::List(items) => items,
-            Value::Null => &[],
-            _ => std::slice::from_ref(node),
-        }
+/// The items of a list, or the one value that stands in its place.
+pub(crate) fn one_or_more(node: &Node) -> &[Node] {
+    match &node.value {
+        Value::List(items) => items,
+        Value::Null => &[],
+        _ => std::slice::from_ref(node),
     }
 }
 
@@ -297,7 +293,7 @@ impl<'n> Object<'n> {
 
     /// A text or several.
     pub fn texts(&self, name: &str) -> Option<Vec<String>> {
-        let nodes = self.reader.one_or_more(self.get(name)?);
+        let nodes = one_or_more(self.get(name)?);
         Some(nodes.iter().filter_map(|node| self.reader.text(node, name)).collect())
     }
 

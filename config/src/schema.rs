@@ -57,8 +57,8 @@ fn named(
 ) -> Value {
     if !definitions.contains_key(name) {
         definitions.insert(name.to_owned(), Value::Null);
-        let made = make(definitions);
-        definitions.insert(name.to_owned(), made);
+        let definition = make(definitions);
+        definitions.insert(name.to_owned(), definition);
     }
     json!({"$ref": format!("#/$defs/{name}")})
 }
@@ -73,14 +73,14 @@ fn object(shape: &Shape, definitions: &mut Definitions) -> Value {
         properties.insert(field.name.into(), value);
     }
     let others = shape.others.as_ref().map_or(false.into(), |kind| of(kind, definitions));
-    let mut schema = json!({
+    let mut made = json!({
         "type": "object",
         "properties": properties,
         "additionalProperties": others,
     });
     let required: Vec<_> = shape.fields.iter().filter(|f| f.required).map(|f| f.name).collect();
     if !required.is_empty() {
-        schema["required"] = json!(required);
+        made["required"] = json!(required);
     }
-    schema
+    made
 }

@@ -3,7 +3,7 @@
 
 use logtally_rules::spec::{Compare, Condition, TimeSpec};
 
-use crate::reader::{Object, Reader};
+use crate::reader::{Object, Reader, one_or_more};
 use crate::regexes::expression;
 use crate::shape;
 use crate::times;
@@ -91,7 +91,7 @@ fn column_tests(reader: &Reader, column: &str, node: &Node, all: &mut Vec<Condit
 }
 
 fn values(reader: &Reader, column: &str, node: &Node) -> Option<Vec<String>> {
-    let nodes = reader.one_or_more(node);
+    let nodes = one_or_more(node);
     if nodes.is_empty() {
         reader.error(node.mark, format!("`{column}` names no value"), "name one or remove it");
         return None;

@@ -61,3 +61,31 @@ fn every_error_names_a_line_and_most_a_way_out() {
         }
     }
 }
+
+/// Half a file, a file without a character, nesting without end: errors or not, never a panic.
+#[test]
+fn nothing_makes_it_panic() {
+    let text = include_str!("good/full.yaml").replace("prod", "größer");
+    for (index, _) in text.char_indices() {
+        let _ = Config::parse("c.yaml", &text[..index], &files);
+        let mut without = text.clone();
+        without.remove(index);
+        if let Err(error) = Config::parse("c.yaml", &without, &files) {
+            assert!(!error.to_string().is_empty());
+        }
+    }
+    for deep in ["[", "{a: ", "- ", "rules: [{when: {not: "] {
+        assert!(Config::parse("c.yaml", &deep.repeat(5000), &files).is_err());
+    }
+    let nested = format!(
+        "rules: [{{metric: a, when: {}{{b: c}}{}}}]",
+        "{not: ".repeat(3000),
+        "}".repeat(3000)
+    );
+    assert!(Config::parse("c.yaml", &nested, &files).is_err());
+    let bomb = (1..12).fold("a0: &a0 [x]\n".to_owned(), |text, n| {
+        let aliases = vec![format!("*a{}", n - 1); 10].join(", ");
+        format!("{text}a{n}: &a{n} [{aliases}]\n")
+    });
+    assert!(Config::parse("c.yaml", &bomb, &files).is_err());
+}
