@@ -66,8 +66,19 @@ pub const BUCKETS_MAX: usize = 100;
 /// Columns that a header may have. A wider one is not taken for a header.
 pub const COLUMNS_MAX: usize = 4096;
 
-/// Sources that one ingest follows: each holds an open file.
-pub const SOURCES_MAX: usize = 65_536;
+/// Sources that one ingest follows. Each takes about a kilobyte.
+pub const SOURCES_MAX: usize = 2_000_000;
+
+/// Files that one ingest holds open, if the system allows as many. Beyond that, files that have been
+/// read to their end are closed and opened again when they change.
+pub const OPEN_FILES_MAX: usize = 65_536;
+
+/// Idle sources that ask for their stored state at once: a few per cent of a processor, every few
+/// seconds.
+pub const IDLE_CHECKS_MAX: usize = 20_000;
+
+/// Sources whose lag is shown one by one. With more of them, only the sum and the worst are shown.
+pub const LAG_SOURCES_MAX: usize = 1_000;
 
 /// Largest gRPC message (bytes): one delta at its limit, and its envelope.
 pub const MESSAGE_BYTES_MAX: usize = DELTA_BYTES_MAX + (64 << 10);

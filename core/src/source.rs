@@ -15,6 +15,9 @@ use crate::limits::{POSITION_MAX, SOURCE_ID_BYTES_MAX, TAIL_BYTES_MAX};
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceId(Arc<str>);
 
+/// In the name of a backfill, between that of its file and its rule.
+const BACKFILL: &str = "/rule/";
+
 /// Why a string is not a source name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSourceId {
@@ -44,14 +47,21 @@ impl SourceId {
         Self::new(&format!("file/{volume}/{inode:x}/{birth_ns:x}"))
     }
 
+    /// The source of what one rule counts afterwards of this file.
+    pub fn backfill(&self, rule: &str) -> Result<Self, InvalidSourceId> {
+        Self::new(&format!("{}{BACKFILL}{rule}", self.0))
+    }
+
     /// The name as stored.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The pinned hash of the name, from which partition, ring place and shard are derived.
+    /// The pinned hash of the name, from which partition, ring place and shard are derived. A
+    /// backfill has that of its file: the two must never be lost apart.
     pub fn hash64(&self) -> u64 {
-        hash64(self.0.as_bytes())
+        let base = self.0.split_once(BACKFILL).map_or(&*self.0, |(file, _)| file);
+        hash64(base.as_bytes())
     }
 }
 
@@ -304,6 +314,10 @@ mod tests {
         assert!(SourceId::new("").is_err());
         assert!(SourceId::new("a b").is_err());
         assert!(SourceId::new(&"x".repeat(SOURCE_ID_BYTES_MAX + 1)).is_err());
-        assert_eq!(SourceId::file("local", 255, 16).expect("valid").as_str(), "file/local/ff/10");
+        let file = SourceId::file("local", 255, 16).expect("valid");
+        assert_eq!(file.as_str(), "file/local/ff/10");
+        let backfill = file.backfill("a1").expect("valid");
+        assert_eq!(backfill.as_str(), "file/local/ff/10/rule/a1");
+        assert_eq!(backfill.hash64(), file.hash64(), "in the same partition");
     }
 }

@@ -1,11 +1,12 @@
 //! Flags of the ingest.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
 use logtally_service::{ExitError, ListenAddress, LogArgs};
 
-use crate::discover::{Search, check_volume};
+use crate::discover::check_volume;
 use crate::follow::Options;
 use crate::shard::Shard;
 use crate::uplink::Peer;
@@ -14,9 +15,14 @@ use crate::uplink::Peer;
 #[derive(Parser, Clone, Debug)]
 #[command(name = "logtally-ingest", version, after_help = EXAMPLES)]
 pub struct Args {
-    /// Files or globs to follow. Quote globs, so that new files are found, too.
-    #[arg(value_name = "FILES", required = true)]
+    /// Files or globs to follow, unless the configuration names them. Quote globs, so that new files
+    /// are found, too.
+    #[arg(value_name = "FILES")]
     pub files: Vec<String>,
+
+    /// What is read and counted.
+    #[command(flatten)]
+    pub config: ConfigArgs,
 
     /// Aggregators, as HOST:PORT or NAME=HOST:PORT. All ingests should be given the same names.
     #[arg(long, env = "LOGTALLY_AGGREGATORS", value_delimiter = ',', required = true)]
@@ -68,6 +74,19 @@ Examples:
   The second of two ingests that share a network volume:
     logtally-ingest --aggregators a:9510,b:9510 --volume nfs1 --shard 1 --total-shards 2 '/logs/*.csv*'";
 
+/// Where the configuration is.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct ConfigArgs {
+    /// Inputs, formats and rules (YAML). Without it, the default rule counts FILES by `host` and
+    /// `job_name`.
+    #[arg(long = "config.file", env = "LOGTALLY_CONFIG_FILE", value_name = "FILE")]
+    pub config_file: Option<PathBuf>,
+
+    /// Serve `POST /-/reload` on the admin listener. SIGHUP reloads in any case.
+    #[arg(long = "web.enable-lifecycle", env = "LOGTALLY_WEB_ENABLE_LIFECYCLE")]
+    pub enable_lifecycle: bool,
+}
+
 /// How files are followed.
 #[derive(clap::Args, Clone, Debug)]
 pub struct FollowArgs {
@@ -103,11 +122,12 @@ pub struct FollowArgs {
 
 impl FollowArgs {
     /// The follower's options for a search.
-    pub fn options(&self, search: Search, once: bool, progress: bool) -> Options {
+    pub fn options(&self, volume: String, shard: Shard, once: bool, progress: bool) -> Options {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let interval = |ms: u64| Duration::from_millis(ms.max(10));
         Options {
-            search,
+            volume,
+            shard,
             once,
             progress,
             poll_interval: interval(self.poll_interval_ms),
@@ -125,14 +145,11 @@ impl Args {
         peers.collect::<Result<_, _>>().map_err(ExitError::usage)
     }
 
-    /// What to read.
-    pub fn search(&self) -> Result<Search, ExitError> {
+    /// The share of this ingest.
+    pub fn own_shard(&self) -> Result<Shard, ExitError> {
         let pod = std::env::var("POD_NAME").unwrap_or_else(|_| host_name());
-        let shard =
-            Shard::resolve(self.shard, self.total_shards, &pod).map_err(ExitError::usage)?;
-        let (patterns, volume) = (self.files.clone(), self.volume.clone());
-        check_volume(&volume).map_err(|text| ExitError::usage(anyhow::anyhow!(text)))?;
-        Ok(Search { patterns, volume, shard })
+        check_volume(&self.volume).map_err(|text| ExitError::usage(anyhow::anyhow!(text)))?;
+        Shard::resolve(self.shard, self.total_shards, &pod).map_err(ExitError::usage)
     }
 }
 

@@ -178,7 +178,8 @@ mod tests {
         for part in [&text[..half], &text[half..]] {
             match compression {
                 Compression::Gzip => {
-                    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                    let mut encoder =
+                        flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
                     encoder.write_all(part).expect("in memory");
                     bytes.extend(encoder.finish().expect("in memory"));
                 }
@@ -191,7 +192,7 @@ mod tests {
     }
 
     fn text() -> Vec<u8> {
-        (0..200_000_u32).flat_map(|i| i.to_le_bytes()).collect()
+        (0..200_000_u32).flat_map(u32::to_le_bytes).collect()
     }
 
     #[test]
@@ -203,7 +204,11 @@ mod tests {
                 let mut buffer = vec![0; 3_000];
                 let n = content.read_at(&mut buffer, offset as u64).expect("readable");
                 let rest = text.get(offset..).unwrap_or_default();
-                assert_eq!(&buffer[..n], &rest[..rest.len().min(3_000)], "{compression:?} {offset}");
+                assert_eq!(
+                    &buffer[..n],
+                    &rest[..rest.len().min(3_000)],
+                    "{compression:?} {offset}"
+                );
             }
         }
     }

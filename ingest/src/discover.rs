@@ -6,11 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use logtally_core::partition::shard_of;
 use logtally_core::source::SourceId;
 
+use crate::content::Compression;
+use crate::pattern::{Pattern, is_glob};
+use crate::plan::Input;
 use crate::shard::Shard;
 
 /// Endings of compressed copies. A glob skips them, because they repeat what was counted before
@@ -20,8 +24,8 @@ const COMPRESSED: [&str; 6] = ["gz", "zst", "bz2", "xz", "lz4", "zip"];
 /// What to look for.
 #[derive(Clone, Debug)]
 pub struct Search {
-    /// Paths and globs.
-    pub patterns: Vec<String>,
+    /// What is read; a file belongs to the first input that means it.
+    pub inputs: Vec<Arc<Input>>,
     /// The name of the volume that the files lie on.
     pub volume: String,
     /// The share of the sources that is ours.
@@ -53,11 +57,17 @@ pub struct Found {
     pub device: u64,
     /// Its stamp.
     pub stamp: Stamp,
+    /// The input that means it: index in [`Search::inputs`].
+    pub input: usize,
+    /// How it is compressed.
+    pub compression: Option<Compression>,
 }
 
 /// Everything that was found in one look.
 #[derive(Clone, Default, Debug)]
 pub struct Discovery {
+    /// The inputs that were looked for.
+    pub inputs: Vec<Arc<Input>>,
     /// The files by identity; a file under several names is there once.
     pub files: BTreeMap<SourceId, Found>,
     /// What is wrong with the inputs, one line each, with the fix in it.
@@ -68,27 +78,34 @@ pub struct Discovery {
 
 /// Looks for the files once.
 pub fn discover(search: &Search) -> Discovery {
-    let mut discovery = Discovery::default();
-    for pattern in &search.patterns {
-        if Path::new(pattern).symlink_metadata().is_ok() || !is_glob(pattern) {
-            discovery.add_named(search, Path::new(pattern));
-        } else {
-            discovery.add_glob(search, pattern);
+    let mut discovery = Discovery { inputs: search.inputs.clone(), ..Discovery::default() };
+    for (index, input) in search.inputs.iter().enumerate() {
+        let mut look = Look { search, input, index, found: &mut discovery };
+        for pattern in input.patterns.iter().filter(|pattern| !pattern.is_stdin()) {
+            let path = Path::new(pattern.text());
+            if path.symlink_metadata().is_ok() || !pattern.is_glob() {
+                look.add_named(path);
+            } else {
+                look.add_glob(pattern);
+            }
         }
     }
     discovery
 }
 
-/// Whether a pattern has wildcards.
-fn is_glob(pattern: &str) -> bool {
-    pattern.contains(['*', '?', '['])
+/// A look at the files of one input.
+struct Look<'a> {
+    search: &'a Search,
+    input: &'a Input,
+    index: usize,
+    found: &'a mut Discovery,
 }
 
-impl Discovery {
-    fn add_named(&mut self, search: &Search, path: &Path) {
+impl Look<'_> {
+    fn add_named(&mut self, path: &Path) {
         self.watch_parent(path);
-        if is_compressed(path) {
-            let text = "is compressed; unpack it first (compressed files are not read)";
+        if is_compressed(path) && compression_of(path).is_none() {
+            let text = "is compressed in a way that cannot be read; unpack it, or use .gz or .zst";
             self.problem(path, text);
             return;
         }
@@ -97,25 +114,26 @@ impl Discovery {
                 let fix = format!("is a directory; use '{}' for its files", glob_in(path));
                 self.problem(path, &fix);
             }
-            Ok(metadata) => self.add_file(search, path, &metadata),
+            Ok(metadata) => self.add_file(path, &metadata),
             Err(e) => self.problem(path, &format!("cannot be read: {}", plain(&e))),
         }
     }
 
-    fn add_glob(&mut self, search: &Search, pattern: &str) {
-        self.directories.insert(base_of(pattern));
-        let paths = match glob::glob(pattern) {
+    fn add_glob(&mut self, pattern: &Pattern) {
+        self.found.directories.insert(base_of(pattern.glob()));
+        let paths = match glob::glob(pattern.glob()) {
             Ok(paths) => paths,
             Err(e) => {
-                self.problem(Path::new(pattern), &format!("is not a valid glob: {}", e.msg));
+                let text = format!("is not a valid glob: {}", e.msg);
+                self.problem(Path::new(pattern.text()), &text);
                 return;
             }
         };
         let mut matched = false;
         for path in paths {
             match path {
-                Ok(path) if is_compressed(&path) => {}
-                Ok(path) => matched |= self.add_matched(search, &path),
+                Ok(path) if self.is_left_out(&path) => {}
+                Ok(path) => matched |= self.add_matched(&path),
                 Err(e) => {
                     let text = format!("cannot be read: {}", plain(e.error()));
                     self.problem(e.path(), &text);
@@ -124,15 +142,21 @@ impl Discovery {
         }
         if !matched {
             let text = "matches no file yet; quote globs, so that logtally can see new files";
-            self.problem(Path::new(pattern), text);
+            self.problem(Path::new(pattern.text()), text);
         }
     }
 
+    /// Whether a path that a glob matches is not meant.
+    fn is_left_out(&self, path: &Path) -> bool {
+        let wanted = self.input.compressed && compression_of(path).is_some();
+        (is_compressed(path) && !wanted) || self.input.excludes(path)
+    }
+
     /// A directory that matches a glob is none of our business; everything else is.
-    fn add_matched(&mut self, search: &Search, path: &Path) -> bool {
+    fn add_matched(&mut self, path: &Path) -> bool {
         match path.metadata() {
             Ok(metadata) if metadata.is_dir() => return false,
-            Ok(metadata) => self.add_file(search, path, &metadata),
+            Ok(metadata) => self.add_file(path, &metadata),
             // Gone between the listing and the look, as files being rotated are.
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && !path.is_symlink() => {
                 return false;
@@ -142,22 +166,28 @@ impl Discovery {
         true
     }
 
-    fn add_file(&mut self, search: &Search, path: &Path, metadata: &Metadata) {
+    fn add_file(&mut self, path: &Path, metadata: &Metadata) {
         self.watch_parent(path);
         if !metadata.is_file() {
             self.problem(path, "is not a regular file; only files can be counted exactly once");
             return;
         }
-        let id = match identity(&search.volume, metadata) {
+        let id = match identity(&self.search.volume, metadata) {
             Ok(id) => id,
             Err(e) => return self.problem(path, &e.to_string()),
         };
-        if shard_of(&id, search.shard.total) != search.shard.index {
+        if shard_of(&id, self.search.shard.total) != self.search.shard.index {
             return;
         }
         let device = metadata.dev();
-        let found = Found { path: path.to_owned(), device, stamp: Stamp::of(metadata) };
-        let known = self.files.entry(id).or_insert_with(|| found.clone());
+        let found = Found {
+            path: path.to_owned(),
+            device,
+            stamp: Stamp::of(metadata),
+            input: self.index,
+            compression: compression_of(path),
+        };
+        let known = self.found.files.entry(id).or_insert(found);
         if known.device != device {
             let other = known.path.display().to_string();
             let text = format!(
@@ -169,11 +199,11 @@ impl Discovery {
 
     fn watch_parent(&mut self, path: &Path) {
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
-        self.directories.insert(parent.unwrap_or(Path::new(".")).to_owned());
+        self.found.directories.insert(parent.unwrap_or(Path::new(".")).to_owned());
     }
 
     fn problem(&mut self, path: &Path, text: &str) {
-        self.problems.insert(format!("{} {text}", path.display()));
+        self.found.problems.insert(format!("{} {text}", path.display()));
     }
 }
 
@@ -193,6 +223,15 @@ pub fn identity(
     let birth_ns =
         birth.and_then(|b| b.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos());
     SourceId::file(volume, metadata.ino(), birth_ns)
+}
+
+/// How a file is compressed that can be read nevertheless.
+pub fn compression_of(path: &Path) -> Option<Compression> {
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("gz") => Some(Compression::Gzip),
+        Some("zst") => Some(Compression::Zstd),
+        _ => None,
+    }
 }
 
 fn is_compressed(path: &Path) -> bool {
@@ -222,10 +261,11 @@ fn plain(error: &std::io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::testing::inputs;
 
     fn search(patterns: &[String]) -> Discovery {
         let shard = Shard { index: 0, total: 1 };
-        discover(&Search { patterns: patterns.to_vec(), volume: "v".into(), shard })
+        discover(&Search { inputs: inputs(patterns), volume: "v".into(), shard })
     }
 
     #[test]
@@ -247,7 +287,7 @@ mod tests {
     fn every_problem_names_the_fix() {
         let dir = tempfile::tempdir().expect("folder");
         let at = |name: &str| dir.path().join(name).display().to_string();
-        std::fs::write(at("old.gz"), "x").expect("written");
+        std::fs::write(at("old.bz2"), "x").expect("written");
         std::os::unix::fs::symlink(at("loop"), at("loop")).expect("linked");
         let check = |pattern: String, expected: &str| {
             let problems = search(&[pattern]).problems;
@@ -256,7 +296,7 @@ mod tests {
         check(at("missing.csv"), "no such file");
         check(at("*.none"), "matches no file yet");
         check(dir.path().display().to_string(), "is a directory; use '");
-        check(at("old.gz"), "unpack it first");
+        check(at("old.bz2"), "unpack it, or use .gz");
         check(at("loop"), "too many levels of symbolic links");
         check(at("[x"), "is not a valid glob");
         check("/dev/null".into(), "is not a regular file");
@@ -278,7 +318,7 @@ mod tests {
         let patterns = vec![dir.path().join("*.csv").display().to_string()];
         let count = |index| {
             let shard = Shard { index, total: 3 };
-            let search = Search { patterns: patterns.clone(), volume: "v".into(), shard };
+            let search = Search { inputs: inputs(&patterns), volume: "v".into(), shard };
             discover(&search).files.len()
         };
         assert_eq!((0..3).map(count).sum::<usize>(), 50);

@@ -1,14 +1,23 @@
 //! Ingest: from CSV shards to deltas, and on to the aggregators.
 //!
-//! Data flows one way: [`discover`] finds files, [`reader`] turns bytes into records by [`csv`],
-//! [`tally`] counts them into a delta, [`follow`] decides what is read and sent when, [`uplink`]
-//! carries it. This crate never sees the store.
+//! Data flows one way: a [`plan`] says what is read and counted, [`discover`] finds files,
+//! [`content`] has their bytes, [`reader`] turns them into records, [`tally`] counts them into a
+//! delta, [`follow`] decides what is read and sent when, [`uplink`] carries it. This crate never sees
+//! the store.
 
 pub mod args;
 
+pub mod plan;
+
+pub mod pattern;
+
 pub mod discover;
 
-pub mod csv;
+pub mod open;
+
+pub mod content;
+
+pub mod stdin;
 
 pub mod tally;
 
@@ -30,8 +39,11 @@ pub mod metrics;
 
 pub mod progress;
 
+pub mod reload;
+
 mod server;
 
-pub use args::{Args, FollowArgs};
-pub use follow::{Options, Outcome, follow};
+pub use args::{Args, ConfigArgs, FollowArgs};
+pub use follow::{Options, Outcome, View, follow};
+pub use reload::Reloader;
 pub use server::{raise_file_limit, run, serve};

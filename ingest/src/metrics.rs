@@ -3,8 +3,8 @@
 use logtally_core::rule::Reject;
 use logtally_service::register;
 use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
+    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry,
 };
 
 /// Handles to all metrics.
@@ -38,6 +38,14 @@ pub struct Metrics {
     pub store_behind: IntCounter,
     /// Failed reads.
     pub read_errors: IntCounter,
+    /// Files that were gone before they were read to their end.
+    pub files_lost: IntCounter,
+    /// Files whose bytes from before a rule were gone before they were counted.
+    pub backfills_lost: IntCounter,
+    /// Bytes that are not acknowledged yet, of all sources.
+    pub behind_bytes: IntGauge,
+    /// Seconds for which the source that is longest behind has been so.
+    pub behind_seconds: Gauge,
 }
 
 impl Metrics {
@@ -81,6 +89,22 @@ impl Metrics {
                 "Times the store was found behind what it had acknowledged",
             )?,
             read_errors: counter("read_errors_total", "Reads that failed")?,
+            files_lost: counter(
+                "files_lost_total",
+                "Files that were gone before they were read to their end",
+            )?,
+            backfills_lost: counter(
+                "backfills_lost_total",
+                "Files truncated or replaced before a new rule had counted what was there",
+            )?,
+            behind_bytes: gauge("behind_bytes", "Bytes of all sources not acknowledged yet")?,
+            behind_seconds: register(
+                registry,
+                Gauge::new(
+                    "logtally_ingest_behind_seconds",
+                    "Seconds for which the source that is longest behind has been so",
+                ),
+            )?,
         })
     }
 }

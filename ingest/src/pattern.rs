@@ -27,7 +27,7 @@ impl Pattern {
             glob.push_str(before);
             glob.push('*');
             regex.push_str(&as_regex(before));
-            regex.push_str(&format!("(?P<{name}>[^/]+?)"));
+            regex.extend(["(?P<", name, ">[^/]+?)"]);
             rest = after;
         }
         glob.push_str(rest);
@@ -57,6 +57,13 @@ impl Pattern {
         is_glob(&self.glob)
     }
 
+    /// Whether it means the path.
+    pub fn means(&self, path: &Path) -> bool {
+        let options = glob::MatchOptions { require_literal_separator: true, ..Default::default() };
+        let glob = glob::Pattern::new(&self.glob);
+        path == Path::new(&self.text) || glob.is_ok_and(|g| g.matches_path_with(path, options))
+    }
+
     /// Whether it has the placeholder.
     pub fn has(&self, name: &str) -> bool {
         let regex = self.regex.as_ref();
@@ -84,10 +91,11 @@ fn as_regex(glob: &str) -> String {
         match c {
             '*' if chars.peek() == Some(&'*') => {
                 chars.next();
-                regex.push_str(".*");
                 // `**/` matches nothing as well.
-                if chars.peek() == Some(&'/') {
-                    chars.next();
+                if chars.next_if_eq(&'/').is_some() {
+                    regex.push_str("(?:.*/)?");
+                } else {
+                    regex.push_str(".*");
                 }
             }
             '*' => regex.push_str("[^/]*"),
@@ -95,7 +103,7 @@ fn as_regex(glob: &str) -> String {
             '[' => {
                 let class: String = chars.by_ref().take_while(|c| *c != ']').collect();
                 let class = class.strip_prefix('!').map_or(class.clone(), |c| format!("^{c}"));
-                regex.push_str(&format!("[{class}]"));
+                regex.extend(["[", &class, "]"]);
             }
             other => regex.push_str(&regex::escape(other.encode_utf8(&mut [0; 4]))),
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use logtally_config::{Config, ConfigError, InputSpec};
 use logtally_formats::Format;
+use logtally_formats::spec::{FormatSpec, Header};
 use logtally_rules::RuleSet;
 use memchr::memmem;
 
@@ -39,6 +40,8 @@ pub struct Input {
     pub rules: RuleSet,
     /// For each rule that counts files from their beginning: an input of its own.
     pub backfills: Vec<(String, Arc<Input>)>,
+    /// Whether the first record of a source is a header in any case.
+    pub first_is_header: bool,
     /// Finds what every header has.
     marker: Option<memmem::Finder<'static>>,
 }
@@ -83,7 +86,7 @@ impl Input {
     ) -> Result<Self, ConfigError> {
         let texts = spec.files.as_deref().unwrap_or(files);
         let at = |field: &str, message: String| {
-            ConfigError::at(config, index, None, field, &message, None)
+            ConfigError::at(config, index, None, field, message, None)
         };
         let pattern = |(i, text): (usize, &String)| {
             Pattern::parse(text).map_err(|message| at(&format!("files.{i}"), message))
@@ -118,15 +121,14 @@ impl Input {
         let rules = RuleSet::compile(specs).map_err(|errors| {
             let diagnostic = |error: logtally_rules::RuleError| {
                 let rule = Some(error.rule + only.unwrap_or(0));
-                let help = error.help.as_deref();
-                ConfigError::at(config, index, rule, &error.field, &error.message, help)
+                ConfigError::at(config, index, rule, &error.field, error.message, error.help)
             };
             let all = errors.into_iter().map(diagnostic).reduce(ConfigError::and);
             all.unwrap_or_else(|| ConfigError::at(config, index, None, "rules", "invalid", None))
         })?;
         let format = Format::compile(&spec.format, rules.columns()).map_err(|error| {
             let field = format!("format.{}", error.field());
-            ConfigError::at(config, index, None, &field, &error.to_string(), None)
+            ConfigError::at(config, index, None, &field, error.to_string(), None)
         })?;
         let marker = format.marker();
         let marker = (!marker.is_empty()).then(|| memmem::Finder::new(marker).into_owned());
@@ -138,6 +140,7 @@ impl Input {
             format,
             rules,
             backfills: Vec::new(),
+            first_is_header: matches!(&spec.format, FormatSpec::Csv(csv) if csv.header == Header::Present),
             marker,
         })
     }
@@ -161,14 +164,26 @@ impl Input {
         })
     }
 
+    /// Whether one of the patterns means the path.
+    pub fn means(&self, path: &Path) -> bool {
+        !self.excludes(path) && self.patterns.iter().any(|pattern| pattern.means(path))
+    }
+
     /// The values of the placeholders that the rules use, in a path that a pattern of this input
     /// means.
     pub fn placeholder_values(&self, path: &Path) -> Vec<String> {
-        let names = self.rules.placeholders();
+        self.placeholder_values_of(self.rules.placeholders(), path)
+    }
+
+    /// The values of some placeholders in a path that a pattern of this input means.
+    pub fn placeholder_values_of(&self, names: &[String], path: &Path) -> Vec<String> {
         if names.is_empty() {
             return Vec::new();
         }
-        self.patterns.iter().find_map(|p| p.values(path, names)).unwrap_or_default()
+        self.patterns
+            .iter()
+            .find_map(|p| p.values(path, names))
+            .unwrap_or_else(|| vec![String::new(); names.len()])
     }
 
     /// Where in `data`, from `from` on, something stands that every header has; only the record around
@@ -176,5 +191,31 @@ impl Input {
     pub fn next_marker(&self, data: &[u8], from: usize) -> usize {
         let Some(marker) = &self.marker else { return usize::MAX };
         marker.find(&data[from..]).map_or(usize::MAX, |i| from + i)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! Inputs for tests.
+
+    use super::*;
+    use crate::reader::Reading;
+
+    /// The first input of a configuration.
+    pub(crate) fn reading(yaml: &str) -> Reading {
+        let files = |name: &str| Err(std::io::Error::other(name.to_owned()));
+        let config = Config::parse("test.yaml", yaml, &files).expect("a valid configuration");
+        let plan = Plan::compile(&config, &[]).expect("valid rules");
+        Reading { input: Arc::clone(&plan.inputs[0]), path: Vec::new().into() }
+    }
+
+    /// The default rule.
+    pub(crate) fn default_reading() -> Reading {
+        reading("")
+    }
+
+    /// Files under the default rule.
+    pub(crate) fn inputs(files: &[String]) -> Vec<Arc<Input>> {
+        Plan::of_files(files).expect("valid files").inputs
     }
 }

@@ -1,27 +1,26 @@
-//! Reads one file as a source: verifies what stands before the position, then turns the next span
-//! into a delta's content.
+//! Reads one source: verifies what stands before the position, then turns the next span into a
+//! delta's content.
 //!
 //! Never decides whether a span counts (the store does) and never forgets a partial record: it only
 //! advances over complete ones. Every read that continues begins with the tail: one system call
 //! brings the bytes before the position and the bytes after it, so a file that was truncated and
 //! grew again is noticed before anything of it is counted.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use logtally_core::limits::{
-    COLUMNS_MAX, DELTA_BYTES_TARGET, READ_BYTES, RECORD_BYTES_MAX, SPAN_BYTES_MAX,
-};
-use logtally_core::rule::{Reject, Rule};
-use logtally_core::source::{SourceState, Tail};
-use memchr::{memchr, memmem};
+use logtally_core::limits::{DELTA_BYTES_TARGET, READ_BYTES, RECORD_BYTES_MAX, SPAN_BYTES_MAX};
+use logtally_core::rule::Reject;
+use logtally_core::source::{SourceEnd, SourceState, Tail};
+use logtally_formats::{Layout, Scan};
+use memchr::memchr;
 
-use crate::csv::{Fields, Scan, scan};
-use crate::tally::{Columns, Tally};
+use crate::content::Content;
+use crate::plan::Input;
+use crate::tally::{Record, Tally};
 
 /// Buffers of one worker, reused from span to span: first touch of memory is expensive.
+#[derive(Default)]
 pub struct Scratch {
     buffer: Vec<u8>,
     /// The span's increments.
@@ -29,9 +28,24 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Buffers for `rule`.
-    pub fn new(rule: &Rule) -> Self {
-        Self { buffer: Vec::new(), tally: Tally::new(rule) }
+    /// Buffers that keep some rejected records per reason.
+    pub fn new(samples_per_reason: usize) -> Self {
+        Self { buffer: Vec::new(), tally: Tally::new(samples_per_reason) }
+    }
+}
+
+/// How the records of a source are read: the input that it belongs to, and what its path says.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// Format and rules.
+    pub input: Arc<Input>,
+    /// Values of the path's placeholders.
+    pub path: Arc<[String]>,
+}
+
+impl Reading {
+    fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.input, &other.input) && self.path == other.path
     }
 }
 
@@ -50,14 +64,14 @@ struct Place {
     position: u64,
     tail: Tail,
     header: Option<u64>,
-    columns: Columns,
+    layout: Layout,
+    end: Option<SourceEnd>,
 }
 
-/// One open file.
+/// One source.
 pub struct Reader {
-    file: File,
-    rule: Arc<Rule>,
-    marker: memmem::Finder<'static>,
+    content: Option<Content>,
+    reading: Reading,
     place: Place,
     seek: Option<SourceState>,
     resumed: bool,
@@ -106,18 +120,49 @@ pub enum ReadError {
 }
 
 impl Reader {
-    /// A reader at the beginning of `file`.
-    pub fn new(file: File, rule: Arc<Rule>) -> Self {
-        let longest = rule.columns.iter().max_by_key(|c| c.len()).map_or("", String::as_str);
-        let marker = memmem::Finder::new(longest).into_owned();
-        let columns = Columns::new(rule.columns_without_header());
-        let place = Place { position: 0, tail: Tail::empty(), header: None, columns };
-        Self { file, rule, marker, place, seek: None, resumed: false }
+    /// A reader at the beginning of a source. Without content it must be opened before it reads.
+    pub fn new(content: Option<Content>, reading: Reading) -> Self {
+        let layout = reading.input.format.start();
+        let place = Place { position: 0, tail: Tail::empty(), header: None, layout, end: None };
+        Self { content, reading, place, seek: None, resumed: false }
     }
 
-    /// The open file.
-    pub fn file(&self) -> &File {
-        &self.file
+    /// The content, if it is open.
+    pub fn content(&self) -> Option<&Content> {
+        self.content.as_ref()
+    }
+
+    /// Opens the source again.
+    pub fn open(&mut self, content: Content) {
+        self.content = Some(content);
+    }
+
+    /// Closes the source; its place stays.
+    pub fn close(&mut self) {
+        self.content = None;
+    }
+
+    /// How the records are read.
+    pub fn input(&self) -> &Arc<Input> {
+        &self.reading.input
+    }
+
+    /// Reads on in this way from the next span on.
+    pub fn adopt(&mut self, reading: Reading) {
+        if self.reading.is_same(&reading) {
+            return;
+        }
+        self.reading = reading;
+        // The header in force is to be understood anew; whatever is going to be sought comes first.
+        let here = &self.place;
+        let state = SourceState {
+            position: here.position,
+            tail: here.tail,
+            header: here.header,
+            end: here.end,
+            ..SourceState::start(logtally_core::source::Generation(0))
+        };
+        self.seek = self.seek.or(Some(state));
     }
 
     /// Goes to a stored state. Whether the file agrees with it is verified by the next read.
@@ -125,12 +170,18 @@ impl Reader {
         self.seek = Some(state);
     }
 
+    /// The tail at a position that is not behind the one that was reached; for the end of a source
+    /// that begins now.
+    pub fn place(&self) -> SourceEnd {
+        SourceEnd { position: self.place.position, tail: self.place.tail }
+    }
+
     /// Reads the next span: up to the end of the file, or until the span or its increments are large
     /// enough for a commit. On an error the reader stays where it was.
     pub fn read_span(&mut self, scratch: &mut Scratch, end: End) -> Result<ReadSpan, ReadError> {
         scratch.tally.clear();
         if let Some(state) = self.seek.take() {
-            self.go_to(&state).inspect_err(|_| self.seek = Some(state))?;
+            self.go_to(&state, &mut scratch.buffer).inspect_err(|_| self.seek = Some(state))?;
         }
         let before = self.place.clone();
         let result = self.advance(scratch, end, &before);
@@ -149,6 +200,7 @@ impl Reader {
     ) -> Result<ReadSpan, ReadError> {
         let mut mid_line = false;
         let mut want = READ_BYTES;
+        self.check_end(&mut scratch.buffer)?;
         loop {
             let chunk = self.read_chunk(&mut scratch.buffer, want)?;
             let read = &scratch.buffer[..chunk.filled];
@@ -166,17 +218,34 @@ impl Reader {
                 let (ended, to) = self.skip_line(&mut scratch.buffer, from, end)?;
                 at_end = !ended;
                 if ended {
-                    scratch.tally.reject(line.reason);
+                    scratch.tally.reject(line.reason, &[], to);
                     self.go_past(&mut scratch.buffer, to)?;
                 } else {
                     pending = to - self.place.position;
                 }
+            }
+            let moved = self.place.position > before.position;
+            match chunk.error {
+                // What stands before the error counts; the next read meets the error again.
+                Some(_) if moved => return Ok(self.span(before, false, pending, mid_line)),
+                Some(error) => return Err(error),
+                None => {}
             }
             if at_end || self.is_full(before, &scratch.tally) {
                 return Ok(self.span(before, at_end, pending, mid_line));
             }
             // A record that does not fit needs a larger buffer, once: up to the limit.
             want = if used == 0 { RECORD_BYTES_MAX + 2 } else { READ_BYTES };
+        }
+    }
+
+    /// For a source that ends before its file: whether the bytes before its end are still the same.
+    fn check_end(&mut self, buffer: &mut Vec<u8>) -> Result<(), ReadError> {
+        let Some(end) = self.place.end else { return Ok(()) };
+        if self.tail_at(end.position, buffer)? == Some(end.tail) {
+            Ok(())
+        } else {
+            Err(ReadError::Replaced { position: end.position })
         }
     }
 
@@ -199,32 +268,58 @@ impl Reader {
     }
 
     /// Fills the buffer with the tail and up to `want` bytes after it, and verifies the tail.
-    fn read_chunk(&self, buffer: &mut Vec<u8>, want: usize) -> Result<Chunk, ReadError> {
+    fn read_chunk(&mut self, buffer: &mut Vec<u8>, want: usize) -> Result<Chunk, ReadError> {
         let position = self.place.position;
         let tail_len = Tail::len_at(position);
-        let size = tail_len + want;
-        if buffer.len() < size {
-            buffer.resize(size, 0);
+        let left = self.place.end.map_or(u64::MAX, |end| end.position - position);
+        let size = tail_len + left.min(want as u64) as usize;
+        grow(buffer, size);
+        let (filled, error) = self.fill_some(&mut buffer[..size], position - tail_len as u64);
+        if filled <= tail_len
+            && let Some(error) = error
+        {
+            return Err(error);
         }
-        let filled = self.fill(&mut buffer[..size], position - tail_len as u64)?;
         if filled < tail_len || Tail::of(&buffer[..tail_len]) != self.place.tail {
             return Err(ReadError::Replaced { position });
         }
-        Ok(Chunk { tail_len, filled, at_end: filled < size })
+        let ends_here = left <= (filled - tail_len) as u64;
+        let at_end = error.is_none() && (filled < size || ends_here);
+        Ok(Chunk { tail_len, filled, at_end, error })
     }
 
-    fn fill(&self, buffer: &mut [u8], offset: u64) -> Result<usize, ReadError> {
+    fn fill(&mut self, buffer: &mut [u8], offset: u64) -> Result<usize, ReadError> {
+        match self.fill_some(buffer, offset) {
+            (filled, None) => Ok(filled),
+            (_, Some(error)) => Err(error),
+        }
+    }
+
+    /// Fills the buffer as far as possible. Returns how far, and what stopped it before the end.
+    fn fill_some(&mut self, buffer: &mut [u8], offset: u64) -> (usize, Option<ReadError>) {
+        let Some(content) = &mut self.content else {
+            let source = io::Error::from(io::ErrorKind::NotFound);
+            return (0, Some(ReadError::Io { offset, source }));
+        };
         let mut filled = 0;
         while filled < buffer.len() {
             let at = offset + filled as u64;
-            match self.file.read_at(&mut buffer[filled..], at) {
+            match content.read_at(&mut buffer[filled..], at) {
                 Ok(0) => break,
                 Ok(n) => filled += n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => return Err(ReadError::Io { offset: at, source }),
+                Err(source) => return (filled, Some(ReadError::Io { offset: at, source })),
             }
         }
-        Ok(filled)
+        (filled, None)
+    }
+
+    /// The tail at a position; `None` if the source does not come that far.
+    fn tail_at(&mut self, position: u64, buffer: &mut Vec<u8>) -> Result<Option<Tail>, ReadError> {
+        let len = Tail::len_at(position);
+        grow(buffer, len);
+        let filled = self.fill(&mut buffer[..len], position - len as u64)?;
+        Ok((filled == len).then(|| Tail::of(&buffer[..len])))
     }
 
     /// Counts the complete records at the beginning of `data` and moves the position over them.
@@ -235,21 +330,28 @@ impl Reader {
         if start == 0 && data.starts_with(BYTE_ORDER_MARK) {
             used = BYTE_ORDER_MARK.len();
         }
-        let mut marker = self.next_marker(data, used);
+        let input = Arc::clone(&self.reading.input);
+        let path = Arc::clone(&self.reading.path);
+        let mut marker = input.next_marker(data, used);
         let mut open_line = None;
         while used < data.len() {
-            let len = match scan(&data[used..], last) {
+            let len = match input.format.scan(&data[used..], last) {
                 Scan::Record { body, len, quoted } => {
                     let record = &data[used..used + body];
-                    let may_be_header = marker < used + body;
-                    if may_be_header && self.take_header(record, start + used as u64) {
+                    let offset = start + used as u64;
+                    let is_first = input.first_is_header && self.place.header.is_none();
+                    let may_be_header = body > 0 && (marker < used + body || is_first);
+                    if may_be_header && self.take_header(record, offset) {
                     } else if body > 0 {
-                        tally.add(record, quoted, &self.place.columns);
+                        let position = offset + len as u64;
+                        let record = Record { body: record, quoted, position };
+                        tally.add(&input, &self.place.layout, &path, record);
                     }
                     len
                 }
                 Scan::Rejected { reason, len } => {
-                    tally.reject(reason);
+                    let position = start + (used + len) as u64;
+                    tally.reject(reason, &data[used..used + len], position);
                     len
                 }
                 Scan::RejectedOpen { reason, from } => {
@@ -260,26 +362,18 @@ impl Reader {
             };
             used += len;
             if marker < used {
-                marker = self.next_marker(data, used);
+                marker = input.next_marker(data, used);
             }
         }
         self.place.position = start + used as u64;
         (used, open_line)
     }
 
-    /// Where the longest column name stands next: only records that contain it can be headers, and
-    /// looking for it costs a fraction of comparing fields.
-    fn next_marker(&self, data: &[u8], from: usize) -> usize {
-        if self.marker.needle().is_empty() {
-            return usize::MAX;
-        }
-        self.marker.find(&data[from..]).map_or(usize::MAX, |i| from + i)
-    }
-
     /// If the record is a header, its columns are in force from here on.
     fn take_header(&mut self, record: &[u8], offset: u64) -> bool {
-        let Some(columns) = header_columns(&self.rule, record) else { return false };
-        self.place.columns = columns;
+        let is_first = self.place.header.is_none();
+        let Some(layout) = self.reading.input.format.header(record, is_first) else { return false };
+        self.place.layout = layout;
         self.place.header = Some(offset);
         true
     }
@@ -287,7 +381,7 @@ impl Reader {
     /// Finds the end of a rejected line that has no LF before offset `from`: whether it has ended,
     /// and where it ends so far.
     fn skip_line(
-        &self,
+        &mut self,
         buffer: &mut [u8],
         mut from: u64,
         end: End,
@@ -315,39 +409,52 @@ impl Reader {
         Ok(())
     }
 
-    fn go_to(&mut self, state: &SourceState) -> Result<(), ReadError> {
-        let columns = match state.header {
-            None => Columns::new(self.rule.columns_without_header()),
-            Some(offset) => self.columns_at(offset, state.position)?,
+    fn go_to(&mut self, state: &SourceState, buffer: &mut Vec<u8>) -> Result<(), ReadError> {
+        // Where the first record is a header, one that was counted under other rules is one, too.
+        let first = (self.reading.input.first_is_header && state.position > 0).then_some(0);
+        let (layout, header) = match state.header.or(first) {
+            None => (self.reading.input.format.start(), None),
+            Some(offset) => self.layout_at(offset, state.position, buffer)?,
         };
-        let SourceState { position, tail, header, .. } = *state;
-        self.place = Place { position, tail, header, columns };
+        let SourceState { position, tail, end, .. } = *state;
+        self.place = Place { position, tail, header, layout, end };
         self.resumed = position > 0;
         Ok(())
     }
 
-    /// Reads the header in force again.
-    fn columns_at(&self, offset: u64, position: u64) -> Result<Columns, ReadError> {
-        let mut buffer = vec![0; (RECORD_BYTES_MAX + 2).min((position - offset) as usize)];
-        let filled = self.fill(&mut buffer, offset)?;
-        match scan(&buffer[..filled], true) {
-            Scan::Record { body, .. } => header_columns(&self.rule, &buffer[..body]),
-            _ => None,
+    /// Reads the header in force again: the first record from `offset` on. Under other rules it may
+    /// not be one any more; then the columns are those of a source without a header, and its place is
+    /// kept for the rules to come.
+    fn layout_at(
+        &mut self,
+        offset: u64,
+        position: u64,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(Layout, Option<u64>), ReadError> {
+        let len = (RECORD_BYTES_MAX + 2).min(position.saturating_sub(offset) as usize);
+        grow(buffer, len);
+        let filled = self.fill(&mut buffer[..len], offset)?;
+        let data = &buffer[..filled];
+        let mut at = if offset == 0 && data.starts_with(BYTE_ORDER_MARK) { 3 } else { 0 };
+        let format = &self.reading.input.format;
+        while let Some(Scan::Record { body, len, .. }) =
+            data.get(at..).filter(|d| !d.is_empty()).map(|d| format.scan(d, true))
+        {
+            if body > 0 {
+                let layout = format.header(&data[at..at + body], true);
+                let layout = layout.unwrap_or_else(|| format.start());
+                return Ok((layout, Some(offset + at as u64)));
+            }
+            at += len;
         }
-        .ok_or(ReadError::Replaced { position })
+        Err(ReadError::Replaced { position })
     }
 }
 
-/// Columns of a record that is a header: one that names all columns of the rule.
-fn header_columns(rule: &Rule, record: &[u8]) -> Option<Columns> {
-    let mut names = Vec::new();
-    for field in Fields::of(record).take(COLUMNS_MAX) {
-        let mut name = Vec::new();
-        field.append_to(&mut name);
-        names.push(name);
+fn grow(buffer: &mut Vec<u8>, len: usize) {
+    if buffer.len() < len {
+        buffer.resize(len, 0);
     }
-    let fields: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
-    rule.columns_in_header(&fields).map(Columns::new)
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -357,6 +464,8 @@ struct Chunk {
     tail_len: usize,
     filled: usize,
     at_end: bool,
+    /// Why there is not more.
+    error: Option<ReadError>,
 }
 
 /// A rejected line without an LF before `from`, counted from the line's beginning.

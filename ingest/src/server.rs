@@ -1,40 +1,46 @@
 //! The ingest as a program: follower, gRPC listener, admin listener.
 
-use std::sync::Arc;
-
-use logtally_core::rule::Rule;
 use logtally_service::{
-    Context, bind, bind_std, cancel_on_signal, init_telemetry, spawn_admin, version,
+    Context, ExitError, bind, bind_std, cancel_on_signal, init_telemetry, spawn_admin_with, version,
 };
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 
 use crate::args::Args;
-use crate::follow::follow;
+use crate::follow::{View, follow};
 use crate::metrics::Metrics;
+use crate::reload::Reloader;
 
 /// Runs the program until it is told to stop.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let telemetry = init_telemetry("logtally-ingest", &args.log)?;
     let context = Context::new("logtally-ingest", version());
     cancel_on_signal(context.shutdown.clone());
-    let (search, peers) = (args.search()?, args.peers()?);
+    if args.files.is_empty() && args.config.config_file.is_none() {
+        let text = "nothing to read: name FILES, or a configuration with --config.file";
+        return Err(ExitError::usage(anyhow::anyhow!(text)).into());
+    }
+    let (shard, peers) = (args.own_shard()?, args.peers()?);
+    let reloader = Reloader::start(&args.config, &args.files, &context.registry)?;
+    reloader.reload_on_hangup(context.shutdown.clone());
     let admin = bind_std("--admin.listen-address", &args.admin_listen_address).await?;
     let grpc = bind("--grpc.listen-address", &args.grpc_listen_address).await?;
     raise_file_limit();
     let metrics = Metrics::new(&context.registry)?;
-    let admin = spawn_admin(admin, context.clone(), "logtally-ingest");
+    let view = View::default();
+    let admin =
+        spawn_admin_with(admin, context.clone(), "logtally-ingest", reloader.admin(view.clone()));
     let server = tokio::spawn(serve(grpc, context.clone()));
     tracing::info!(
         version = version(),
-        shard = search.shard.index,
-        shards = search.shard.total,
-        volume = search.volume,
+        shard = shard.index,
+        shards = shard.total,
+        volume = args.volume,
         "started"
     );
-    let options = args.follow.options(search, false, false);
-    follow(options, peers, Arc::new(Rule::default_rule()), metrics, &context).await;
+    let options = args.follow.options(args.volume, shard, false, false);
+    follow(options, peers, reloader.plans(), view, metrics, &context).await;
     context.shutdown.cancel();
     server.await??;
     admin.stop();

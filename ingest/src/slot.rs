@@ -11,8 +11,9 @@ use logtally_core::delta::{Delta, Span};
 use logtally_core::exchange::{Reaction, react};
 use logtally_core::source::{Generation, SourceId, SourceState};
 
+use crate::content::Compression;
 use crate::discover::Stamp;
-use crate::reader::Reader;
+use crate::reader::{Reader, Reading};
 
 /// A delta on its way.
 #[derive(Debug)]
@@ -56,6 +57,20 @@ pub enum Next {
     Read,
 }
 
+/// What a source is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// A file, from its beginning on.
+    File,
+    /// What a new rule counts of a file that was there before it.
+    Backfill {
+        /// The file's own source.
+        of: SourceId,
+    },
+    /// Standard input.
+    Stdin,
+}
+
 /// One followed source.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state in disguise")]
 pub struct Slot {
@@ -67,6 +82,20 @@ pub struct Slot {
     pub owner: Option<usize>,
     /// What it is waiting for.
     pub phase: Phase,
+    /// What it is.
+    pub role: Role,
+    /// How its file is compressed.
+    pub compression: Option<Compression>,
+    /// How its records are read from the next step on.
+    pub reading: Reading,
+    /// Whether what new rules count afterwards is registered, so that they may count live.
+    pub prepared: bool,
+    /// Whether their registration is under way.
+    pub preparing: bool,
+    /// Whether no input means it any more: it is closed as soon as nothing is under way.
+    pub removed: bool,
+    /// The last problem with it.
+    pub last_error: Option<String>,
     /// The reader; away while a worker has it.
     pub reader: Option<Box<Reader>>,
     /// The last state that was acknowledged.
@@ -102,11 +131,24 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// A slot for a file that was just opened.
-    pub fn new(id: SourceId, path: PathBuf, reader: Reader, now: Instant) -> Self {
+    /// A slot for a source that was just found.
+    pub fn new(
+        id: SourceId,
+        path: PathBuf,
+        reader: Reader,
+        reading: Reading,
+        now: Instant,
+    ) -> Self {
         Self {
             id,
             path,
+            role: Role::File,
+            compression: None,
+            reading,
+            prepared: false,
+            preparing: false,
+            removed: false,
+            last_error: None,
             owner: None,
             phase: Phase::Offline,
             reader: Some(Box::new(reader)),
@@ -135,6 +177,8 @@ impl Slot {
         self.epoch += 1;
         self.check = None;
         self.finished = false;
+        self.prepared = false;
+        self.preparing = false;
         self.flights.drain(..).map(|f| f.bytes).sum()
     }
 
@@ -229,27 +273,31 @@ impl Slot {
         self.generation()
     }
 
-    /// Bytes between the acknowledged position and the end of the file.
+    /// Bytes between the acknowledged position and the end of the source.
     pub fn lag_bytes(&self) -> u64 {
-        self.size.saturating_sub(self.acknowledged.map_or(0, |s| s.position))
+        let end = self.acknowledged.and_then(|s| s.end).map_or(self.size, |end| end.position);
+        end.saturating_sub(self.acknowledged.map_or(0, |s| s.position))
+    }
+
+    /// Whether everything that the source will ever have is acknowledged.
+    pub fn is_over(&self) -> bool {
+        let state = self.acknowledged;
+        state.is_some_and(|s| s.end.is_some_and(|end| s.position >= end.position))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use logtally_core::rule::Rule;
     use logtally_core::series::Increments;
     use logtally_core::source::{RecordCounts, Tail};
 
     use super::*;
 
     fn slot() -> Slot {
-        let file = tempfile::tempfile().expect("temporary file");
-        let reader = Reader::new(file, Arc::new(Rule::default_rule()));
+        let reading = crate::plan::testing::default_reading();
+        let reader = Reader::new(None, reading.clone());
         let id = SourceId::new("file/v/1/1").expect("valid");
-        let mut slot = Slot::new(id, "x".into(), reader, Instant::now());
+        let mut slot = Slot::new(id, "x".into(), reader, reading, Instant::now());
         slot.phase = Phase::Asking { tag: 1 };
         slot
     }
@@ -269,6 +317,7 @@ mod tests {
             header: None,
             records: RecordCounts::default(),
             families: vec![],
+            limits: vec![],
             increments: Increments::default(),
         };
         let trace = tracing::Span::none();

@@ -193,9 +193,9 @@ impl Tally {
             account(rule::records_filtered(), &[], records.filtered),
         ];
         let rejected = self.rejected().filter(|(_, n)| *n > 0);
-        accounts.extend(rejected.map(|(reason, n)| {
-            account(rule::records_rejected(), &[reason.as_str()], n)
-        }));
+        accounts.extend(
+            rejected.map(|(reason, n)| account(rule::records_rejected(), &[reason.as_str()], n)),
+        );
         accounts
     }
 

@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use logtally_aggregator::args::DurabilityArg;
 use logtally_exporter::ViewArgs;
-use logtally_ingest::FollowArgs;
+use logtally_ingest::{ConfigArgs, FollowArgs};
 use logtally_service::{ListenAddress, LogArgs};
 
 /// Counts log lines exactly once, for Prometheus.
@@ -35,9 +35,14 @@ Examples:
 #[derive(Args, Clone, Debug)]
 #[command(after_help = RUN_EXAMPLES)]
 pub struct RunArgs {
-    /// Files or globs to follow. Quote globs, so that new files are found, too.
+    /// Files or globs to follow, unless the configuration names them; `-` for standard input. Quote
+    /// globs, so that new files are found, too.
     #[arg(value_name = "FILES")]
     pub files: Vec<String>,
+
+    /// What is read and counted.
+    #[command(flatten)]
+    pub config: ConfigArgs,
 
     /// Where counts and positions are kept: `embedded:DIR`, `redis://HOST:PORT`, or `memory:`, which
     /// forgets everything at the end.

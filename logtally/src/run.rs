@@ -9,16 +9,15 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use logtally_aggregator::{Aggregator, Options as AggregatorOptions};
-use logtally_core::rule::Rule;
 use logtally_exporter::{Exporter, Format};
-use logtally_ingest::discover::{Search, check_volume};
+use logtally_ingest::discover::check_volume;
 use logtally_ingest::metrics::Metrics;
 use logtally_ingest::shard::Shard;
 use logtally_ingest::uplink::Peer;
-use logtally_ingest::{Outcome, follow, raise_file_limit};
+use logtally_ingest::{Outcome, Reloader, View, follow, raise_file_limit};
 use logtally_service::{
-    AdminHandle, Context, ExitError, bind, bind_std, cancel_on_signal, init_telemetry, spawn_admin,
-    version,
+    AdminHandle, Context, ExitError, bind, bind_std, cancel_on_signal, init_telemetry,
+    spawn_admin_with, version,
 };
 use logtally_store::SharedStore;
 use tokio::sync::mpsc;
@@ -36,15 +35,20 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let context = Context::new("logtally", version());
     cancel_on_signal(context.shutdown.clone());
     check_volume(&args.volume).map_err(|text| ExitError::usage(anyhow::anyhow!(text)))?;
-    let result = if args.once { once(&args, &context).await } else { serve(&args, &context).await };
+    let reloader = Reloader::start(&args.config, &args.files, &context.registry)?;
+    let result = if args.once {
+        once(&args, &reloader, &context).await
+    } else {
+        serve(&args, &reloader, &context).await
+    };
     telemetry.shutdown();
     result
 }
 
-async fn once(args: &RunArgs, context: &Context) -> anyhow::Result<()> {
+async fn once(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow::Result<()> {
     let store = open_store(&args.store, args.durability)?;
     let exporter = Exporter::new(Arc::clone(&store) as _, args.view.options(), context);
-    let outcome = count(args, store, context).await?;
+    let outcome = count(args, reloader, View::default(), store, context).await?;
     if context.shutdown.is_cancelled() {
         bail!("interrupted before everything was counted; run it again to go on from there");
     }
@@ -56,26 +60,29 @@ async fn once(args: &RunArgs, context: &Context) -> anyhow::Result<()> {
     }
 }
 
-async fn serve(args: &RunArgs, context: &Context) -> anyhow::Result<()> {
+async fn serve(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow::Result<()> {
     let web = bind("--web.listen-address", &args.web_listen_address).await?;
     let admin = bind_std("--admin.listen-address", &args.admin_listen_address).await?;
     let store = open_store(&args.store, args.durability)?;
     let exporter = Exporter::new(Arc::clone(&store) as _, args.view.options(), context);
-    let admin: AdminHandle = spawn_admin(admin, context.clone(), "logtally");
+    let view = View::default();
+    let extra = reloader.admin(view.clone());
+    let admin: AdminHandle = spawn_admin_with(admin, context.clone(), "logtally", extra);
+    reloader.reload_on_hangup(context.shutdown.clone());
     tracing::info!(
         version = version(),
         store = without_password(&args.store),
         metrics = url(web.local_addr()?),
         "started"
     );
-    if args.files.is_empty() {
+    if reloader.plans().borrow().inputs.iter().all(|input| input.patterns.is_empty()) {
         tracing::warn!("no files are named; showing what was counted before");
     }
     let scrapes: JoinHandle<anyhow::Result<()>> = {
         let context = context.clone();
         tokio::spawn(async move { logtally_exporter::serve(web, exporter, &context).await })
     };
-    let counted = count(args, store, context).await;
+    let counted = count(args, reloader, view, store, context).await;
     context.shutdown.cancel();
     scrapes.await??;
     admin.stop();
@@ -83,7 +90,13 @@ async fn serve(args: &RunArgs, context: &Context) -> anyhow::Result<()> {
 }
 
 /// Ingest and aggregator over `store`, until the shutdown or the end of the files.
-async fn count(args: &RunArgs, store: SharedStore, context: &Context) -> anyhow::Result<Outcome> {
+async fn count(
+    args: &RunArgs,
+    reloader: &Reloader,
+    view: View,
+    store: SharedStore,
+    context: &Context,
+) -> anyhow::Result<Outcome> {
     // The ingest drains into the aggregator, so the aggregator stops after it.
     let inner = Context { shutdown: CancellationToken::new(), ..context.clone() };
     let aggregator = tokio::select! {
@@ -97,16 +110,12 @@ async fn count(args: &RunArgs, store: SharedStore, context: &Context) -> anyhow:
         let (aggregator, inner) = (Arc::clone(&aggregator), inner.clone());
         tokio::spawn(async move { logtally_aggregator::serve(incoming, &aggregator, &inner).await })
     };
-    let search = Search {
-        patterns: args.files.clone(),
-        volume: args.volume.clone(),
-        shard: Shard { index: 0, total: 1 },
-    };
     raise_file_limit();
-    let options = args.follow.options(search, args.once, true);
+    let shard = Shard { index: 0, total: 1 };
+    let options = args.follow.options(args.volume.clone(), shard, args.once, true);
     let metrics = Metrics::new(&context.registry)?;
-    let rule = Arc::new(Rule::default_rule());
-    let outcome = follow(options, vec![Peer::Local(pipes)], rule, metrics, context).await;
+    let peers = vec![Peer::Local(pipes)];
+    let outcome = follow(options, peers, reloader.plans(), view, metrics, context).await;
     inner.shutdown.cancel();
     serving.await??;
     Ok(outcome)

@@ -50,7 +50,30 @@ pub fn spawn_admin(
     context: Context,
     title: &'static str,
 ) -> AdminHandle {
-    spawn(listener, context, title, Limits::DEFAULT)
+    spawn_admin_with(listener, context, title, Extra::default())
+}
+
+/// What a program serves beside its probes and metrics.
+#[derive(Default)]
+pub struct Extra {
+    /// Its own routes.
+    pub routes: Router,
+    /// Addresses and texts for the landing page.
+    pub links: Vec<(&'static str, &'static str)>,
+}
+
+/// [`spawn_admin`] with routes of the program's own.
+///
+/// # Panics
+///
+/// As [`spawn_admin`].
+pub fn spawn_admin_with(
+    listener: std::net::TcpListener,
+    context: Context,
+    title: &'static str,
+    extra: Extra,
+) -> AdminHandle {
+    spawn(listener, context, title, extra, Limits::DEFAULT)
 }
 
 impl AdminHandle {
@@ -103,13 +126,14 @@ fn spawn(
     listener: std::net::TcpListener,
     context: Context,
     title: &'static str,
+    extra: Extra,
     limits: Limits,
 ) -> AdminHandle {
     let address = listener.local_addr().expect("a listener has an address");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("the system has resources for a runtime");
     let stop = CancellationToken::new();
-    let router = router(context, title);
+    let router = router(context, title, extra);
     let serve = {
         let stop = stop.clone();
         async move {
@@ -194,12 +218,13 @@ async fn serve_connection(
     let _ = tokio::time::timeout(limits.drain, connection).await;
 }
 
-fn router(context: Context, title: &'static str) -> Router {
-    let links = [
+fn router(context: Context, title: &'static str, extra: Extra) -> Router {
+    let mut links = vec![
         ("/metrics", "Metrics of this process"),
         ("/-/healthy", "Whether it should go on running"),
         ("/-/ready", "Whether it is ready to work"),
     ];
+    links.extend(extra.links);
     let page = Html(landing_page(title, version(), &links));
     Router::new()
         .route("/", get(|| async { page }))
@@ -207,6 +232,7 @@ fn router(context: Context, title: &'static str) -> Router {
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
         .with_state(context)
+        .merge(extra.routes)
 }
 
 async fn metrics(State(context): State<Context>) -> Response {

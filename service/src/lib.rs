@@ -42,13 +42,13 @@ mod text;
 #[cfg(test)]
 mod testing;
 
-pub use admin::{AdminHandle, spawn_admin};
+pub use admin::{AdminHandle, Extra, spawn_admin, spawn_admin_with};
 pub use context::{Context, version};
 pub use health::{Health, Heart};
 pub use listen::{BindError, ListenAddress, ParseListenAddressError, bind, bind_std};
 pub use log::{LogArgs, LogFilter, LogFormat};
 pub use page::landing_page;
-pub use program::{EXIT_FAILURE, EXIT_PANIC, EXIT_USAGE, ExitError, main_with};
+pub use program::{EXIT_CONFIG, EXIT_FAILURE, EXIT_PANIC, EXIT_USAGE, ExitError, main_with};
 pub use propagation::{add_link, current_traceparent, set_parent};
 pub use readiness::{Latch, Readiness};
 pub use register::register;

@@ -22,6 +22,9 @@ pub const EXIT_FAILURE: u8 = 1;
 /// The same code that clap uses for arguments that it rejects.
 pub const EXIT_USAGE: u8 = 2;
 
+/// The configuration file is wrong; the error shows where.
+pub const EXIT_CONFIG: u8 = 3;
+
 /// The program found itself in a state that cannot be, and ended at once.
 ///
 /// The code with which Rust programs end on a panic in their main thread.
@@ -34,12 +37,18 @@ pub const EXIT_PANIC: u8 = 101;
 pub struct ExitError {
     code: u8,
     source: anyhow::Error,
+    is_report: bool,
 }
 
 impl ExitError {
     /// `source`, ending the program with `code`.
     pub fn new(code: u8, source: impl Into<anyhow::Error>) -> Self {
-        Self { code, source: source.into() }
+        Self { code, source: source.into(), is_report: false }
+    }
+
+    /// A text of several lines that is printed as it is, ending the program with `code`.
+    pub fn report(code: u8, text: impl fmt::Display) -> Self {
+        Self { code, source: anyhow::Error::msg(text.to_string()), is_report: true }
     }
 
     /// A mistake in the command line or the configuration: [`EXIT_USAGE`].
@@ -93,7 +102,7 @@ where
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Unlike `eprintln!` this does not panic, and so change the exit code, without a stderr.
-            let _ = writeln!(io::stderr(), "{}", error_line(&error));
+            let _ = writeln!(io::stderr(), "{}", last_words(&error));
             ExitCode::from(exit_code(&error))
         }
     }
@@ -122,6 +131,13 @@ fn block_on(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<
     result
 }
 
+fn last_words(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<ExitError>() {
+        Some(report) if report.is_report => report.to_string().trim_end().to_owned(),
+        _ => error_line(error),
+    }
+}
+
 /// The error and its causes on one line, whatever their texts contain.
 fn error_line(error: &anyhow::Error) -> String {
     format!("error: {}", one_line(&format!("{error:#}")))
@@ -147,6 +163,13 @@ mod tests {
     fn an_exit_error_adds_no_text_of_its_own() {
         let error = ExitError::usage(anyhow!("no such key").context("cannot read rules.yml"));
         assert_eq!(error_line(&error.into()), "error: cannot read rules.yml: no such key");
+    }
+
+    #[test]
+    fn a_report_is_shown_as_it_is() {
+        let report = ExitError::report(EXIT_CONFIG, "error: bad\n  | line\n").into();
+        assert_eq!(last_words(&report), "error: bad\n  | line");
+        assert_eq!(exit_code(&report), EXIT_CONFIG);
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! What a look at the file system means for the slots: new files, growth, rotation, the end.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,28 +9,38 @@ use std::time::Instant;
 use logtally_core::limits::SOURCES_MAX;
 use logtally_core::source::SourceId;
 
-use super::Follower;
+use super::{Event, Follower};
+use crate::content::Content;
 use crate::discover::{Discovery, Found, Stamp, identity};
-use crate::reader::{End, Reader};
-use crate::slot::Slot;
+use crate::open::open;
+use crate::plan::Input;
+use crate::reader::{End, Reader, Reading};
+use crate::slot::{Role, Slot};
+use crate::stdin::Stdin;
 use crate::watch::absolute;
 
 impl Follower {
     pub(super) fn take_discovery(&mut self, discovery: &Discovery) {
         self.look.running = false;
+        self.look.took = self.look.begun.map_or_else(Default::default, |begun| begun.elapsed());
         self.watch.directories(&discovery.directories);
+        let is_lost =
+            |slot: &&Slot| slot.role == Role::File && !discovery.files.contains_key(&slot.id);
         let lost: Vec<SourceId> =
-            self.slots.keys().filter(|id| !discovery.files.contains_key(id)).cloned().collect();
+            self.slots.values().filter(is_lost).map(|slot| slot.id.clone()).collect();
         let mut problems = discovery.problems.clone();
         for (id, found) in &discovery.files {
+            let input = &discovery.inputs[found.input];
             if self.slots.contains_key(id) {
+                self.read_by(id, input, &found.path);
                 self.seen_again(id, found);
             } else {
-                problems.extend(self.add(id, found).err());
+                problems.extend(self.add(id, found, input).err());
             }
         }
         self.note_problems(problems);
         for id in lost {
+            self.read_by_successor(&id);
             self.seen_no_more(&id);
         }
         self.look.done_once = true;
@@ -52,33 +61,107 @@ impl Follower {
     }
 
     /// Follows a file from now on, or says what is in the way.
-    fn add(&mut self, id: &SourceId, found: &Found) -> Result<(), String> {
+    fn add(&mut self, id: &SourceId, found: &Found, input: &Arc<Input>) -> Result<(), String> {
         let path = found.path.display();
         if self.slots.len() >= SOURCES_MAX {
             return Err(format!(
                 "{path} is not followed: {SOURCES_MAX} files are the limit of one ingest; use more shards"
             ));
         }
-        let file = open(&found.path, &self.options.search.volume, id)
-            .map_err(|error| format!("{path} cannot be opened: {error}"))?;
-        let Some(file) = file else {
-            // Another file has taken the path since: the next look finds out which.
-            self.rediscover();
-            return Ok(());
-        };
+        let mut content = None;
+        if self.handles.has_room() {
+            let file = open(&found.path, &self.options.volume, id)
+                .map_err(|error| format!("{path} cannot be opened: {error}"))?;
+            let Some(file) = file else {
+                // Another file has taken the path since: the next look finds out which.
+                self.rediscover();
+                return Ok(());
+            };
+            content = Some(Content::of_file(file, found.compression));
+            self.handles.opened();
+        }
         tracing::info!(source = %id, %path, bytes = found.stamp.size, "following the file");
-        let reader = Reader::new(file, Arc::clone(&self.rule));
-        let mut slot = Slot::new(id.clone(), found.path.clone(), reader, Instant::now());
-        slot.size = found.stamp.size;
+        let values = input.placeholder_values(&found.path);
+        let reading = Reading { input: Arc::clone(input), path: values.into() };
+        let reader = Reader::new(content, reading.clone());
+        let mut slot = Slot::new(id.clone(), found.path.clone(), reader, reading, Instant::now());
+        slot.compression = found.compression;
+        if slot.compression.is_none() {
+            slot.size = found.stamp.size;
+        }
         self.slots.insert(id.clone(), slot);
         self.paths.insert(absolute(&found.path), id.clone());
         self.assign(id);
         Ok(())
     }
 
+    /// Lets a slot read by an input from its next step on.
+    fn read_by(&mut self, id: &SourceId, input: &Arc<Input>, path: &Path) {
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        if !Arc::ptr_eq(&slot.reading.input, input) {
+            let values = input.placeholder_values(path);
+            slot.reading = Reading { input: Arc::clone(input), path: values.into() };
+            slot.removed = false;
+            slot.prepared = false;
+            slot.preparing = false;
+            slot.dirty = true;
+        }
+    }
+
+    /// A file that is at none of the paths any more goes on under the input of the same name; if no
+    /// input means its path at all, it is not read any more.
+    pub(super) fn read_by_successor(&mut self, id: &SourceId) {
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        let current = &slot.reading.input;
+        if self.plan.inputs.iter().any(|input| Arc::ptr_eq(input, current)) {
+            return;
+        }
+        let path = slot.path.clone();
+        let same_name = self.plan.inputs.iter().find(|input| input.name == current.name).cloned();
+        slot.removed = !self.plan.inputs.iter().any(|input| input.means(&path))
+            && slot.former.as_ref().is_none_or(|p| !self.plan.inputs.iter().any(|i| i.means(p)));
+        if let (Some(input), false) = (same_name, slot.removed) {
+            self.read_by(id, &input, &path);
+        }
+    }
+
+    /// Reads standard input if an input wants it.
+    pub(super) fn start_stdin(&mut self) {
+        let wants =
+            |input: &&Arc<Input>| input.patterns.iter().any(crate::pattern::Pattern::is_stdin);
+        let Some(input) = self.plan.inputs.iter().find(wants).cloned() else { return };
+        let name = format!("stdin/{}/{:016x}", self.options.volume, rand::random::<u64>());
+        let Ok(id) = SourceId::new(&name) else { return };
+        let (events, told) = (self.events.clone(), id.clone());
+        let stdin = Stdin::start(std::io::stdin(), move || {
+            let _ = events.blocking_send(Event::StandardInput(told.clone()));
+        });
+        let placeholders = vec![String::new(); input.rules.placeholders().len()];
+        let reading = Reading { input, path: placeholders.into() };
+        let reader = Reader::new(Some(Content::Stdin(Arc::clone(&stdin))), reading.clone());
+        let mut slot = Slot::new(id.clone(), "-".into(), reader, reading, Instant::now());
+        slot.role = Role::Stdin;
+        self.handles.opened();
+        self.slots.insert(id.clone(), slot);
+        self.stdin = Some((id.clone(), stdin));
+        self.assign(&id);
+    }
+
+    /// There is something new on standard input, or it was closed.
+    pub(super) fn take_stdin(&mut self, id: &SourceId) {
+        let Some((_, stdin)) = &self.stdin else { return };
+        if let Some(slot) = self.slots.get_mut(id) {
+            slot.size = stdin.len();
+            slot.dirty = true;
+        }
+        self.enqueue(id);
+    }
+
     fn seen_again(&mut self, id: &SourceId, found: &Found) {
         let Some(slot) = self.slots.get_mut(id) else { return };
-        slot.size = found.stamp.size;
+        if slot.compression.is_none() {
+            slot.size = found.stamp.size;
+        }
         if slot.path != found.path {
             tracing::info!(source = %id, from = %slot.path.display(), to = %found.path.display(), "the file was renamed");
             forget_lag(&self.metrics, slot);
@@ -91,7 +174,7 @@ impl Follower {
         // Renamed, and another file is in its place: nobody is expected to append any more, so that
         // in the end its last line counts. At its own path, it is as if it had never been away.
         if let Some(former) = &slot.former {
-            slot.superseded = is_another(former, &self.options.search.volume, id);
+            slot.superseded = is_another(former, &self.options.volume, id);
         } else {
             (slot.rotated, slot.superseded) = (None, false);
         }
@@ -125,12 +208,22 @@ impl Follower {
             slot.rotated = Some(Instant::now());
         }
         let Some(reader) = &slot.reader else { return };
-        let Ok(metadata) = reader.file().metadata() else { return };
-        slot.size = metadata.size();
+        if slot.removed {
+            if slot.flights.is_empty() {
+                self.close(id);
+            }
+            return;
+        }
+        let Some(file) = reader.content().and_then(Content::file) else {
+            return self.lose_closed(id);
+        };
+        let Ok(metadata) = file.metadata() else { return };
+        if slot.compression.is_none() {
+            slot.size = metadata.size();
+        }
         // Moved out of sight with nothing in its place, a file may come back with its last line
         // unfinished; it is then found again. Unlinked or with another in its place, it never does.
-        slot.superseded =
-            metadata.nlink() == 0 || is_another(&slot.path, &self.options.search.volume, id);
+        slot.superseded = metadata.nlink() == 0 || is_another(&slot.path, &self.options.volume, id);
         let stamp = Stamp::of(&metadata);
         self.note_stamp(id, stamp);
         let slot = &self.slots[id];
@@ -141,8 +234,26 @@ impl Follower {
         }
     }
 
+    /// A file that was closed to save handles is at none of the paths any more: it cannot be read any
+    /// further.
+    fn lose_closed(&mut self, id: &SourceId) {
+        let Some(slot) = self.slots.get(id) else { return };
+        if slot.lag_bytes() > 0 || slot.dirty {
+            self.metrics.files_lost.inc();
+            tracing::error!(source = %id, path = %slot.path.display(), bytes = slot.lag_bytes(),
+                "the file is gone, and what was appended to it last was not read");
+        }
+        self.close(id);
+    }
+
     fn close(&mut self, id: &SourceId) {
         let Some(slot) = self.slots.remove(id) else { return };
+        self.handles.closed(slot.reader.as_deref());
+        let of = |other: &&Slot| matches!(&other.role, Role::Backfill { of } if of == id);
+        let backfills: Vec<_> = self.slots.values().filter(of).map(|s| s.id.clone()).collect();
+        for backfill in backfills {
+            self.drop_slot(&backfill);
+        }
         tracing::info!(source = %id, path = %slot.path.display(),
             position = slot.acknowledged.map_or(0, |s| s.position), "closed the file");
         forget_path(&mut self.paths, &slot.path, id);
@@ -169,12 +280,4 @@ fn forget_lag(metrics: &crate::metrics::Metrics, slot: &Slot) {
 fn is_another(path: &Path, volume: &str, id: &SourceId) -> bool {
     let found = path.metadata().ok().and_then(|metadata| identity(volume, &metadata).ok());
     found.is_some_and(|found| found != *id)
-}
-
-/// Opens the file if it is still the one that was found. Never blocks, whatever took its place.
-fn open(path: &Path, volume: &str, id: &SourceId) -> std::io::Result<Option<File>> {
-    let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    let same = identity(volume, &file.metadata()?).is_ok_and(|found| found == *id);
-    Ok(same.then_some(file))
 }

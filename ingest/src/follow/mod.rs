@@ -3,37 +3,46 @@
 //! It never reads a file (workers do), never blocks and never waits for an aggregator: everything
 //! reaches it as an event, so there is one place to look for any decision about a source.
 
+mod backfill;
+mod describe;
+mod dispatch;
 mod files;
+mod handles;
 mod traffic;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use logtally_core::limits::IN_FLIGHT_BYTES_MAX;
 use logtally_core::ring::Ring;
-use logtally_core::rule::Rule;
 use logtally_core::source::SourceId;
 use logtally_proto::Request;
 use logtally_service::{Context, Heart, Latch};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
+
+pub use describe::{SampleRow, SourceRow, View};
 
 use crate::discover::{Discovery, Search, discover};
 use crate::metrics::Metrics;
+use crate::plan::Plan;
 use crate::progress::Progress;
-use crate::reader::{End, Scratch};
-use crate::slot::{Next, Phase, Slot};
+use crate::reader::Scratch;
+use crate::shard::Shard;
+use crate::slot::{Next, Slot};
+use crate::stdin::Stdin;
 use crate::uplink::{LinkEvent, Peer, keep_up};
 use crate::watch::Watch;
-use crate::worker::{Done, Job, work};
+use crate::worker::Done;
 
 /// How the follower works.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// What to read.
-    pub search: Search,
+    /// The name of the volume that the files lie on.
+    pub volume: String,
+    /// The share of the sources that is ours.
+    pub shard: Shard,
     /// Read to the end, an unterminated last record included, and return.
     pub once: bool,
     /// How often files are looked at when no event tells of a change.
@@ -62,6 +71,7 @@ enum Event {
     Link(LinkEvent),
     Done(Box<Done>),
     Discovered(Box<Discovery>),
+    StandardInput(SourceId),
 }
 
 impl From<LinkEvent> for Event {
@@ -82,11 +92,13 @@ pub struct Outcome {
     pub problems: Vec<String>,
 }
 
-/// Follows the files until the context's shutdown, or, with `once`, to their end.
+/// Follows the files until the context's shutdown, or, with `once`, to their end. Takes over every new
+/// plan; tells in `view` what it follows.
 pub async fn follow(
     options: Options,
     peers: Vec<Peer>,
-    rule: Arc<Rule>,
+    plans: watch::Receiver<Arc<Plan>>,
+    view: View,
     metrics: Metrics,
     context: &Context,
 ) -> Outcome {
@@ -96,29 +108,35 @@ pub async fn follow(
         links.spawn(keep_up(link, peer.clone(), events.clone()));
     }
     let names = peers.iter().map(|p| Link { name: p.name().to_owned(), requests: None });
+    let plan = Arc::clone(&plans.borrow());
+    let scratch = || Scratch::new(plan.samples_per_reason);
     let follower = Follower {
         links: names.collect(),
         ring: Ring::new([]),
         slots: HashMap::new(),
         paths: HashMap::new(),
         ready: VecDeque::new(),
-        scratches: (0..options.workers).map(|_| Scratch::new(&rule)).collect(),
+        scratches: (0..options.workers).map(|_| scratch()).collect(),
         in_flight_bytes: 0,
         next_tag: 1,
         problems: BTreeSet::new(),
-        unread: BTreeSet::new(),
+        unread: BTreeMap::new(),
         look: Look::default(),
         watch: Watch::start(),
         latch: context.readiness.latch("ingest"),
         heart: context.health.heart("follower", SILENCE_MAX),
         progress: Progress::new(options.progress),
         stopping: false,
-        rule,
+        stdin: None,
+        handles: handles::Handles::new(),
+        idle_from: None,
+        plan,
+        view,
         metrics,
         options,
         events,
     };
-    let outcome = follower.run(inbox, context).await;
+    let outcome = follower.run(inbox, plans, context).await;
     links.shutdown().await;
     outcome
 }
@@ -129,11 +147,15 @@ struct Look {
     running: bool,
     again: bool,
     done_once: bool,
+    /// When the last look began, and how long it took.
+    begun: Option<Instant>,
+    took: Duration,
 }
 
 struct Follower {
     options: Options,
-    rule: Arc<Rule>,
+    plan: Arc<Plan>,
+    view: View,
     metrics: Metrics,
     events: mpsc::Sender<Event>,
     links: Vec<Link>,
@@ -149,8 +171,14 @@ struct Follower {
     next_tag: u64,
     /// What is wrong with the inputs now.
     problems: BTreeSet<String>,
-    /// Files that could not be read to their end.
-    unread: BTreeSet<String>,
+    /// Sources that could not be read to their end, each with the reason.
+    unread: BTreeMap<SourceId, String>,
+    /// Standard input, if it is read.
+    stdin: Option<(SourceId, Arc<Stdin>)>,
+    /// Open files.
+    handles: handles::Handles,
+    /// Where the next look at idle sources begins.
+    idle_from: Option<SourceId>,
     look: Look,
     watch: Watch,
     latch: Latch,
@@ -160,12 +188,18 @@ struct Follower {
 }
 
 impl Follower {
-    async fn run(mut self, mut inbox: mpsc::Receiver<Event>, context: &Context) -> Outcome {
+    async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<Event>,
+        mut plans: watch::Receiver<Arc<Plan>>,
+        context: &Context,
+    ) -> Outcome {
         let mut poll = ticker(self.options.poll_interval);
         let mut idle = ticker(self.options.idle_check);
         let mut report = ticker(Duration::from_secs(1));
         let mut stop_by: Option<Instant> = None;
         let mut gathered: Option<tokio::time::Instant> = None;
+        self.start_stdin();
         loop {
             let end_of_gathering = gathered.unwrap_or_else(tokio::time::Instant::now);
             tokio::select! {
@@ -180,6 +214,10 @@ impl Follower {
                 _ = poll.tick() => self.poll(),
                 _ = idle.tick() => self.check_idle(),
                 _ = report.tick() => self.report(),
+                Ok(()) = plans.changed() => {
+                    let plan = Arc::clone(&plans.borrow_and_update());
+                    self.take_plan(plan);
+                }
                 () = context.shutdown.cancelled(), if stop_by.is_none() => {
                     self.stopping = true;
                     stop_by = Some(Instant::now() + DRAIN_MAX);
@@ -195,7 +233,8 @@ impl Follower {
         }
         self.report();
         self.progress.finish();
-        Outcome { problems: self.problems.union(&self.unread).cloned().collect() }
+        let unread = self.unread.into_values();
+        Outcome { problems: self.problems.into_iter().chain(unread).collect() }
     }
 
     fn take_event(&mut self, event: Event) {
@@ -207,6 +246,7 @@ impl Follower {
             }
             Event::Done(done) => self.take_done(*done),
             Event::Discovered(discovery) => self.take_discovery(&discovery),
+            Event::StandardInput(id) => self.take_stdin(&id),
         }
     }
 
@@ -217,62 +257,6 @@ impl Follower {
         self.options.once && looked && self.slots.values().all(done)
     }
 
-    /// Hands ready slots to free workers, as long as there is room for what they bring back.
-    fn dispatch(&mut self) {
-        while !self.stopping && self.in_flight_bytes < IN_FLIGHT_BYTES_MAX {
-            if self.scratches.is_empty() {
-                return;
-            }
-            let Some(id) = self.ready.pop_front() else { return };
-            if let Some(job) = self.make_job(&id) {
-                let (events, metrics) = (self.events.clone(), self.metrics.clone());
-                tokio::task::spawn_blocking(move || {
-                    let done = work(job, &metrics);
-                    let _ = events.blocking_send(Event::Done(Box::new(done)));
-                });
-            }
-        }
-    }
-
-    fn make_job(&mut self, id: &SourceId) -> Option<Job> {
-        let end = self.end_for(self.slots.get(id)?);
-        let slot = self.slots.get_mut(id)?;
-        slot.queued = false;
-        let generation = slot.life()?;
-        if !slot.may_read() {
-            return None;
-        }
-        let reader = slot.reader.take()?;
-        slot.dirty = false;
-        let scratch = self.scratches.pop()?;
-        Some(Job { source: id.clone(), generation, epoch: slot.epoch, end, reader, scratch })
-    }
-
-    /// Whether anything can follow what is in the slot's file now.
-    fn end_for(&self, slot: &Slot) -> End {
-        let over = slot.superseded && self.is_quiet(slot);
-        if self.options.once || over { End::Final } else { End::Open }
-    }
-
-    /// Whether the slot's file has been away from its path, and unchanged, for long enough.
-    fn is_quiet(&self, slot: &Slot) -> bool {
-        let wait = self.options.rotate_wait;
-        let long = |since: Instant| since.elapsed() >= wait;
-        slot.rotated.is_some_and(long) && long(slot.changed)
-    }
-
-    /// Puts a slot into the queue if it has something to read and may read.
-    fn enqueue(&mut self, id: &SourceId) {
-        if let Some(slot) = self.slots.get_mut(id)
-            && slot.dirty
-            && !slot.queued
-            && slot.may_read()
-        {
-            slot.queued = true;
-            self.ready.push_back(id.clone());
-        }
-    }
-
     /// Looks for files, on a blocking thread.
     fn rediscover(&mut self) {
         if self.look.running {
@@ -280,17 +264,38 @@ impl Follower {
             return;
         }
         self.look.running = true;
-        let (search, events) = (self.options.search.clone(), self.events.clone());
+        self.look.begun = Some(Instant::now());
+        let search = Search {
+            inputs: self.plan.inputs.clone(),
+            volume: self.options.volume.clone(),
+            shard: self.options.shard,
+        };
+        let events = self.events.clone();
         tokio::task::spawn_blocking(move || {
             let discovery = Box::new(discover(&search));
             let _ = events.blocking_send(Event::Discovered(discovery));
         });
     }
 
+    /// Looks for files, but spends no more than a tenth of the time on it, however many there are.
     fn poll(&mut self) {
-        if !(self.options.once && self.look.done_once) {
+        let begun = self.look.begun.filter(|_| self.look.done_once);
+        let too_soon = begun.is_some_and(|begun| begun.elapsed() < self.look.took * 10);
+        let is_over = self.options.once && self.look.done_once;
+        if !(too_soon || is_over) {
             self.rediscover();
         }
+    }
+
+    /// Reads by another plan from now on. What is being read is finished under the old one.
+    fn take_plan(&mut self, plan: Arc<Plan>) {
+        tracing::info!(inputs = plan.inputs.len(), "reading by a new configuration");
+        self.plan = plan;
+        match self.stdin.clone() {
+            Some((id, _)) => self.read_by_successor(&id),
+            None => self.start_stdin(),
+        }
+        self.rediscover();
     }
 
     fn take_changes(&mut self) {
@@ -309,27 +314,6 @@ impl Follower {
         }
     }
 
-    fn report(&mut self) {
-        let now = Instant::now();
-        let (mut size, mut acknowledged) = (0, 0);
-        for slot in self.slots.values_mut() {
-            let lag = slot.lag_bytes();
-            slot.behind_since = if lag == 0 { None } else { slot.behind_since.or(Some(now)) };
-            let seconds = slot.behind_since.map_or(0.0, |since| (now - since).as_secs_f64());
-            let path = slot.path.to_string_lossy();
-            self.metrics.lag_bytes.with_label_values(&[&path]).set(lag as i64);
-            self.metrics.lag_seconds.with_label_values(&[&path]).set(seconds);
-            size += slot.size;
-            acknowledged += slot.size - lag;
-        }
-        self.metrics.sources.set(self.slots.len() as i64);
-        self.metrics.in_flight_bytes.set(self.in_flight_bytes as i64);
-        if self.look.done_once {
-            self.progress.show(self.slots.len(), acknowledged, size, self.metrics.lines.get());
-        }
-        self.show_readiness();
-    }
-
     fn show_readiness(&self) {
         if self.links.iter().all(|link| link.requests.is_none()) {
             self.latch.not_ready("no aggregator is reachable");
@@ -345,15 +329,6 @@ fn ticker(every: Duration) -> tokio::time::Interval {
     let mut ticker = interval(every);
     ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticker
-}
-
-impl Slot {
-    /// Whether a reading step may begin now.
-    fn may_read(&self) -> bool {
-        self.phase == Phase::Reading
-            && self.reader.is_some()
-            && self.flights.len() < logtally_core::limits::SPANS_IN_FLIGHT_MAX
-    }
 }
 
 impl Follower {

@@ -2,14 +2,15 @@
 
 use std::time::Instant;
 
+use logtally_core::limits::{IDLE_CHECKS_MAX, TAIL_BYTES_MAX};
 use logtally_core::ring::Ring;
-use logtally_core::source::{Generation, SourceId, SourceState};
+use logtally_core::source::{SourceId, SourceState};
 use logtally_proto::{Action, Request};
 use tokio::sync::mpsc;
 
 use super::Follower;
 use crate::reader::{End, ReadError};
-use crate::slot::{Flight, Next, Phase};
+use crate::slot::{Flight, Next, Phase, Role};
 use crate::worker::{Done, Step};
 
 impl Follower {
@@ -72,9 +73,9 @@ impl Follower {
                 "the file was truncated or replaced; it counts from its beginning");
             self.metrics.replaced.inc();
         }
-        // A random id never means another life, whatever the store forgets. 0 is kept for "none".
-        let generation = Generation(rand::random::<u64>() | 1);
-        self.request(id, Action::Open { expected, generation });
+        if let Some(fresh) = self.fresh_state(id) {
+            self.request(id, Action::Open { expected, fresh });
+        }
     }
 
     /// Sends a question after which nothing is under way but its answer.
@@ -115,8 +116,23 @@ impl Follower {
         if was_reading && next == Next::Ask {
             self.note_rewind(id, before, stored);
         }
+        self.note_counted(id, before);
         self.carry_out(id, next);
+        if next == Next::Read {
+            self.note_registered(id);
+        }
         self.enqueue(id);
+        self.close_if_over(id);
+    }
+
+    /// What is acknowledged of standard input is not kept any more.
+    fn note_counted(&self, id: &SourceId, before: Option<SourceState>) {
+        let Some((stdin_id, stdin)) = &self.stdin else { return };
+        let state = self.slots.get(id).and_then(|slot| slot.acknowledged);
+        if stdin_id == id && state != before {
+            let counted = state.map_or(0, |state| state.position);
+            stdin.forget_before(counted.saturating_sub(TAIL_BYTES_MAX as u64));
+        }
     }
 
     fn note_rewind(
@@ -149,8 +165,18 @@ impl Follower {
         if self.stopping {
             return;
         }
-        let idle: Vec<SourceId> =
+        let mut idle: Vec<SourceId> =
             self.slots.values().filter(|s| s.is_idle()).map(|s| s.id.clone()).collect();
+        if idle.len() > IDLE_CHECKS_MAX {
+            // In turns, in the order of the names, beginning behind where the last turn ended.
+            idle.sort_unstable();
+            let from = self.idle_from.as_ref();
+            let first = from.map_or(0, |from| idle.partition_point(|id| id <= from));
+            let turn = first % idle.len();
+            idle.rotate_left(turn);
+            idle.truncate(IDLE_CHECKS_MAX);
+            self.idle_from = idle.last().cloned();
+        }
         for id in idle {
             let tag = self.tag();
             let Some(slot) = self.slots.get_mut(&id) else { continue };
@@ -162,7 +188,13 @@ impl Follower {
 
     pub(super) fn take_done(&mut self, done: Done) {
         self.scratches.push(done.scratch);
-        let Some(slot) = self.slots.get_mut(&done.source) else { return };
+        if done.opened {
+            self.handles.opened();
+        }
+        let Some(slot) = self.slots.get_mut(&done.source) else {
+            self.handles.closed(Some(&done.reader));
+            return;
+        };
         slot.reader = Some(done.reader);
         if slot.epoch == done.epoch {
             match done.result {
@@ -177,6 +209,7 @@ impl Follower {
             slot.dirty = true;
         }
         self.enqueue(&done.source);
+        self.close_if_over(&done.source);
     }
 
     fn take_step(
@@ -191,11 +224,15 @@ impl Follower {
             tracing::warn!(source = %id, path = %slot.path.display(), offset = step.span.from,
                 "text was appended to a last line that was counted without its end; it is a new record");
         }
+        self.view.keep_samples(&slot.path, &step.samples, self.plan.samples_per_reason);
+        slot.last_error = None;
+        self.unread.remove(id);
         slot.pending = step.span.pending;
         slot.size = slot.size.max(step.span.to + step.span.pending);
         if step.span.at_end {
             slot.stamp = stamp;
             slot.finished = end == End::Final;
+            self.note_at_end(id);
         } else {
             slot.dirty = true;
         }
@@ -214,6 +251,9 @@ impl Follower {
     fn take_error(&mut self, id: &SourceId, error: &ReadError) {
         let Some(slot) = self.slots.get_mut(id) else { return };
         match error {
+            ReadError::Replaced { .. } if matches!(slot.role, Role::Backfill { .. }) => {
+                self.give_up_backfill(id);
+            }
             ReadError::Replaced { .. } => {
                 slot.dirty = true;
                 let next = slot.replaced();
@@ -226,7 +266,8 @@ impl Follower {
                 // The next look at the file tries again; with `once` there is none.
                 slot.finished = self.options.once;
                 slot.stamp = None;
-                self.unread.insert(text);
+                slot.last_error = Some(error.to_string());
+                self.unread.insert(id.clone(), text);
             }
         }
     }

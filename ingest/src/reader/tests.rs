@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use tempfile::NamedTempFile;
 
 use super::*;
+use crate::content::Compression;
+use crate::plan::testing::{default_reading, reading};
 
 struct Bench {
     file: NamedTempFile,
@@ -21,9 +23,14 @@ impl Bench {
     fn new(content: &[u8]) -> Self {
         let mut file = NamedTempFile::new().expect("temporary file");
         file.write_all(content).expect("written");
-        let rule = Arc::new(Rule::default_rule());
-        let reader = Reader::new(file.reopen().expect("opened"), Arc::clone(&rule));
-        Self { file, reader, scratch: Scratch::new(&rule), counts: BTreeMap::new() }
+        let content = Content::File(file.reopen().expect("opened"));
+        let reader = Reader::new(Some(content), default_reading());
+        Self { file, reader, scratch: Scratch::new(2), counts: BTreeMap::new() }
+    }
+
+    fn reopen(&mut self) {
+        let content = Content::File(self.file.reopen().expect("opened"));
+        self.reader = Reader::new(Some(content), self.reader.reading.clone());
     }
 
     fn append(&mut self, content: &[u8]) {
@@ -36,11 +43,11 @@ impl Bench {
 
     fn read(&mut self, end: End) -> Result<ReadSpan, ReadError> {
         let span = self.reader.read_span(&mut self.scratch, end)?;
-        for (key, n) in self.scratch.tally.take().1.iter() {
+        for (key, amount) in self.scratch.tally.take(self.reader.input()).increments.iter() {
             let key = SeriesKey::parse(key).expect("our own key");
             let name = key.values().collect::<Vec<_>>().join("|");
             if !name.is_empty() {
-                *self.counts.entry(name).or_default() += n;
+                *self.counts.entry(name).or_default() += amount.count;
             }
         }
         Ok(span)
@@ -101,8 +108,7 @@ fn a_resume_knows_the_header_in_force() {
     let state = state_at(&bench.read(End::Open).expect("read"));
     assert_eq!(state.header, Some(3));
     bench.append(b"2,backup,s1\r\n");
-    let rule = Arc::new(Rule::default_rule());
-    bench.reader = Reader::new(bench.file.reopen().expect("opened"), rule);
+    bench.reopen();
     bench.reader.seek(state);
     bench.check(End::Open, 51, 0, &[("s1|backup", 2)]);
 }
@@ -146,6 +152,85 @@ fn an_unclosed_quote_is_bounded_by_the_limit() {
     bench.check(End::Open, len, 0, &[("s3|a", 300_000), ("unclosed_quote", 1)]);
 }
 
+#[test]
+fn a_source_that_ends_before_its_file_stops_there() {
+    let mut bench = Bench::new(b"s1,a\ns2,a\ns3,a\n");
+    let end = SourceEnd { position: 10, tail: Tail::of(b"s1,a\ns2,a\n") };
+    let state = SourceState { end: Some(end), ..SourceState::start(Generation(1)) };
+    bench.reader.seek(state);
+    bench.check(End::Final, 10, 0, &[("s1|a", 1), ("s2|a", 1)]);
+    bench.rewrite(b"s1,a\nXX,a\ns3,a\n");
+    bench.reader.seek(state);
+    assert!(matches!(bench.read(End::Final), Err(ReadError::Replaced { position: 10 })));
+}
+
+const BY_JOB: &str = "inputs: [{format: {type: csv, header: present}, rules: [{metric: jobs, labels: {job: job_name}}]}]";
+
+#[test]
+fn other_rules_count_from_the_next_record_on_by_the_header_in_force() {
+    let mut bench = Bench::new(b"job_name,host\nbackup,s1\n");
+    bench.check(End::Open, 24, 0, &[("s1|backup", 1)]);
+    bench.append(b"backup,s2\n");
+    bench.reader.adopt(reading(BY_JOB));
+    bench.check(End::Open, 34, 0, &[("backup", 1), ("s1|backup", 1)]);
+    bench.append(b"sync,s2\n");
+    bench.reader.adopt(default_reading());
+    bench.check(End::Open, 42, 0, &[("backup", 1), ("s1|backup", 1), ("s2|sync", 1)]);
+}
+
+#[test]
+fn where_the_first_record_is_a_header_it_is_one_whatever_it_names() {
+    let mut bench = Bench::new(b"\nhost,job\ns1,x\n");
+    bench.reader.adopt(reading(BY_JOB));
+    bench.check(End::Open, 15, 0, &[("ragged", 1)]);
+    let position = 15;
+    bench.append(b"job_name\nsync\n");
+    bench.check(End::Open, position + 14, 0, &[("ragged", 1), ("sync", 1)]);
+}
+
+#[test]
+fn a_closed_reader_reads_on_where_it_was() {
+    let mut bench = Bench::new(b"s1,a\n");
+    bench.check(End::Open, 5, 0, &[("s1|a", 1)]);
+    bench.append(b"s1,a\n");
+    bench.reader.close();
+    assert!(matches!(bench.read(End::Open), Err(ReadError::Io { .. })));
+    bench.reader.open(Content::File(bench.file.reopen().expect("opened")));
+    bench.check(End::Open, 10, 0, &[("s1|a", 2)]);
+}
+
+#[test]
+fn a_compressed_file_that_is_cut_off_counts_up_to_there_and_then_is_an_error() {
+    let lines = (0..100_000_u64).map(|i| format!("s{},a\n", i * 7_919 % 100_003));
+    let text = lines.collect::<Vec<_>>().concat();
+    let packed = zstd::encode_all(text.as_bytes(), 1).expect("in memory");
+    let mut bench = Bench::new(&packed[..packed.len() / 2]);
+    let content = Content::of_file(bench.file.reopen().expect("opened"), Some(Compression::Zstd));
+    bench.reader.open(content);
+    let mut at = 0;
+    let error = loop {
+        match bench.read(End::Final) {
+            Ok(span) => at = span.to,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, ReadError::Io { .. }) && at > 0, "{at} {error}");
+    std::fs::write(bench.file.path(), &packed).expect("written");
+    let read = std::iter::from_fn(|| bench.read(End::Final).ok()).find(|span| span.at_end);
+    assert_eq!(read.map(|span| span.to), Some(text.len() as u64));
+    let counted: u64 = bench.counts.values().sum();
+    assert_eq!(counted, 100_000);
+}
+
+#[test]
+fn rejected_records_are_kept_for_a_look_if_asked_for() {
+    let mut bench = Bench::new(b"one\ntwo\nthree\ns1,a\n");
+    bench.reader.read_span(&mut bench.scratch, End::Open).expect("read");
+    let samples = bench.scratch.tally.take_samples();
+    let texts: Vec<_> = samples.iter().map(|s| (s.position, s.text.as_slice())).collect();
+    assert_eq!(texts, [(4, &b"one"[..]), (8, &b"two"[..])], "two per reason");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
     /// However the file grows, and however often the reader is replaced, the counts are those of one
@@ -159,13 +244,11 @@ proptest! {
         let mut at_once = Bench::new(whole.as_bytes());
         let expected_span = at_once.read(End::Final).expect("read");
         let mut bench = Bench::new(b"");
-        let rule = Arc::new(Rule::default_rule());
         for (piece, restart) in pieces.iter().zip(restarts) {
             bench.append(piece.as_bytes());
             let state = state_at(&bench.read(End::Open).expect("read"));
             if restart {
-                let file = bench.file.reopen().expect("opened");
-                bench.reader = Reader::new(file, Arc::clone(&rule));
+                bench.reopen();
                 bench.reader.seek(state);
             }
         }
