@@ -1,4 +1,4 @@
-//! A minimal HTTP client: one GET per connection, with a deadline.
+//! A minimal HTTP client: one request per connection, with a deadline.
 //!
 //! A page that is cut off is an error here: a killed server must not look like a short answer.
 
@@ -39,11 +39,25 @@ pub fn get(port: u16, path: &str) -> io::Result<Response> {
 
 /// Gets a page with further request headers.
 pub fn get_with(port: u16, path: &str, headers: &[(&str, &str)]) -> io::Result<Response> {
+    request(port, "GET", path, headers)
+}
+
+/// Posts nothing to an address of a program on this machine.
+pub fn post(port: u16, path: &str) -> io::Result<Response> {
+    request(port, "POST", path, &[("Content-Length", "0")])
+}
+
+fn request(
+    port: u16,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> io::Result<Response> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
-    let mut request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     for (name, value) in headers {
         request.extend([name, ": ", value, "\r\n"]);
     }

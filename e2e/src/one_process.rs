@@ -1,7 +1,7 @@
 //! `logtally run`: the whole system in one process.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cluster::local;
@@ -33,6 +33,13 @@ impl OneProcess {
         Self { program, port, admin }
     }
 
+    /// Reads by this configuration, which is written to `logtally.yaml` in the folder.
+    #[must_use]
+    pub fn config(self, folder: &Path, yaml: &str) -> Self {
+        let path = configure(folder, yaml);
+        Self { program: self.program.arg("--config.file").arg(path), ..self }
+    }
+
     /// Adds arguments.
     #[must_use]
     pub fn args(self, args: &[&str]) -> Self {
@@ -40,9 +47,35 @@ impl OneProcess {
     }
 }
 
+/// Writes `logtally.yaml` in a folder, as a whole: a program that loads it sees the old or the new one.
+pub fn configure(folder: &Path, yaml: &str) -> PathBuf {
+    let (path, new) = (folder.join("logtally.yaml"), folder.join("logtally.yaml.new"));
+    std::fs::write(&new, yaml).expect("writing the configuration");
+    std::fs::rename(&new, &path).expect("putting the configuration in place");
+    path
+}
+
 /// The store in a folder below `folder`, as the command line names it.
 pub fn embedded(folder: &Path, store: &str) -> String {
     format!("embedded:{}", folder.join(store).display())
+}
+
+/// Counts to the end by a configuration, and returns the samples of the page without the accounting.
+pub fn once_by(folder: &Path, yaml: &str, args: &[&str]) -> (Finished, Vec<String>) {
+    let path = configure(folder, yaml);
+    let finished = Program::new(folder, "once", "logtally")
+        .args(["run", "--once", "--store", "memory:", "--config.file"])
+        .arg(path)
+        .args(args)
+        .run(ONCE);
+    let samples = samples(&finished.stdout);
+    (finished, samples)
+}
+
+/// The samples of a page, in their order, without those of the accounting.
+pub fn samples(page: &str) -> Vec<String> {
+    let own = |line: &&str| !line.starts_with('#') && !line.starts_with("logtally_records_");
+    page.lines().filter(own).map(str::to_owned).collect()
 }
 
 /// Counts `inputs` to their end.

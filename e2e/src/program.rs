@@ -22,6 +22,7 @@ pub struct Program {
     args: Vec<OsString>,
     env: Vec<(String, String)>,
     output: PathBuf,
+    stdin: Option<PathBuf>,
     child: Option<Child>,
 }
 
@@ -40,6 +41,7 @@ impl Program {
             args: Vec::new(),
             env: Vec::new(),
             output: folder.join(format!("{name}.log")),
+            stdin: None,
             child: None,
         }
     }
@@ -64,6 +66,13 @@ impl Program {
         self
     }
 
+    /// Gives the program a file as its standard input.
+    #[must_use]
+    pub fn stdin(mut self, file: impl Into<PathBuf>) -> Self {
+        self.stdin = Some(file.into());
+        self
+    }
+
     /// Starts the process, for the first time or again.
     pub fn start(&mut self) {
         assert!(self.child.is_none(), "{} is running already", self.name);
@@ -71,7 +80,7 @@ impl Program {
         let output = output.expect("a file for the output");
         let child = self
             .command()
-            .stdin(Stdio::null())
+            .stdin(self.input())
             .stdout(output.try_clone().expect("a second handle"))
             .stderr(output)
             .spawn();
@@ -84,13 +93,18 @@ impl Program {
         let (stdout, stderr) = (scratch_file(), scratch_file());
         let child = self
             .command()
-            .stdin(Stdio::null())
+            .stdin(self.input())
             .stdout(stdout.try_clone().expect("a second handle"))
             .stderr(stderr.try_clone().expect("a second handle"))
             .spawn();
         self.child = Some(child.unwrap_or_else(|e| panic!("{}: {e}", self.path.display())));
         let status = self.wait(within);
         Finished { status, stdout: read_all(stdout), stderr: read_all(stderr) }
+    }
+
+    fn input(&self) -> Stdio {
+        let open = |path| File::open(path).expect("the file for standard input");
+        self.stdin.as_ref().map_or_else(Stdio::null, |path| open(path).into())
     }
 
     fn command(&self) -> Command {
@@ -139,6 +153,11 @@ impl Program {
     pub fn terminate(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         self.wait(STOP)
+    }
+
+    /// Sends SIGHUP, which asks for a reload.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
     }
 
     fn signal(&self, signal: Signal) {

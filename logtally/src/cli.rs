@@ -59,6 +59,11 @@ pub struct RunArgs {
     #[arg(long)]
     pub once: bool,
 
+    /// With `--once`: count in memory from the beginning of the files, print the result, and leave the
+    /// store alone.
+    #[arg(long, requires = "once")]
+    pub dry_run: bool,
+
     /// Name of the volume that the files lie on. Only needed if several hosts count into one Redis.
     #[arg(long, env = "LOGTALLY_VOLUME", default_value = "local")]
     pub volume: String,

@@ -46,7 +46,8 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
 }
 
 async fn once(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow::Result<()> {
-    let store = open_store(&args.store, args.durability)?;
+    let url = if args.dry_run { "memory:" } else { &args.store };
+    let store = open_store(url, args.durability)?;
     let exporter = Exporter::new(Arc::clone(&store) as _, args.view.options(), context);
     let outcome = count(args, reloader, View::default(), store, context).await?;
     if context.shutdown.is_cancelled() {
@@ -54,6 +55,9 @@ async fn once(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow:
     }
     let body = exporter.exposition(Format::Text).await?;
     std::io::stdout().write_all(&body).context("cannot write to standard output")?;
+    if args.dry_run {
+        tracing::info!("a dry run: counted from the beginning of the files, nothing was kept");
+    }
     match outcome.problems.as_slice() {
         [] => Ok(()),
         problems => bail!("not all inputs were counted: {}", problems.join("; ")),

@@ -273,7 +273,7 @@ mod tests {
 
     fn start(context: &Context, limits: Limits) -> AdminHandle {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
-        spawn(listener, context.clone(), "<test>", limits)
+        spawn(listener, context.clone(), "<test>", Extra::default(), limits)
     }
 
     /// Status line, headers and body of the answer to one request.
