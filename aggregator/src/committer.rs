@@ -14,7 +14,7 @@ use logtally_core::delta::Delta;
 use logtally_core::journal::Nonce;
 use logtally_core::limits::{BATCH_BYTES_MAX, BATCH_DELTAS_MAX};
 use logtally_core::partition::Partition;
-use logtally_core::source::{Generation, SourceId, SourceState};
+use logtally_core::source::{SourceId, SourceState};
 use logtally_proto::Action;
 use logtally_service::{Latch, add_link, set_parent};
 use logtally_store::{CountStore, Opening, StoreError};
@@ -257,8 +257,9 @@ impl Gathered {
         let action = std::mem::replace(&mut job.request.action, Action::Lookup(None));
         match action {
             Action::Commit(delta) => self.add_delta(Waiting { delta: *delta, job }),
-            Action::Open { expected, generation } => {
-                self.openings.push((opening(&job.request.source, expected, generation), job));
+            Action::Open { expected, fresh } => {
+                let source = job.request.source.clone();
+                self.openings.push((Opening { source, expected, fresh }, job));
             }
             Action::Lookup(acknowledged) => self.lookups.push((acknowledged, job)),
         }
@@ -277,8 +278,4 @@ impl Gathered {
         self.bytes >= BATCH_BYTES_MAX
             || self.deltas.len() + self.openings.len() + self.lookups.len() >= BATCH_DELTAS_MAX
     }
-}
-
-fn opening(source: &SourceId, expected: Option<SourceState>, generation: Generation) -> Opening {
-    Opening { source: source.clone(), expected, fresh: SourceState::start(generation) }
 }

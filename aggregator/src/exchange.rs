@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use futures::Stream;
 use logtally_core::partition::partition_of;
-use logtally_core::source::SourceState;
+use logtally_core::source::{RecordCounts, SourceState, Tail};
 use logtally_proto::v1;
 use logtally_proto::v1::aggregator_service_server::AggregatorService;
-use logtally_proto::{Request, answer};
+use logtally_proto::{Action, Request, answer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -89,6 +89,8 @@ impl Exchange {
             let tag = message.tag;
             let request = Request::try_from(message)
                 .map_err(|e| Status::invalid_argument(format!("request {tag}: {e}")))?;
+            check_action(&request.action)
+                .map_err(|why| Status::invalid_argument(format!("request {tag}: {why}")))?;
             let permit = Arc::clone(&outstanding).acquire_owned().await;
             let permit = permit.map_err(|_| stopped())?;
             let partition = partition_of(&request.source, self.committers.len() as u16);
@@ -96,6 +98,21 @@ impl Exchange {
             let job = Job { request, reply: reply.clone(), permit };
             committer.send(job).await.map_err(|_| stopped())?;
         }
+    }
+}
+
+/// Refuses a life that does not begin as one can: the store takes the state as it is.
+fn check_action(action: &Action) -> Result<(), &'static str> {
+    let Action::Open { fresh, .. } = action else { return Ok(()) };
+    let SourceState { position, tail, header, end, records, .. } = *fresh;
+    match () {
+        () if records != RecordCounts::default() => Err("a new life has no records yet"),
+        () if end.is_some_and(|end| end.position < position) => {
+            Err("a new life begins behind its end")
+        }
+        () if header.is_some_and(|at| at > position) => Err("a new life begins before its header"),
+        () if position == 0 && tail != Tail::empty() => Err("nothing stands before a beginning"),
+        () => Ok(()),
     }
 }
 

@@ -79,12 +79,12 @@ impl Bench {
 
     async fn total(&self) -> u64 {
         let snapshot = self.store.load(Partition(0)).await.expect("loaded");
-        snapshot.counts.values().map(|c| c.value).sum()
+        snapshot.counts.values().map(|c| c.amount.count).sum()
     }
 }
 
 fn open() -> Action {
-    Action::Open { expected: None, generation: Generation(7) }
+    Action::Open { expected: None, fresh: SourceState::start(Generation(7)) }
 }
 
 fn commit(source: &str, from: u64, to: u64) -> Action {
@@ -97,8 +97,9 @@ fn commit(source: &str, from: u64, to: u64) -> Action {
         tail_before: if from == 0 { Tail::empty() } else { Tail(from) },
         tail_after: Tail(to),
         header: None,
-        records: RecordCounts { counted: 1, rejected: 0 },
+        records: RecordCounts { counted: 1, filtered: 0, rejected: 0 },
         families: vec![family],
+        limits: Vec::new(),
         increments: Increments::pack([(key.as_bytes(), to - from)]),
     }))
 }

@@ -29,6 +29,12 @@ impl Decimal {
     /// Nothing.
     pub const ZERO: Self = Self(0);
 
+    /// The largest number, about 1.7 × 10²⁶. A sum that gets there stays there.
+    pub const MAX: Self = Self(i128::MAX);
+
+    /// The smallest number, as far from 0 as the largest, so that every number has a text.
+    pub const MIN: Self = Self(-i128::MAX);
+
     /// The number of 10⁻¹².
     pub fn units(self) -> i128 {
         self.0
@@ -36,7 +42,7 @@ impl Decimal {
 
     /// From a number of 10⁻¹².
     pub fn from_units(units: i128) -> Self {
-        Self(units)
+        Self(units.max(Self::MIN.0))
     }
 
     /// Reads a value of a record: digits, a point, an exponent (`-1.5e3`). Digits beyond the 12th
@@ -65,7 +71,23 @@ impl Decimal {
     /// The sum; `None` beyond ±1.7 × 10²⁶.
     #[must_use]
     pub fn checked_add(self, other: Self) -> Option<Self> {
-        self.0.checked_add(other.0).map(Self)
+        self.0.checked_add(other.0).map(Self).filter(|sum| *sum >= Self::MIN)
+    }
+
+    /// The sum; what is or gets beyond the range stays at that end of it, whatever is added.
+    #[must_use]
+    pub fn sticky_add(self, other: Self) -> Self {
+        match (self.is_at_end(), other.is_at_end()) {
+            (true, true) => self.max(other),
+            (true, false) => self,
+            (false, true) => other,
+            (false, false) => Self::from_units(self.0.saturating_add(other.0)),
+        }
+    }
+
+    /// Whether it is at an end of the range, where sums that left it stay.
+    pub fn is_at_end(self) -> bool {
+        self == Self::MIN || self == Self::MAX
     }
 
     /// The product, rounded half to even at the 12th digit; `None` beyond what a record may have.
@@ -229,13 +251,27 @@ mod tests {
         assert_eq!(mul("1e15", "2"), None);
     }
 
+    #[test]
+    fn sums_that_leave_the_range_stay_at_its_end() {
+        let one = Decimal::from_units(1);
+        assert_eq!(Decimal::MAX.checked_add(one), None);
+        assert_eq!(Decimal::MIN.checked_add(Decimal::from_units(-1)), None);
+        assert_eq!(Decimal::MAX.sticky_add(one), Decimal::MAX);
+        assert_eq!(Decimal::MAX.sticky_add(Decimal::from_units(-1)), Decimal::MAX);
+        assert_eq!(Decimal::from_units(-1).sticky_add(Decimal::MIN), Decimal::MIN);
+        assert_eq!(Decimal::MIN.sticky_add(Decimal::MAX), Decimal::MAX);
+        assert_eq!(one.sticky_add(one), Decimal::from_units(2));
+        for end in [Decimal::MIN, Decimal::MAX, Decimal::from_units(i128::MIN)] {
+            assert!(end.is_at_end());
+            assert_eq!(end.to_string().parse(), Ok(end));
+        }
+    }
+
     proptest! {
         #[test]
         fn the_text_form_is_exact(units in any::<i128>()) {
             let value = Decimal::from_units(units);
-            if units != i128::MIN {
-                prop_assert_eq!(value.to_string().parse(), Ok(value));
-            }
+            prop_assert_eq!(value.to_string().parse(), Ok(value));
         }
 
         #[test]

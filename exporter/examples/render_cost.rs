@@ -9,7 +9,7 @@ use std::time::Instant;
 use logtally_core::journal::{Entry, Mark, Nonce};
 use logtally_core::partition::Partition;
 use logtally_core::rule::Rule;
-use logtally_core::series::{Family, Increments, SeriesKey};
+use logtally_core::series::{Amount, Family, Increments, SeriesKey};
 use logtally_exporter::render::{Format, render};
 use logtally_exporter::view::View;
 use logtally_store::{Count, Recovering, Snapshot};
@@ -65,10 +65,11 @@ fn key(family: &Family, n: u64) -> SeriesKey {
 }
 
 fn snapshot(family: &Family, series: u64) -> Snapshot {
-    let count = |n| Count { value: n * 7 + 1, created_ms: 0 };
+    let count = |n| Count { amount: Amount::records(n * 7 + 1), created_ms: 0, touched_ms: 0 };
     let counts: HashMap<_, _> = (0..series).map(|n| (key(family, n), count(n))).collect();
     Snapshot {
         at: Mark::default(),
+        time_ms: 0,
         counts,
         families: vec![family.clone()],
         recovering: Recovering::default(),

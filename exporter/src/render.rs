@@ -3,9 +3,12 @@
 //! Must never write anything that is not in the view: no time of the scrape, no name of the replica,
 //! nothing that two replicas with the same counts would write differently.
 
-use logtally_core::series::Kind;
+use std::io::Write;
 
-use crate::view::{Arranged, MetricLines};
+use logtally_core::decimal::Decimal;
+use logtally_core::series::{Kind, Value};
+
+use crate::view::{Arranged, HistogramLine, Line, MetricLines};
 
 /// What a page is written in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,14 +40,17 @@ fn push_text_metric(out: &mut Vec<u8>, metric: MetricLines<'_>) {
         push_escaped(out, metric.help(), |byte| byte == b'\\');
     });
     push_comment(out, "TYPE", metric.name(), |out| out.extend_from_slice(type_of(metric)));
-    push_samples(out, metric.name(), metric);
+    match metric.kind() {
+        Kind::Histogram => push_histograms(out, metric),
+        _ => push_samples(out, metric),
+    }
 }
 
 fn push_openmetrics_metric(out: &mut Vec<u8>, view: Arranged<'_>, metric: MetricLines<'_>) {
     let base = counter_base(view, metric);
-    let (name, kind) = match (metric.kind(), base) {
-        (Kind::Counter, None) => (metric.name(), &b"unknown"[..]),
-        (_, base) => (base.unwrap_or(metric.name()), type_of(metric)),
+    let (name, kind) = match base {
+        None if is_counter(metric) => (metric.name(), &b"unknown"[..]),
+        base => (base.unwrap_or(metric.name()), type_of(metric)),
     };
     push_comment(out, "HELP", name, |out| {
         push_escaped(out, metric.help(), |byte| matches!(byte, b'\\' | b'"'));
@@ -52,8 +58,15 @@ fn push_openmetrics_metric(out: &mut Vec<u8>, view: Arranged<'_>, metric: Metric
     push_comment(out, "TYPE", name, |out| out.extend_from_slice(kind));
     match base {
         Some(base) => push_counter_samples(out, base, metric),
-        None => push_samples(out, metric.name(), metric),
+        None if metric.kind() == Kind::Histogram => {
+            push_openmetrics_histograms(out, view, metric);
+        }
+        None => push_samples(out, metric),
     }
+}
+
+fn is_counter(metric: MetricLines<'_>) -> bool {
+    matches!(metric.kind(), Kind::Counter | Kind::SumCounter)
 }
 
 /// The family name of a counter in `OpenMetrics`: without `_total`, which its samples keep.
@@ -61,15 +74,16 @@ fn push_openmetrics_metric(out: &mut Vec<u8>, view: Arranged<'_>, metric: Metric
 /// `None` for a counter that has no such suffix, or whose family would clash with another metric.
 /// It is written as `unknown`, so that no name of a sample depends on the format.
 fn counter_base<'a>(view: Arranged<'_>, metric: MetricLines<'a>) -> Option<&'a str> {
-    let base = metric.name().strip_suffix("_total").filter(|_| metric.kind() == Kind::Counter)?;
+    let base = metric.name().strip_suffix("_total").filter(|_| is_counter(metric))?;
     let is_free = !base.is_empty() && !view.has(base) && !view.has(&format!("{base}_created"));
     is_free.then_some(base)
 }
 
 fn type_of(metric: MetricLines<'_>) -> &'static [u8] {
     match metric.kind() {
-        Kind::Counter => b"counter",
-        Kind::Gauge => b"gauge",
+        Kind::Counter | Kind::SumCounter => b"counter",
+        Kind::Gauge | Kind::SumGauge | Kind::Min | Kind::Max | Kind::Last => b"gauge",
+        Kind::Histogram => b"histogram",
     }
 }
 
@@ -96,21 +110,69 @@ fn push_escaped(out: &mut Vec<u8>, text: &str, is_special: impl Fn(u8) -> bool) 
     }
 }
 
-fn push_samples(out: &mut Vec<u8>, name: &str, metric: MetricLines<'_>) {
+fn push_samples(out: &mut Vec<u8>, metric: MetricLines<'_>) {
     for line in metric.lines() {
-        push_sample(out, &[name.as_bytes(), line.labels], |out| push_number(out, line.total));
+        push_sample(out, &[metric.name().as_bytes(), line.labels], |out| push_value(out, &line));
     }
+}
+
+fn push_histograms(out: &mut Vec<u8>, metric: MetricLines<'_>) {
+    let les: Vec<&str> = metric.bounds().iter().map(|bound| bound.text.as_str()).collect();
+    for line in metric.histograms() {
+        push_buckets(out, metric.name(), &les, &line);
+        push_sum_and_count(out, metric.name(), &line);
+    }
+}
+
+/// Where values may be negative, `OpenMetrics` allows no sum, because it is no counter then; and
+/// without the sum no count, which the infinite bucket tells as well.
+fn push_openmetrics_histograms(out: &mut Vec<u8>, view: Arranged<'_>, metric: MetricLines<'_>) {
+    let les: Vec<&str> = metric.bounds().iter().map(|bound| bound.canonical.as_str()).collect();
+    let may_be_negative = metric.bounds().iter().any(|bound| bound.value.is_negative());
+    let has_created = !view.has(&format!("{}_created", metric.name()));
+    for line in metric.histograms() {
+        push_buckets(out, metric.name(), &les, &line);
+        if !may_be_negative && !line.sum.is_negative() {
+            push_sum_and_count(out, metric.name(), &line);
+        }
+        if has_created {
+            push_created(out, metric.name(), line.labels, line.created_ms);
+        }
+    }
+}
+
+fn push_buckets(out: &mut Vec<u8>, name: &str, les: &[&str], line: &HistogramLine<'_>) {
+    for (le, count) in les.iter().chain(&["+Inf"]).zip(&line.buckets) {
+        // The bound joins the labels that are there.
+        let open: &[&[u8]] = match line.labels.split_last() {
+            Some((_, labels)) => &[name.as_bytes(), b"_bucket", labels, b",le=\"", le.as_bytes()],
+            None => &[name.as_bytes(), b"_bucket", b"{le=\"", le.as_bytes()],
+        };
+        out.extend(open.iter().copied().flatten());
+        push_sample(out, &[b"\"}"], |out| push_number(out, *count));
+    }
+}
+
+fn push_sum_and_count(out: &mut Vec<u8>, name: &str, line: &HistogramLine<'_>) {
+    let series = |suffix| [name.as_bytes(), suffix, line.labels];
+    push_sample(out, &series(b"_sum"), |out| push_decimal(out, line.sum));
+    let count = line.buckets.last().copied().unwrap_or(0);
+    push_sample(out, &series(b"_count"), |out| push_number(out, count));
 }
 
 /// The samples of one series stand together, as `OpenMetrics` demands.
 fn push_counter_samples(out: &mut Vec<u8>, base: &str, metric: MetricLines<'_>) {
     for line in metric.lines() {
         let total = [metric.name().as_bytes(), line.labels];
-        push_sample(out, &total, |out| push_number(out, line.total));
-        if line.created_ms > 0 {
-            let created = [base.as_bytes(), b"_created", line.labels];
-            push_sample(out, &created, |out| push_seconds(out, line.created_ms));
-        }
+        push_sample(out, &total, |out| push_value(out, &line));
+        push_created(out, base, line.labels, line.created_ms);
+    }
+}
+
+fn push_created(out: &mut Vec<u8>, base: &str, labels: &[u8], created_ms: u64) {
+    if created_ms > 0 {
+        let created = [base.as_bytes(), b"_created", labels];
+        push_sample(out, &created, |out| push_seconds(out, created_ms));
     }
 }
 
@@ -121,6 +183,24 @@ fn push_sample(out: &mut Vec<u8>, series: &[&[u8]], value: impl FnOnce(&mut Vec<
     out.push(b' ');
     value(out);
     out.push(b'\n');
+}
+
+fn push_value(out: &mut Vec<u8>, line: &Line<'_>) {
+    match line.value {
+        Value::None => push_number(out, line.total),
+        Value::Sum(value) | Value::Min(value) | Value::Max(value) => push_decimal(out, value),
+        Value::Last(latest) => push_decimal(out, latest.value),
+    }
+}
+
+fn push_decimal(out: &mut Vec<u8>, value: Decimal) {
+    match value {
+        // Sums that left their range: no number is better than a wrong one.
+        Decimal::MAX => out.extend_from_slice(b"+Inf"),
+        Decimal::MIN => out.extend_from_slice(b"-Inf"),
+        // Writing to a vector does not fail.
+        value => drop(write!(out, "{value}")),
+    }
 }
 
 fn push_number(out: &mut Vec<u8>, mut number: u64) {

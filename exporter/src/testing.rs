@@ -22,8 +22,7 @@ use crate::{Exporter, Format, Unavailable, ViewOptions};
 
 /// A family with labels.
 pub(crate) fn family(kind: Kind, name: &str, help: &str, labels: &[&str]) -> Family {
-    let labels = labels.iter().map(|label| (*label).to_owned()).collect();
-    Family { name: name.into(), kind, help: help.into(), labels }
+    Family::new(name, kind, help, labels)
 }
 
 /// The family that the tests count in if it does not matter.
@@ -128,8 +127,9 @@ impl World {
             tail_before: stored.tail,
             tail_after: Tail(stored.position + 1),
             header: None,
-            records: RecordCounts { counted: n, rejected: 0 },
+            records: RecordCounts { counted: n, filtered: 0, rejected: 0 },
             families: vec![family.clone()],
+            limits: Vec::new(),
             increments: Increments::pack([(key.as_bytes(), n)]),
             source,
         };
@@ -251,6 +251,10 @@ impl SnapshotReader for World {
         self.check_present()?;
         self.family_reads.fetch_add(1, Ordering::Relaxed);
         Ok(self.without_hidden(self.store.families(at).await?))
+    }
+
+    async fn sources(&self, at: Partition) -> Result<Vec<(SourceId, SourceState)>, StoreError> {
+        self.store.sources(at).await
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use logtally_core::journal::{Mark, Nonce};
 use logtally_core::partition::Partition;
 use logtally_core::rule::{Rule, records_counted, records_read, records_rejected};
-use logtally_core::series::{Family, Kind, SeriesKey};
+use logtally_core::series::{Amount, Family, Kind, SeriesKey};
 use logtally_exporter::render::render;
 use logtally_exporter::view::View;
 use logtally_exporter::{Exporter, Format, ViewOptions};
@@ -30,10 +30,12 @@ fn snapshot(rows: &[Row<'_>]) -> Snapshot {
     let count = |(family, values, value): &Row<'_>| {
         let created_ms = if family.kind == Kind::Counter { CREATED_MS } else { 0 };
         let key = SeriesKey::new(family.id(), values.iter().copied());
-        (key, Count { value: *value, created_ms })
+        let amount = Amount::records(*value);
+        (key, Count { amount, created_ms, touched_ms: 0 })
     };
     Snapshot {
         at: Mark { seq: 1, nonce: Nonce(1) },
+        time_ms: 0,
         counts: rows.iter().map(count).collect::<HashMap<_, _>>(),
         families: rows.iter().map(|(family, ..)| (*family).clone()).collect(),
         recovering: Recovering::default(),
@@ -41,8 +43,7 @@ fn snapshot(rows: &[Row<'_>]) -> Snapshot {
 }
 
 fn family(kind: Kind, name: &str, help: &str, labels: &[&str]) -> Family {
-    let labels = labels.iter().map(|label| (*label).to_owned()).collect();
-    Family { name: name.into(), kind, help: help.into(), labels }
+    Family::new(name, kind, help, labels)
 }
 
 /// A store of two partitions with everything that is special on a page.

@@ -4,11 +4,13 @@
 //! the commit returns. So a loss of power takes counts and positions together, and the sources are
 //! read again from there. No call occupies a thread of the runtime while it waits for the disk.
 //!
-//! `layout` documents every table, `rows` reads and writes them, `database` owns the file.
+//! `layout` documents every table, `row` how a count is written, `rows` reads and writes them, `database` owns the file.
 
 mod database;
 
 mod layout;
+
+mod row;
 
 mod rows;
 
@@ -19,7 +21,7 @@ use async_trait::async_trait;
 use logtally_core::batch::Batch;
 use logtally_core::journal::{Mark, Nonce};
 use logtally_core::partition::Partition;
-use logtally_core::series::Family;
+use logtally_core::series::{Family, Increments, SeriesKey};
 use logtally_core::source::{SourceId, SourceState};
 
 use self::database::{Database, Written};
@@ -64,6 +66,19 @@ impl EmbeddedStore {
 
     fn now_ms(&self) -> u64 {
         (self.clock)()
+    }
+
+    async fn append(
+        &self,
+        at: Partition,
+        block: Increments,
+        nonce: Nonce,
+    ) -> Result<Mark, StoreError> {
+        let now_ms = self.now_ms();
+        self.write(at, move |part| {
+            partition_log::append_alone(part, &block, nonce, now_ms).map(Written::changed)
+        })
+        .await
     }
 
     async fn read<T: Send + 'static>(
@@ -131,6 +146,37 @@ impl CountStore for EmbeddedStore {
         self.read(at, move |part| partition_log::states(part, sources.iter())).await
     }
 
+    async fn forget_source(
+        &self,
+        at: Partition,
+        source: &SourceId,
+        expected: &SourceState,
+    ) -> Result<bool, StoreError> {
+        let (source, expected) = (source.clone(), *expected);
+        self.write(at, move |part| {
+            let value = partition_log::forget_source(part, &source, &expected)?;
+            Ok(Written { changed: value, value })
+        })
+        .await
+    }
+
+    async fn forget(
+        &self,
+        at: Partition,
+        keys: &[SeriesKey],
+        nonce: Nonce,
+    ) -> Result<Option<Mark>, StoreError> {
+        if keys.is_empty() {
+            return Ok(None);
+        }
+        let block = Increments::forget(keys.iter().map(SeriesKey::as_bytes));
+        self.append(at, block, nonce).await.map(Some)
+    }
+
+    async fn tick(&self, at: Partition, nonce: Nonce) -> Result<Mark, StoreError> {
+        self.append(at, Increments::default(), nonce).await
+    }
+
     async fn report_acknowledged(
         &self,
         at: Partition,
@@ -181,5 +227,9 @@ impl SnapshotReader for EmbeddedStore {
 
     async fn families(&self, at: Partition) -> Result<Vec<Family>, StoreError> {
         self.read(at, Rows::families).await
+    }
+
+    async fn sources(&self, at: Partition) -> Result<Vec<(SourceId, SourceState)>, StoreError> {
+        self.read(at, Rows::sources).await
     }
 }

@@ -24,7 +24,7 @@ use async_trait::async_trait;
 use logtally_core::batch::{Batch, Verdict};
 use logtally_core::journal::{Entry, Mark, Nonce};
 use logtally_core::partition::Partition;
-use logtally_core::series::{Family, FamilyId, SeriesKey};
+use logtally_core::series::{Amount, Family, FamilyId, SeriesKey};
 use logtally_core::source::{SourceId, SourceState};
 
 /// The write side, used by aggregators.
@@ -53,6 +53,30 @@ pub trait CountStore: Send + Sync {
         at: Partition,
         sources: &[SourceId],
     ) -> Result<Vec<Option<SourceState>>, StoreError>;
+
+    /// Removes the position of a source, if its stored state is still the whole `expected` one.
+    /// Returns whether it was removed. What was counted stays; if the file is still there, it counts
+    /// again from its beginning.
+    async fn forget_source(
+        &self,
+        at: Partition,
+        source: &SourceId,
+        expected: &SourceState,
+    ) -> Result<bool, StoreError>;
+
+    /// Appends one journal entry that forgets series: from there on their rows are gone, and a later
+    /// increment begins a new one. `nonce` is a fresh random id. Nothing happens without keys. All
+    /// keys go into one entry: pass no more at once than fit a batch.
+    async fn forget(
+        &self,
+        at: Partition,
+        keys: &[SeriesKey],
+        nonce: Nonce,
+    ) -> Result<Option<Mark>, StoreError>;
+
+    /// Appends an empty journal entry, with which the store's time reaches the readers. `nonce` is a
+    /// fresh random id.
+    async fn tick(&self, at: Partition, nonce: Nonce) -> Result<Mark, StoreError>;
 
     /// Marks a source as recovering: a reader reports `acknowledged`, which is ahead of what is
     /// stored. The mark goes away with the commit that reaches it, or when the content turns out to
@@ -90,6 +114,10 @@ pub trait SnapshotReader: Send + Sync {
 
     /// The families registered in a partition.
     async fn families(&self, at: Partition) -> Result<Vec<Family>, StoreError>;
+
+    /// All sources of a partition and their states, by name: for people, not for pages. One that is
+    /// opened or forgotten meanwhile may be among them or not.
+    async fn sources(&self, at: Partition) -> Result<Vec<(SourceId, SourceState)>, StoreError>;
 }
 
 /// A store that is written and read in one process.
@@ -159,10 +187,14 @@ pub struct Folded {
 /// One stored count.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Count {
-    /// The value.
-    pub value: u64,
-    /// The store's time of the first increment, milliseconds since 1970; 0 for gauges.
+    /// Records, and the value beside them.
+    pub amount: Amount,
+    /// The store's time of the first increment, milliseconds since 1970; 0 for kinds without
+    /// ([`Kind::has_created`](logtally_core::series::Kind::has_created)).
     pub created_ms: u64,
+    /// The store's time of the last increment, milliseconds since 1970; 0 for families without a
+    /// time-to-live.
+    pub touched_ms: u64,
 }
 
 /// A partition at one place of its journal.
@@ -170,6 +202,9 @@ pub struct Count {
 pub struct Snapshot {
     /// The place.
     pub at: Mark,
+    /// The time of the entry at that place, milliseconds since 1970; 0 before the first one. Times in a
+    /// journal never go back.
+    pub time_ms: u64,
     /// Everything counted up to there.
     pub counts: HashMap<SeriesKey, Count>,
     /// The families of the partition.

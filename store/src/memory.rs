@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use logtally_core::batch::Batch;
 use logtally_core::journal::{Mark, Nonce};
 use logtally_core::partition::Partition;
-use logtally_core::series::Family;
+use logtally_core::series::{Family, Increments, SeriesKey};
 use logtally_core::source::{SourceId, SourceState};
 
 pub use self::rows::Content;
@@ -70,6 +70,11 @@ impl MemoryStore {
     fn now_ms(&self) -> u64 {
         (self.clock)()
     }
+
+    fn append(&self, at: Partition, block: &Increments, nonce: Nonce) -> Result<Mark, StoreError> {
+        let now_ms = self.now_ms();
+        partition_log::append_alone(&mut self.content().part(at)?, block, nonce, now_ms)
+    }
 }
 
 #[async_trait]
@@ -99,6 +104,32 @@ impl CountStore for MemoryStore {
         sources: &[SourceId],
     ) -> Result<Vec<Option<SourceState>>, StoreError> {
         partition_log::states(&self.content().part(at)?, sources.iter())
+    }
+
+    async fn forget_source(
+        &self,
+        at: Partition,
+        source: &SourceId,
+        expected: &SourceState,
+    ) -> Result<bool, StoreError> {
+        partition_log::forget_source(&mut self.content().part(at)?, source, expected)
+    }
+
+    async fn forget(
+        &self,
+        at: Partition,
+        keys: &[SeriesKey],
+        nonce: Nonce,
+    ) -> Result<Option<Mark>, StoreError> {
+        if keys.is_empty() {
+            return Ok(None);
+        }
+        let block = Increments::forget(keys.iter().map(SeriesKey::as_bytes));
+        self.append(at, &block, nonce).map(Some)
+    }
+
+    async fn tick(&self, at: Partition, nonce: Nonce) -> Result<Mark, StoreError> {
+        self.append(at, &Increments::default(), nonce)
     }
 
     async fn report_acknowledged(
@@ -143,5 +174,9 @@ impl SnapshotReader for MemoryStore {
 
     async fn families(&self, at: Partition) -> Result<Vec<Family>, StoreError> {
         self.content().part(at)?.families()
+    }
+
+    async fn sources(&self, at: Partition) -> Result<Vec<(SourceId, SourceState)>, StoreError> {
+        self.content().part(at)?.sources()
     }
 }

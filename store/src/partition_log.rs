@@ -6,6 +6,8 @@
 //! Nothing here decides about a delta (that is `logtally_core`), knows how a row is encoded, or asks
 //! for the time or a random number.
 
+pub(crate) mod change;
+
 pub(crate) mod fold;
 
 pub(crate) mod view;
@@ -15,7 +17,7 @@ use std::collections::HashMap;
 use logtally_core::admission::may_open;
 use logtally_core::batch::{Batch, decide};
 use logtally_core::journal::{Entry, Mark, Nonce};
-use logtally_core::series::{Family, SeriesKey};
+use logtally_core::series::{Family, Increments, SeriesKey};
 use logtally_core::source::{Generation, SourceId, SourceState};
 
 use crate::{Committed, Count, Opened, Opening, StoreError};
@@ -29,12 +31,14 @@ pub(crate) struct Head {
     pub last: Mark,
     /// The last entry that is merged into the counts.
     pub folded: Mark,
+    /// The time of the last entry, milliseconds since 1970; 0 before the first.
+    pub time_ms: u64,
 }
 
 impl Head {
     /// The head of an empty partition.
     pub fn fresh(state_id: u64) -> Self {
-        Self { state_id, last: Mark::default(), folded: Mark::default() }
+        Self { state_id, last: Mark::default(), folded: Mark::default(), time_ms: 0 }
     }
 }
 
@@ -78,6 +82,8 @@ pub(crate) trait Rows {
     fn head(&self) -> Result<Head, StoreError>;
     /// The state of a source.
     fn state(&self, source: &SourceId) -> Result<Option<SourceState>, StoreError>;
+    /// All sources and their states, ordered by name.
+    fn sources(&self) -> Result<Vec<(SourceId, SourceState)>, StoreError>;
     /// The families, ordered by id.
     fn families(&self) -> Result<Vec<Family>, StoreError>;
     /// Journal entries with a sequence number above `after`, in order.
@@ -102,6 +108,8 @@ pub(crate) trait RowsMut: Rows {
     fn put_head(&mut self, head: Head) -> Result<(), StoreError>;
     /// Replaces the state of a source.
     fn put_state(&mut self, source: &SourceId, state: SourceState) -> Result<(), StoreError>;
+    /// Removes the state of a source.
+    fn remove_state(&mut self, source: &SourceId) -> Result<(), StoreError>;
     /// Adds a family if its id is not there.
     fn add_family(&mut self, family: &Family) -> Result<(), StoreError>;
     /// Adds a journal entry.
@@ -110,6 +118,8 @@ pub(crate) trait RowsMut: Rows {
     fn remove_entry(&mut self, seq: u64) -> Result<(), StoreError>;
     /// Replaces the count of a series, whose key has been checked.
     fn put_count(&mut self, series: &[u8], count: Count) -> Result<(), StoreError>;
+    /// Removes the count of a series.
+    fn remove_count(&mut self, series: &[u8]) -> Result<(), StoreError>;
     /// Replaces what was reported for a source.
     fn put_reported(&mut self, source: &SourceId, reported: Reported) -> Result<(), StoreError>;
     /// Forgets what was reported for a source.
@@ -140,8 +150,35 @@ pub(crate) fn commit(
     for family in batch.families() {
         rows.add_family(family)?;
     }
-    let mark = append(rows, head, batch, nonce, now_ms)?;
+    let mark = append(rows, head, batch.increments(), nonce, now_ms)?;
     Ok(Committed { applied: Some(mark), verdicts })
+}
+
+/// Appends an entry that moves no source: one that forgets series, or an empty one.
+pub(crate) fn append_alone(
+    rows: &mut impl RowsMut,
+    increments: &Increments,
+    nonce: Nonce,
+    now_ms: u64,
+) -> Result<Mark, StoreError> {
+    let head = rows.head()?;
+    append(rows, head, increments, nonce, now_ms)
+}
+
+/// Removes the position of a source, if its whole stored state is the expected one.
+pub(crate) fn forget_source(
+    rows: &mut impl RowsMut,
+    source: &SourceId,
+    expected: &SourceState,
+) -> Result<bool, StoreError> {
+    rows.head()?;
+    if rows.state(source)?.as_ref() != Some(expected) {
+        return Ok(false);
+    }
+    rows.remove_state(source)?;
+    // Whoever forgets a source does not wait for it to come back.
+    rows.remove_reported(source)?;
+    Ok(true)
 }
 
 fn reach(rows: &mut impl RowsMut, source: &SourceId, state: SourceState) -> Result<(), StoreError> {
@@ -155,18 +192,16 @@ fn reach(rows: &mut impl RowsMut, source: &SourceId, state: SourceState) -> Resu
 fn append(
     rows: &mut impl RowsMut,
     head: Head,
-    batch: &Batch,
+    increments: &Increments,
     nonce: Nonce,
     now_ms: u64,
 ) -> Result<Mark, StoreError> {
     let mark = Mark { seq: head.last.seq + 1, nonce };
-    rows.append(Entry {
-        mark,
-        previous: head.last.nonce,
-        time_ms: now_ms,
-        increments: batch.increments().clone(),
-    })?;
-    rows.put_head(Head { last: mark, ..head })?;
+    // A clock that was set back waits in the journal: whoever compares times of entries relies on it.
+    let time_ms = head.time_ms.max(now_ms);
+    let increments = increments.clone();
+    rows.append(Entry { mark, previous: head.last.nonce, time_ms, increments })?;
+    rows.put_head(Head { last: mark, time_ms, ..head })?;
     Ok(mark)
 }
 

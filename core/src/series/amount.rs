@@ -59,6 +59,19 @@ impl Amount {
         let count = self.count.checked_add(other.count).ok_or(Unmergeable)?;
         Ok(Self { count, value: self.value.merge(other.value)? })
     }
+
+    /// Both together, where going on is worth more than refusing: a sum that leaves its range stays
+    /// at the end of it, which takes 10¹¹ records of the largest value.
+    #[must_use]
+    pub fn merge_sticky(self, other: Self) -> Self {
+        let count = self.count.saturating_add(other.count);
+        Self { count, value: self.value.merge_sticky(other.value) }
+    }
+
+    /// Whether its sum has left the range.
+    pub fn is_at_end(&self) -> bool {
+        matches!(self.value, Value::Sum(sum) if sum.is_at_end())
+    }
 }
 
 impl From<u64> for Amount {
@@ -78,6 +91,16 @@ impl Value {
             (Self::Last(a), Self::Last(b)) => Self::Last(a.max(b)),
             _ => return Err(Unmergeable),
         })
+    }
+
+    /// Both together; a sum that leaves its range stays at the end of it. Of two different kinds, which
+    /// rows of one series never are, the first one stays.
+    #[must_use]
+    pub fn merge_sticky(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Sum(a), Self::Sum(b)) => Self::Sum(a.sticky_add(b)),
+            _ => self.merge(other).unwrap_or(self),
+        }
     }
 
     /// Whether rows of `kind` hold such a value.

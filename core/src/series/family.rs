@@ -124,6 +124,11 @@ impl FamilyId {
         std::str::from_utf8(&self.0).unwrap_or("???????")
     }
 
+    /// The id at the front of a series key.
+    pub fn of_key(key: &[u8]) -> Option<Self> {
+        Self::parse(key.get(..FAMILY_ID_BYTES)?)
+    }
+
     /// The id at the front of a series key that was checked.
     pub(super) fn of_checked(key: &[u8]) -> Self {
         let mut id = [0; FAMILY_ID_BYTES];
@@ -131,7 +136,7 @@ impl FamilyId {
         Self(id)
     }
 
-    /// Reads an id, e.g. from the front of a series key.
+    /// Reads an id.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let id = Self(bytes.try_into().ok()?);
         let kind_known = Kind::ALL.iter().any(|kind| kind.letter() == id.0[0].to_ascii_lowercase());

@@ -6,7 +6,7 @@ use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{Amount, FAMILY_ID_BYTES, FamilyId, InvalidSeries, Kind, Latest, Value, check_key};
+use super::{Amount, FamilyId, InvalidSeries, Kind, Latest, Value, check_key};
 use crate::decimal::Decimal;
 use crate::limits::POSITION_MAX;
 
@@ -166,8 +166,7 @@ fn next_value(block: &[u8], at: &mut usize, kind: Kind) -> Option<Value> {
 }
 
 fn kind_of(key: &[u8]) -> Option<Kind> {
-    let id = FamilyId::parse(key.get(..FAMILY_ID_BYTES)?)?;
-    Some(id.kind())
+    FamilyId::of_key(key).map(|id| id.kind())
 }
 
 fn zigzag(n: i64) -> u64 {

@@ -8,17 +8,18 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
-use logtally_core::series::{Family, Kind};
+use logtally_core::series::Kind;
 
-use super::View;
 use super::families::{Families, FamilyIx, Knowledge};
-use super::labels::canonical;
+use super::histogram::{Bound, SUFFIXES, common_bounds};
+use super::labels::{canonical, without_last};
+use super::lines::shown_labels;
 use super::table::{Slot, Table};
 
 /// All metrics, by name.
 #[derive(Default)]
 pub(super) struct Arrangement {
-    metrics: BTreeMap<String, Metric>,
+    pub(super) metrics: BTreeMap<String, Metric>,
 }
 
 /// The series of one metric, in the order of the page. Series without a total are among them and
@@ -26,8 +27,10 @@ pub(super) struct Arrangement {
 #[derive(Default)]
 pub(super) struct Metric {
     /// The families shown, by id; the first one gives help and type.
-    families: Vec<FamilyIx>,
-    order: Vec<Slot>,
+    pub(super) families: Vec<FamilyIx>,
+    pub(super) order: Vec<Slot>,
+    /// The bounds shown of a histogram.
+    pub(super) bounds: Vec<Bound>,
     /// Whether the order must be built anew.
     is_stale: bool,
 }
@@ -39,7 +42,8 @@ pub struct LeftOut {
     pub unknown: u64,
     /// Families whose names cannot stand on a page.
     pub invalid: u64,
-    /// Families with the name of another one of a different kind.
+    /// Families with the name of another one of a different kind, and histograms with a sample that has
+    /// the name of another metric.
     pub conflicting: u64,
     /// Series that do not fit to their family.
     pub strays: u64,
@@ -53,7 +57,8 @@ impl Arrangement {
         for (name, chosen) in shown {
             let metric = self.metrics.entry(name.to_owned()).or_default();
             if metric.families != chosen {
-                *metric = Metric { families: chosen, order: Vec::new(), is_stale: true };
+                let bounds = common_bounds(chosen.iter().filter_map(|ix| families.known(*ix)));
+                *metric = Metric { families: chosen, order: Vec::new(), bounds, is_stale: true };
             }
         }
         let rank = Rank { families, table };
@@ -103,7 +108,20 @@ fn choose(families: &Families) -> (BTreeMap<&str, Vec<FamilyIx>>, LeftOut) {
         chosen.retain(|ix| families.kind(*ix) == kind);
         left_out.conflicting += (before - chosen.len()) as u64;
     }
+    let clashing: Vec<&str> =
+        shown.keys().copied().filter(|name| clashes(name, &shown, families)).collect();
+    for name in clashing {
+        left_out.conflicting += shown.remove(name).map_or(0, |chosen| chosen.len() as u64);
+    }
     (shown, left_out)
+}
+
+/// Whether a histogram's samples would have the name of another metric, which was there for its own
+/// sake.
+fn clashes(name: &str, shown: &BTreeMap<&str, Vec<FamilyIx>>, families: &Families) -> bool {
+    let kind = shown.get(name).and_then(|chosen| families.kind(*chosen.first()?));
+    let taken = |suffix: &&str| shown.contains_key(format!("{name}{suffix}").as_str());
+    kind == Some(Kind::Histogram) && SUFFIXES.iter().any(taken)
 }
 
 impl Metric {
@@ -127,26 +145,36 @@ impl Metric {
 /// Compares series of one metric.
 #[derive(Clone, Copy)]
 pub(super) struct Rank<'a> {
-    families: &'a Families,
-    table: &'a Table,
+    pub(super) families: &'a Families,
+    pub(super) table: &'a Table,
 }
 
 impl<'a> Rank<'a> {
-    /// The order of the series of `families`: by label values, and for the same label set by family.
+    /// The order of the series of `families`: by label values, and for the same label set by family;
+    /// the buckets of a histogram together.
     fn comparing(self, families: &[FamilyIx]) -> impl Fn(Slot, Slot) -> Ordering + use<'a> {
         let sets = self.comparing_sets(families);
         move |a, b| {
             let id = |slot| self.families.entry(self.table.family(slot)).id;
-            sets(a, b).then_with(|| id(a).cmp(&id(b)))
+            let values = |slot| self.table.values(slot);
+            sets(a, b).then_with(|| id(a).cmp(&id(b))).then_with(|| values(a).cmp(values(b)))
         }
     }
 
-    /// The order of label sets. If all families have the same labels, the keys' bytes tell it.
-    fn comparing_sets(self, families: &[FamilyIx]) -> impl Fn(Slot, Slot) -> Ordering + use<'a> {
+    /// The order of label sets, without the bounds of buckets. If all families have the same labels,
+    /// the keys' bytes tell it.
+    pub(super) fn comparing_sets(
+        self,
+        families: &[FamilyIx],
+    ) -> impl Fn(Slot, Slot) -> Ordering + use<'a> {
         let labels = |ix: &FamilyIx| self.families.known(*ix).map(|family| &family.labels);
         let alike = families.windows(2).all(|pair| labels(&pair[0]) == labels(&pair[1]));
+        let first = families.first().and_then(|ix| self.families.kind(*ix));
+        let has_buckets = first == Some(Kind::Histogram);
         move |a, b| {
-            if alike {
+            if alike && has_buckets {
+                without_last(self.table.values(a)).cmp(without_last(self.table.values(b)))
+            } else if alike {
                 self.table.values(a).cmp(self.table.values(b))
             } else {
                 self.canonical(a).cmp(&self.canonical(b))
@@ -156,96 +184,6 @@ impl<'a> Rank<'a> {
 
     fn canonical(self, slot: Slot) -> Vec<(&'a str, &'a [u8])> {
         let family = self.families.known(self.table.family(slot));
-        canonical(family.map_or(&[], |family| &family.labels), self.table.values(slot))
-    }
-}
-
-/// The view in the order of the page.
-#[derive(Clone, Copy)]
-pub struct Arranged<'a> {
-    pub(super) view: &'a View,
-}
-
-/// One metric of the page, which has at least one line.
-#[derive(Clone, Copy)]
-pub struct MetricLines<'a> {
-    view: &'a View,
-    metric: &'a Metric,
-    family: &'a Family,
-}
-
-/// One line of the page.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Line<'a> {
-    /// `{name="value",…}`, or nothing for a series without labels.
-    pub labels: &'a [u8],
-    /// The exact total.
-    pub total: u64,
-    /// When the series began, milliseconds since 1970; 0 if that is not known.
-    pub created_ms: u64,
-}
-
-impl<'a> Arranged<'a> {
-    /// The metrics, by name.
-    pub fn metrics(self) -> impl Iterator<Item = MetricLines<'a>> {
-        self.view.arrangement.metrics.values().filter_map(move |metric| {
-            let family = self.view.families.known(*metric.families.first()?)?;
-            Some(MetricLines { view: self.view, metric, family })
-        })
-    }
-
-    /// Whether a metric of this name is on the page.
-    pub fn has(self, name: &str) -> bool {
-        self.view.arrangement.metrics.contains_key(name)
-    }
-
-    /// Room (bytes) for all labels and values of the page.
-    pub fn bytes_max(self) -> usize {
-        const VALUE_MAX: usize = "18446744073709551615 \n".len();
-        let series = |metric: MetricLines<'a>| {
-            metric.metric.order.len() * (metric.family.name.len() + VALUE_MAX)
-        };
-        self.view.table.text_bytes() + self.metrics().map(series).sum::<usize>()
-    }
-}
-
-impl<'a> MetricLines<'a> {
-    /// The name in the text format.
-    pub fn name(self) -> &'a str {
-        &self.family.name
-    }
-
-    /// Counter or gauge.
-    pub fn kind(self) -> Kind {
-        self.family.kind
-    }
-
-    /// The help text.
-    pub fn help(self) -> &'a str {
-        &self.family.help
-    }
-
-    /// The lines by label values. Equal label sets of several families are one line, with their sum.
-    pub fn lines(self) -> impl Iterator<Item = Line<'a>> {
-        let View { families, table, .. } = self.view;
-        let several = self.metric.families.len() > 1;
-        let compare = Rank { families, table }.comparing_sets(&self.metric.families);
-        let same = move |a: &Slot, b: &Slot| several && compare(*a, *b).is_eq();
-        self.metric.order.chunk_by(same).filter_map(move |slots| self.line(slots))
-    }
-
-    fn line(self, slots: &'a [Slot]) -> Option<Line<'a>> {
-        let View { table, totals, created_ms, .. } = self.view;
-        let mut line: Option<Line<'a>> = None;
-        for slot in slots.iter().filter(|slot| totals.get(**slot) > 0) {
-            let line = line.get_or_insert_with(|| Line {
-                labels: table.text(*slot),
-                total: 0,
-                created_ms: 0,
-            });
-            line.total += totals.get(*slot);
-            line.created_ms = super::earlier(line.created_ms, created_ms[slot.index()]);
-        }
-        line
+        canonical(family.map_or(&[], shown_labels), self.table.values(slot))
     }
 }

@@ -5,6 +5,8 @@
 use hashbrown::HashMap;
 use logtally_core::series::{Family, FamilyId, Kind};
 
+use super::histogram::has_buckets;
+
 /// The number of a family in this process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct FamilyIx(u32);
@@ -126,6 +128,7 @@ fn is_valid(family: &Family) -> bool {
     is_name(&family.name, ":")
         && family.labels.iter().all(|label| is_name(label, "") && !label.starts_with("__"))
         && (0..family.labels.len()).all(distinct)
+        && (family.kind != Kind::Histogram || has_buckets(family))
 }
 
 fn is_name(name: &str, also: &str) -> bool {
@@ -139,8 +142,7 @@ mod tests {
     use super::*;
 
     fn check(name: &str, labels: &[&str], expect: bool) {
-        let labels = labels.iter().map(|label| (*label).to_owned()).collect();
-        let family = Family { name: name.into(), kind: Kind::Gauge, help: String::new(), labels };
+        let family = Family::new(name, Kind::Gauge, "", labels);
         assert_eq!(is_valid(&family), expect, "{family:?}");
     }
 

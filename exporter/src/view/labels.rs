@@ -5,6 +5,18 @@ pub(super) fn split(values: &[u8]) -> impl Iterator<Item = &[u8]> {
     values.split(|byte| *byte == 0).skip(1)
 }
 
+/// Label values without the last one. Ordered bytewise, values that are the same without their last one
+/// stand together.
+pub(super) fn without_last(values: &[u8]) -> &[u8] {
+    let end = values.iter().rposition(|byte| *byte == 0);
+    &values[..end.unwrap_or(0)]
+}
+
+/// The last label value.
+pub(super) fn last(values: &[u8]) -> &[u8] {
+    split(values).last().unwrap_or_default()
+}
+
 /// Appends `{name="value",…}`, or nothing if there are no labels.
 pub(super) fn push_text(out: &mut Vec<u8>, names: &[String], values: &[u8]) {
     let mut open = b'{';

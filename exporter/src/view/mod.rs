@@ -8,7 +8,11 @@ mod arrangement;
 
 mod families;
 
+mod histogram;
+
 mod labels;
+
+mod lines;
 
 mod share;
 
@@ -19,15 +23,18 @@ mod totals;
 #[cfg(test)]
 mod tests;
 
+use hashbrown::HashMap;
 use logtally_core::journal::{Entry, Mark, follow};
 use logtally_core::partition::Partition;
-use logtally_core::series::{FAMILY_ID_BYTES, Family, FamilyId, Kind};
+use logtally_core::series::{FAMILY_ID_BYTES, Family, FamilyId, Value};
 use logtally_store::Snapshot;
 
 use self::arrangement::Arrangement;
-pub use self::arrangement::{Arranged, LeftOut, Line, MetricLines};
+pub use self::arrangement::LeftOut;
 use self::families::{Families, FamilyIx, Knowledge};
-use self::share::Share;
+pub use self::histogram::{Bound, HistogramLine};
+pub use self::lines::{Arranged, Line, MetricLines};
+use self::share::{Share, merge};
 use self::table::{Slot, Table};
 use self::totals::{Totals, Turn};
 
@@ -39,6 +46,10 @@ pub struct View {
     totals: Totals,
     /// By slot: the earliest creation in any partition, 0 for none.
     created_ms: Vec<u64>,
+    /// The values of series that have one beside their records, merged over all partitions.
+    values: HashMap<Slot, Value>,
+    /// The latest increment in any partition of series whose family has a time-to-live.
+    touched_ms: HashMap<Slot, u64>,
     shares: Vec<Option<Share>>,
     /// Slots that the arrangement has not seen yet.
     fresh: Vec<Slot>,
@@ -84,6 +95,8 @@ impl View {
         self.totals.clear();
         self.families.clear_series();
         self.created_ms.fill(0);
+        self.values.clear();
+        self.touched_ms.clear();
         self.version += 1;
     }
 
@@ -121,13 +134,15 @@ impl View {
         let mut rows: Vec<_> = snapshot.counts.into_iter().collect();
         // In the order of the page, so that rendering walks through memory in order, too.
         rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        let mut share = Share::new(snapshot.at, rows.len());
+        let mut share = Share::new(snapshot.at, snapshot.time_ms, rows.len());
         let mut unknown = false;
-        for (key, count) in rows.into_iter().filter(|(_, count)| count.value > 0) {
+        for (key, count) in rows.into_iter().filter(|(_, count)| count.amount.count > 0) {
             let slot = self.slot(key.as_bytes());
-            share.insert(slot, count.value, count.created_ms);
-            self.raise(slot, count.value);
+            share.insert(slot, count);
+            self.raise(slot, count.amount.count);
             self.note_created(slot, count.created_ms);
+            self.note_value(slot, count.amount.value);
+            self.note_touched(slot, count.touched_ms);
             unknown |= self.is_unknown(slot);
         }
         self.shares[usize::from(of.0)] = Some(share);
@@ -151,17 +166,41 @@ impl View {
     /// Whether there is a family among them that the view does not know.
     fn apply_entry(&mut self, share: &mut Share, entry: &Entry) -> bool {
         let mut unknown = false;
-        for (key, value) in entry.increments.iter() {
+        share.time_ms = entry.time_ms;
+        for (key, amount) in entry.increments.iter() {
+            if amount.count == 0 {
+                self.forget(share, key);
+                continue;
+            }
             let slot = self.slot(key);
-            if share.add(slot, value) && is_counter(key) {
+            if share.add(slot, amount.count) && has_created(key) {
                 share.set_created(slot, entry.time_ms);
                 self.note_created(slot, entry.time_ms);
             }
-            self.raise(slot, value);
+            self.raise(slot, amount.count);
+            if amount.value != Value::None {
+                share.add_value(slot, amount.value);
+                self.note_value(slot, amount.value);
+            }
+            if has_ttl(key) {
+                share.set_touched(slot, entry.time_ms);
+                self.note_touched(slot, entry.time_ms);
+            }
             unknown |= self.is_unknown(slot);
         }
-        self.version += u64::from(!entry.increments.is_empty());
+        // Where something can be hidden, an entry that only tells the time can change the page.
+        let is_news = !entry.increments.is_empty() || !self.touched_ms.is_empty();
+        self.version += u64::from(is_news);
         unknown
+    }
+
+    /// Takes the row of a series out of a share, and out of the floor.
+    fn forget(&mut self, share: &mut Share, key: &[u8]) {
+        let Some(slot) = self.table.find(key) else { return };
+        let Some(records) = share.remove(slot) else { return };
+        let turn = self.totals.forget(slot, records);
+        self.count_series(slot, turn);
+        self.recompute(slot);
     }
 
     /// Takes in descriptions of families.
@@ -220,7 +259,13 @@ impl View {
     pub fn arrange(&mut self) -> Arranged<'_> {
         let fresh = std::mem::take(&mut self.fresh);
         self.left_out = self.arrangement.update(&self.families, &self.table, &fresh);
-        Arranged { view: self }
+        Arranged { view: self, now_ms: self.now_ms() }
+    }
+
+    /// The time of everything that is taken in: the latest entry's, so that replicas that took in the
+    /// same entries agree on it.
+    fn now_ms(&self) -> u64 {
+        self.shares.iter().flatten().map(|share| share.time_ms).max().unwrap_or(0)
     }
 
     fn take_away(&mut self, of: Partition) {
@@ -229,10 +274,22 @@ impl View {
             let turn = self.totals.lower(slot, value);
             self.count_series(slot, turn);
         }
-        for slot in share.counters() {
-            let others = self.shares.iter().flatten().filter_map(|s| s.created_ms(slot));
-            self.created_ms[slot.index()] = others.min().unwrap_or(0);
+        for slot in share.with_more() {
+            self.recompute(slot);
         }
+    }
+
+    /// Puts together again what a slot has beside its total, from the shares that are there.
+    fn recompute(&mut self, slot: Slot) {
+        let shares = || self.shares.iter().flatten();
+        let created = shares().filter_map(|share| share.created_ms(slot)).min();
+        let value = shares().filter_map(|share| share.value(slot)).reduce(Value::merge_sticky);
+        let touched = shares().filter_map(|share| share.touched_ms(slot)).max();
+        self.created_ms[slot.index()] = created.unwrap_or(0);
+        self.values.remove(&slot);
+        self.values.extend(value.map(|value| (slot, value)));
+        self.touched_ms.remove(&slot);
+        self.touched_ms.extend(touched.map(|touched| (slot, touched)));
     }
 
     fn raise(&mut self, slot: Slot, by: u64) {
@@ -254,12 +311,25 @@ impl View {
         *earliest = earlier(*earliest, created_ms);
     }
 
+    fn note_value(&mut self, slot: Slot, value: Value) {
+        if value != Value::None {
+            merge(&mut self.values, slot, value);
+        }
+    }
+
+    fn note_touched(&mut self, slot: Slot, touched_ms: u64) {
+        if touched_ms > 0 {
+            let latest = self.touched_ms.entry(slot).or_default();
+            *latest = touched_ms.max(*latest);
+        }
+    }
+
     /// The slot of a key, added if it was never met.
     fn slot(&mut self, key: &[u8]) -> Slot {
         if let Some(slot) = self.table.find(key) {
             return slot;
         }
-        let id = key.get(..FAMILY_ID_BYTES).and_then(FamilyId::parse);
+        let id = FamilyId::of_key(key);
         let family = id.map_or(FamilyIx::STRAY, |id| self.families.of_id(id));
         let slot = self.table.add(key, family);
         self.totals.grow();
@@ -273,8 +343,9 @@ impl View {
     fn describe(&mut self, slot: Slot) {
         let Some(family) = self.families.known(self.table.family(slot)) else { return };
         if labels::split(self.table.values(slot)).count() == family.labels.len() {
+            let names = lines::shown_labels(family);
             self.table.set_text(slot, |out, key| {
-                labels::push_text(out, &family.labels, &key[FAMILY_ID_BYTES..]);
+                labels::push_text(out, names, &key[FAMILY_ID_BYTES..]);
             });
         } else {
             self.make_stray(slot);
@@ -314,9 +385,14 @@ fn needs(unknown: bool) -> Needs {
     if unknown { Needs::Families } else { Needs::Nothing }
 }
 
-fn is_counter(key: &[u8]) -> bool {
-    let id = key.get(..FAMILY_ID_BYTES).and_then(FamilyId::parse);
-    id.is_some_and(|id| id.kind() == Kind::Counter)
+fn has_created(key: &[u8]) -> bool {
+    FamilyId::of_key(key).is_some_and(|id| id.kind().has_created())
+}
+
+/// Asked for every increment, and nearly always answered by the first byte.
+fn has_ttl(key: &[u8]) -> bool {
+    key.first().is_some_and(u8::is_ascii_uppercase)
+        && FamilyId::of_key(key).is_some_and(|id| id.has_ttl())
 }
 
 /// The earlier of two times, of which 0 is none.

@@ -3,6 +3,8 @@
 
 use hashbrown::HashMap;
 use logtally_core::journal::Mark;
+use logtally_core::series::Value;
+use logtally_store::Count;
 
 use super::table::Slot;
 
@@ -10,30 +12,52 @@ use super::table::Slot;
 pub(super) struct Share {
     /// The place.
     pub(super) at: Mark,
-    values: HashMap<Slot, u64>,
-    /// Apart from the values, because most series are gauges and have none.
+    /// The time of the entry at that place.
+    pub(super) time_ms: u64,
+    counts: HashMap<Slot, u64>,
+    /// Apart from the counts, as everything below, because most series have nothing of it.
     created_ms: HashMap<Slot, u64>,
+    values: HashMap<Slot, Value>,
+    touched_ms: HashMap<Slot, u64>,
 }
 
 impl Share {
     /// A share without rows.
-    pub(super) fn new(at: Mark, rows: usize) -> Self {
-        Self { at, values: HashMap::with_capacity(rows), created_ms: HashMap::new() }
-    }
-
-    /// Adds a row that the share does not have; `created_ms` is 0 for gauges.
-    pub(super) fn insert(&mut self, slot: Slot, value: u64, created_ms: u64) {
-        self.values.insert(slot, value);
-        if created_ms > 0 {
-            self.created_ms.insert(slot, created_ms);
+    pub(super) fn new(at: Mark, time_ms: u64, rows: usize) -> Self {
+        Self {
+            at,
+            time_ms,
+            counts: HashMap::with_capacity(rows),
+            created_ms: HashMap::new(),
+            values: HashMap::new(),
+            touched_ms: HashMap::new(),
         }
     }
 
-    /// Adds to a row. Whether the row is new.
-    pub(super) fn add(&mut self, slot: Slot, value: u64) -> bool {
-        let before = self.values.len();
-        *self.values.entry(slot).or_default() += value;
-        self.values.len() > before
+    /// Adds a row that the share does not have.
+    pub(super) fn insert(&mut self, slot: Slot, count: Count) {
+        self.counts.insert(slot, count.amount.count);
+        if count.created_ms > 0 {
+            self.created_ms.insert(slot, count.created_ms);
+        }
+        if count.touched_ms > 0 {
+            self.touched_ms.insert(slot, count.touched_ms);
+        }
+        if count.amount.value != Value::None {
+            self.values.insert(slot, count.amount.value);
+        }
+    }
+
+    /// Adds records to a row. Whether the row is new.
+    pub(super) fn add(&mut self, slot: Slot, records: u64) -> bool {
+        let before = self.counts.len();
+        *self.counts.entry(slot).or_default() += records;
+        self.counts.len() > before
+    }
+
+    /// Merges a value into a row.
+    pub(super) fn add_value(&mut self, slot: Slot, value: Value) {
+        merge(&mut self.values, slot, value);
     }
 
     /// Sets when a row was created.
@@ -41,18 +65,47 @@ impl Share {
         self.created_ms.insert(slot, created_ms);
     }
 
+    /// Sets when a row was incremented last.
+    pub(super) fn set_touched(&mut self, slot: Slot, touched_ms: u64) {
+        self.touched_ms.insert(slot, touched_ms);
+    }
+
+    /// Takes a row away. How many records it had, if it was there.
+    pub(super) fn remove(&mut self, slot: Slot) -> Option<u64> {
+        self.created_ms.remove(&slot);
+        self.values.remove(&slot);
+        self.touched_ms.remove(&slot);
+        self.counts.remove(&slot)
+    }
+
     /// All rows.
     pub(super) fn rows(&self) -> impl Iterator<Item = (Slot, u64)> {
-        self.values.iter().map(|(slot, value)| (*slot, *value))
+        self.counts.iter().map(|(slot, records)| (*slot, *records))
     }
 
-    /// The slots that have a time of creation.
-    pub(super) fn counters(&self) -> impl Iterator<Item = Slot> {
-        self.created_ms.keys().copied()
+    /// The slots of rows that have more than records. A slot may occur several times.
+    pub(super) fn with_more(&self) -> impl Iterator<Item = Slot> {
+        let (created, touched) = (self.created_ms.keys(), self.touched_ms.keys());
+        created.chain(touched).chain(self.values.keys()).copied()
     }
 
-    /// When a row was created, if it is the row of a counter.
+    /// When a row was created, for kinds that have it.
     pub(super) fn created_ms(&self, slot: Slot) -> Option<u64> {
         self.created_ms.get(&slot).copied()
     }
+
+    /// When a row was incremented last, for families with a time-to-live.
+    pub(super) fn touched_ms(&self, slot: Slot) -> Option<u64> {
+        self.touched_ms.get(&slot).copied()
+    }
+
+    /// The value of a row, for kinds that have one.
+    pub(super) fn value(&self, slot: Slot) -> Option<Value> {
+        self.values.get(&slot).copied()
+    }
+}
+
+/// Merges a value into a table of values.
+pub(super) fn merge(values: &mut HashMap<Slot, Value>, slot: Slot, value: Value) {
+    values.entry(slot).and_modify(|known| *known = known.merge_sticky(value)).or_insert(value);
 }

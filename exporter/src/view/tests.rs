@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use logtally_core::journal::Nonce;
-use logtally_core::series::{Increments, SeriesKey};
+use logtally_core::series::{Amount, Increments, Kind, SeriesKey};
 use logtally_store::{Count, Recovering};
 use proptest::prelude::*;
 
@@ -21,10 +21,12 @@ fn mark(seq: u64) -> Mark {
 fn snapshot(seq: u64, families: &[Family], counts: &[(&Family, &[&str], u64, u64)]) -> Snapshot {
     let count = |(family, values, value, created_ms): &(&Family, &[&str], u64, u64)| {
         let key = SeriesKey::new(family.id(), values.iter().copied());
-        (key, Count { value: *value, created_ms: *created_ms })
+        let (amount, touched_ms) = (Amount::records(*value), 0);
+        (key, Count { amount, created_ms: *created_ms, touched_ms })
     };
     Snapshot {
         at: mark(seq),
+        time_ms: seq,
         counts: counts.iter().map(count).collect(),
         families: families.to_vec(),
         recovering: Recovering::default(),
@@ -319,7 +321,10 @@ fn snapshot_of(held: &Held, partition: u16, seq: u64) -> Snapshot {
     let rows = held.iter().filter(|((p, ..), _)| *p == partition);
     let count = |((_, f, value), n): (&(u16, usize, String), &u64)| {
         let created_ms = u64::from(families[*f].kind == Kind::Counter);
-        (SeriesKey::new(families[*f].id(), [value.as_str()]), Count { value: *n, created_ms })
+        (
+            SeriesKey::new(families[*f].id(), [value.as_str()]),
+            Count { amount: Amount::records(*n), created_ms, touched_ms: 0 },
+        )
     };
     let counts = rows.map(count).collect();
     Snapshot { counts, ..snapshot(seq, &families, &[]) }

@@ -77,6 +77,20 @@ impl Totals {
         self.set(slot, self.get(slot).checked_sub(by).expect("a share is a part of the total"))
     }
 
+    /// Takes a forgotten row from a total, and from its floor: that it is gone is no loss.
+    ///
+    /// # Panics
+    /// If that much was never added.
+    pub(super) fn forget(&mut self, slot: Slot, by: u64) -> Turn {
+        let new = self.get(slot).checked_sub(by).expect("a share is a part of the total");
+        let floor = self.floor[slot.index()];
+        if floor > new {
+            self.below -= usize::from(self.get(slot) < floor);
+            self.floor[slot.index()] = new;
+        }
+        self.set(slot, new)
+    }
+
     /// From here until the next mark any total may change.
     pub(super) fn expect_any(&mut self) {
         self.changed = Changed::Any;
@@ -118,7 +132,8 @@ impl Totals {
         let old = std::mem::replace(&mut self.total[slot.index()], new);
         self.below += usize::from(new < floor);
         self.below -= usize::from(old < floor);
-        // A slot that is listed already differs from its floor: outside of loads totals only rise.
+        // A slot that is listed already differs from its floor: outside of loads totals only rise, or
+        // are forgotten, which may list a slot twice.
         if let Changed::These(slots) = &mut self.changed
             && old == floor
         {

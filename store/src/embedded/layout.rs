@@ -3,11 +3,11 @@
 //! | table | key | value |
 //! | --- | --- | --- |
 //! | [`META`] | `meta` | `layout hash state-id partitions created-ms` |
-//! | [`HEADS`] | partition | `state-id last-seq last-nonce folded-seq folded-nonce` |
+//! | [`HEADS`] | partition | `state-id last-seq last-nonce folded-seq folded-nonce last-time-ms` |
 //! | [`POSITIONS`] | partition, source | the text form of a source's state |
 //! | [`FAMILIES`] | partition, family id | the JSON form of a family |
 //! | [`JOURNAL`] | partition, sequence number | nonce, previous nonce, time in ms, increments |
-//! | [`COUNTS`] | partition, series key | count, time of creation in ms |
+//! | [`COUNTS`] | partition, series key | records, then what the kind has: see `row` |
 //! | [`RECOVERING`] | partition, source | `generation position time-ms` of the latest report |
 //!
 //! Keys begin with the partition in two bytes, so that a partition is one range of every table.
@@ -20,15 +20,15 @@ use bytes::Bytes;
 use logtally_core::journal::{Entry, Mark, Nonce};
 use logtally_core::partition::Partition;
 use logtally_core::series::Increments;
-use logtally_core::source::Generation;
+use logtally_core::source::{Generation, SourceId};
 use redb::TableDefinition;
 
+use crate::StoreError;
 use crate::identity::Meta;
 use crate::partition_log::{Head, Reported};
-use crate::{Count, StoreError};
 
 /// Version of this layout.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// All tables have this type: order is the order of the key's bytes.
 pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -64,6 +64,12 @@ pub(super) fn key(at: Partition, name: &[u8]) -> Vec<u8> {
     [&at.0.to_be_bytes(), name].concat()
 }
 
+/// The source in a key of the positions.
+pub(super) fn source_of(key: &[u8]) -> Result<SourceId, StoreError> {
+    let name = text("position key", key.get(PARTITION_BYTES..).unwrap_or_default())?;
+    SourceId::new(name).map_err(|e| StoreError::Damaged(format!("position key: {e}")))
+}
+
 /// The key of a journal entry.
 pub(super) fn journal_key(at: Partition, seq: u64) -> Vec<u8> {
     key(at, &seq.to_be_bytes())
@@ -93,12 +99,18 @@ pub(super) fn decode_meta(value: &[u8]) -> Result<Meta, StoreError> {
 }
 
 pub(super) fn encode_head(head: Head) -> String {
-    format!("{:016x} {} {}", head.state_id, head.last.encode(), head.folded.encode())
+    let Head { state_id, last, folded, time_ms } = head;
+    format!("{state_id:016x} {} {} {time_ms}", last.encode(), folded.encode())
 }
 
 pub(super) fn decode_head(value: &[u8]) -> Result<Head, StoreError> {
     let mut words = Words::of("head", value);
-    let head = Head { state_id: words.hex()?, last: words.mark()?, folded: words.mark()? };
+    let head = Head {
+        state_id: words.hex()?,
+        last: words.mark()?,
+        folded: words.mark()?,
+        time_ms: words.number()?,
+    };
     words.end(head)
 }
 
@@ -115,20 +127,6 @@ pub(super) fn decode_reported(value: &[u8]) -> Result<Reported, StoreError> {
         time_ms: words.number()?,
     };
     words.end(reported)
-}
-
-pub(super) fn encode_count(count: Count) -> [u8; 16] {
-    let mut value = [0; 16];
-    value[..8].copy_from_slice(&count.value.to_be_bytes());
-    value[8..].copy_from_slice(&count.created_ms.to_be_bytes());
-    value
-}
-
-pub(super) fn decode_count(value: &[u8]) -> Result<Count, StoreError> {
-    match numbers(value) {
-        Some(([count, created_ms], [])) => Ok(Count { value: count, created_ms }),
-        _ => Err(unreadable("count", value)),
-    }
 }
 
 pub(super) fn encode_entry(entry: &Entry) -> Vec<u8> {
@@ -148,7 +146,7 @@ pub(super) fn decode_entry(seq: u64, value: &[u8]) -> Result<Entry, StoreError> 
     let Some(([nonce, previous, time_ms], block)) = numbers(value) else {
         return Err(unreadable("journal entry", value));
     };
-    let increments = Increments::parse(Bytes::copy_from_slice(block))
+    let increments = Increments::parse_stored(Bytes::copy_from_slice(block))
         .map_err(|e| StoreError::Damaged(format!("journal entry {seq}: {e}")))?;
     let mark = Mark { seq, nonce: Nonce(nonce) };
     Ok(Entry { mark, previous: Nonce(previous), time_ms, increments })
@@ -160,7 +158,7 @@ pub(super) fn text<'a>(what: &str, value: &'a [u8]) -> Result<&'a str, StoreErro
 }
 
 /// The first `N` numbers of a value, and the rest.
-fn numbers<const N: usize>(value: &[u8]) -> Option<([u64; N], &[u8])> {
+pub(super) fn numbers<const N: usize>(value: &[u8]) -> Option<([u64; N], &[u8])> {
     let (head, rest) = value.split_at_checked(8 * N)?;
     let (words, _) = head.as_chunks::<8>();
     let mut numbers = [0; N];
@@ -206,7 +204,7 @@ impl<'a> Words<'a> {
     }
 }
 
-fn unreadable(what: &str, value: &[u8]) -> StoreError {
+pub(super) fn unreadable(what: &str, value: &[u8]) -> StoreError {
     let start = &value[..value.len().min(80)];
     StoreError::Damaged(format!("unreadable {what}: {:?}", String::from_utf8_lossy(start)))
 }
@@ -244,12 +242,12 @@ mod tests {
 
     #[test]
     fn texts_are_pinned() {
-        let meta = Meta { layout: 1, hash: 1, state_id: 0xabc, partitions: 4, created_ms: 17 };
-        check(encode_meta(&meta), b"1 1 0000000000000abc 4 17", decode_meta, &meta);
+        let meta = Meta { layout: 2, hash: 1, state_id: 0xabc, partitions: 4, created_ms: 17 };
+        check(encode_meta(&meta), b"2 1 0000000000000abc 4 17", decode_meta, &meta);
         let last = Mark { seq: 12, nonce: Nonce(0xdef) };
         let folded = Mark { seq: 9, nonce: Nonce(0x12) };
-        let head = Head { state_id: 0xabc, last, folded };
-        let pinned = b"0000000000000abc 12 0000000000000def 9 0000000000000012";
+        let head = Head { state_id: 0xabc, last, folded, time_ms: 99 };
+        let pinned = b"0000000000000abc 12 0000000000000def 9 0000000000000012 99";
         check(encode_head(head), pinned, decode_head, &head);
         let reported = Reported { generation: Generation(7), position: 42, time_ms: 17 };
         check(encode_reported(reported), b"0000000000000007 42 17", decode_reported, &reported);
@@ -257,10 +255,6 @@ mod tests {
 
     #[test]
     fn numbers_are_pinned() {
-        let count = Count { value: 0x0102, created_ms: 3 };
-        let pinned = b"\0\0\0\0\0\0\x01\x02\0\0\0\0\0\0\0\x03";
-        check(encode_count(count), pinned, decode_count, &count);
-
         let increments = Increments::pack([(b"gabcdef\0a".as_slice(), 5)]);
         let mark = Mark { seq: 6, nonce: Nonce(1) };
         let entry = Entry { mark, previous: Nonce(2), time_ms: 3, increments };

@@ -13,6 +13,7 @@ use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableError, Wri
 
 use super::database::failure;
 use super::layout::{self, Definition, PARTITION_BYTES};
+use super::row;
 use crate::identity::{Meta, Root, RootMut, explain_absent_head};
 use crate::partition_log::{Head, ReadLimit, Reported, Rows, RowsMut};
 use crate::{Count, StoreError};
@@ -145,10 +146,16 @@ impl<T: Readable> Rows for Part<T> {
     }
 
     fn state(&self, source: &SourceId) -> Result<Option<SourceState>, StoreError> {
-        get(&self.tables.positions, &self.source_key(source), |value| {
-            let text = layout::text("position", value)?;
-            SourceState::decode(text).map_err(|e| StoreError::Damaged(e.to_string()))
-        })
+        get(&self.tables.positions, &self.source_key(source), decode_state)
+    }
+
+    fn sources(&self) -> Result<Vec<(SourceId, SourceState)>, StoreError> {
+        let mut sources = Vec::new();
+        each(&self.tables.positions, self.keys(), |key, value| {
+            sources.push((layout::source_of(key)?, decode_state(value)?));
+            Ok(true)
+        })?;
+        Ok(sources)
     }
 
     fn families(&self) -> Result<Vec<Family>, StoreError> {
@@ -186,7 +193,7 @@ impl<T: Readable> Rows for Part<T> {
     }
 
     fn count(&self, series: &[u8]) -> Result<Option<Count>, StoreError> {
-        get(&self.tables.counts, &self.key(series), layout::decode_count)
+        get(&self.tables.counts, &self.key(series), |value| row::decode(series, value))
     }
 
     fn counts(&self) -> Result<HashMap<SeriesKey, Count>, StoreError> {
@@ -194,7 +201,8 @@ impl<T: Readable> Rows for Part<T> {
         each(&self.tables.counts, self.keys(), |key, value| {
             let series = SeriesKey::parse(&key[PARTITION_BYTES..]);
             let series = series.map_err(|e| StoreError::Damaged(e.to_string()))?;
-            counts.insert(series, layout::decode_count(value)?);
+            let count = row::decode(series.as_bytes(), value)?;
+            counts.insert(series, count);
             Ok(true)
         })?;
         Ok(counts)
@@ -225,6 +233,11 @@ impl RowsMut for Part<WriteTable<'_>> {
         put(&mut self.tables.positions, &key, state.encode().as_bytes())
     }
 
+    fn remove_state(&mut self, source: &SourceId) -> Result<(), StoreError> {
+        let key = self.source_key(source);
+        remove(&mut self.tables.positions, &key)
+    }
+
     fn add_family(&mut self, family: &Family) -> Result<(), StoreError> {
         let key = self.key(family.id().as_bytes());
         match get(&self.tables.families, &key, |_| Ok(()))? {
@@ -244,7 +257,12 @@ impl RowsMut for Part<WriteTable<'_>> {
 
     fn put_count(&mut self, series: &[u8], count: Count) -> Result<(), StoreError> {
         let key = self.key(series);
-        put(&mut self.tables.counts, &key, &layout::encode_count(count))
+        put(&mut self.tables.counts, &key, &row::encode(series, count))
+    }
+
+    fn remove_count(&mut self, series: &[u8]) -> Result<(), StoreError> {
+        let key = self.key(series);
+        remove(&mut self.tables.counts, &key)
     }
 
     fn put_reported(&mut self, source: &SourceId, reported: Reported) -> Result<(), StoreError> {
@@ -256,6 +274,11 @@ impl RowsMut for Part<WriteTable<'_>> {
         let key = self.source_key(source);
         remove(&mut self.tables.recovering, &key)
     }
+}
+
+fn decode_state(value: &[u8]) -> Result<SourceState, StoreError> {
+    let text = layout::text("position", value)?;
+    SourceState::decode(text).map_err(|e| StoreError::Damaged(e.to_string()))
 }
 
 fn get<R>(

@@ -59,7 +59,7 @@ impl Content {
 }
 
 impl Root for Content {
-    const LAYOUT: u32 = 1;
+    const LAYOUT: u32 = 2;
 
     fn meta(&self) -> Result<Option<Meta>, StoreError> {
         Ok(self.meta)
@@ -96,6 +96,13 @@ impl Rows for Part<'_> {
 
     fn state(&self, source: &SourceId) -> Result<Option<SourceState>, StoreError> {
         Ok(self.shelf.states.get(source).copied())
+    }
+
+    fn sources(&self) -> Result<Vec<(SourceId, SourceState)>, StoreError> {
+        let states = self.shelf.states.iter();
+        let mut sources: Vec<_> = states.map(|(source, state)| (source.clone(), *state)).collect();
+        sources.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(sources)
     }
 
     fn families(&self) -> Result<Vec<Family>, StoreError> {
@@ -149,6 +156,11 @@ impl RowsMut for Part<'_> {
         Ok(())
     }
 
+    fn remove_state(&mut self, source: &SourceId) -> Result<(), StoreError> {
+        self.shelf.states.remove(source);
+        Ok(())
+    }
+
     fn add_family(&mut self, family: &Family) -> Result<(), StoreError> {
         self.shelf.families.entry(family.id()).or_insert_with(|| family.clone());
         Ok(())
@@ -171,6 +183,11 @@ impl RowsMut for Part<'_> {
         }
         let key = SeriesKey::parse(series).map_err(|e| StoreError::Damaged(e.to_string()))?;
         self.shelf.counts.insert(key, count);
+        Ok(())
+    }
+
+    fn remove_count(&mut self, series: &[u8]) -> Result<(), StoreError> {
+        self.shelf.counts.remove(series);
         Ok(())
     }
 

@@ -3,14 +3,12 @@
 //! One round is one transaction with bounded work. A fold never writes a count without moving
 //! `folded` in the same transaction, and never trims what is not folded.
 
-use std::collections::HashMap;
-
 use logtally_core::journal::{Entry, Mark, follow};
 use logtally_core::limits::{JOURNAL_READ_BYTES_MAX, JOURNAL_READ_MAX, TRIM_ENTRIES_MAX};
-use logtally_core::series::{FAMILY_ID_BYTES, FamilyId, Kind};
 
+use super::change::{Changes, Row};
 use super::{Head, ReadLimit, Rows, RowsMut};
-use crate::{Count, Folded, StoreError, TRIM_GRACE_MS};
+use crate::{Folded, StoreError, TRIM_GRACE_MS};
 
 /// What is read of a journal at once.
 pub(crate) const ROUND: ReadLimit =
@@ -48,15 +46,16 @@ pub(crate) fn round(rows: &mut impl RowsMut, now_ms: u64) -> Result<Round, Store
     let head = rows.head()?;
     let entries = rows.entries(head.folded.seq, ROUND)?;
     let folded = joined(head.folded, &entries, head)?;
-    let mut sums = merge(&entries)?;
-    for (series, sum) in &mut sums {
-        if let Some(count) = rows.count(series)? {
-            *sum = plus(count, *sum)?;
-        }
+    let mut rows_after = Vec::new();
+    for (series, change) in Changes::of(&entries).in_order() {
+        rows_after.push((series, change.applied_to(rows.count(series)?)));
     }
     // Everything that can be refused has been; from here on it is only written.
-    for (series, sum) in sums {
-        rows.put_count(series, sum)?;
+    for (series, row) in rows_after {
+        match row {
+            Row::Holds(count) => rows.put_count(series, count)?,
+            Row::Gone => rows.remove_count(series)?,
+        }
     }
     let head = Head { folded, ..head };
     rows.put_head(head)?;
@@ -88,43 +87,6 @@ pub(crate) fn joined(at: Mark, entries: &[Entry], head: Head) -> Result<Mark, St
     reached.filter(|_| !stuck).ok_or_else(|| {
         StoreError::Damaged(format!("the journal does not lead from {at:?} to {:?}", head.last))
     })
-}
-
-/// The sums of entries by series, in the order of the keys: neighbours share pages, so a store on
-/// disk writes each page once.
-fn merge(entries: &[Entry]) -> Result<Vec<(&[u8], Count)>, StoreError> {
-    let mut sums: HashMap<&[u8], Count> = HashMap::new();
-    for (series, addend) in entries.iter().flat_map(addends) {
-        match sums.get_mut(series) {
-            Some(sum) => *sum = plus(*sum, addend)?,
-            None => {
-                sums.insert(series, addend);
-            }
-        }
-    }
-    let mut sums: Vec<_> = sums.into_iter().collect();
-    sums.sort_unstable_by_key(|(series, _)| *series);
-    Ok(sums)
-}
-
-/// What an entry adds to each series. Only counters carry a time of creation.
-pub(crate) fn addends(entry: &Entry) -> impl Iterator<Item = (&[u8], Count)> {
-    entry.increments.iter().map(|(series, value)| {
-        let created_ms = if is_counter(series) { entry.time_ms } else { 0 };
-        (series, Count { value, created_ms })
-    })
-}
-
-fn is_counter(series: &[u8]) -> bool {
-    let family = series.get(..FAMILY_ID_BYTES).and_then(FamilyId::parse);
-    family.is_some_and(|id| id.kind() == Kind::Counter)
-}
-
-/// Adds to a count, which keeps its time of creation.
-pub(crate) fn plus(count: Count, addend: Count) -> Result<Count, StoreError> {
-    let sum = count.value.checked_add(addend.value);
-    let value = sum.ok_or_else(|| StoreError::Damaged("a count exceeds 64 bits".to_owned()))?;
-    Ok(Count { value, ..count })
 }
 
 /// The first folded entries that are older than the grace time, at most `max` of them.

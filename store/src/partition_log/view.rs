@@ -2,15 +2,13 @@
 //!
 //! Both answers stand at exactly one place of the journal. Nothing here writes.
 
-use std::collections::HashMap;
-
 use logtally_core::journal::{Mark, follow};
 use logtally_core::limits::CHANGES_BYTES_MAX;
-use logtally_core::series::SeriesKey;
 
-use super::fold::{ROUND, addends, joined, plus};
+use super::change::{apply, steps};
+use super::fold::{ROUND, joined};
 use super::{ReadLimit, Rows};
-use crate::{Changes, Count, Recovering, Snapshot, StoreError};
+use crate::{Changes, Recovering, Snapshot, StoreError};
 
 const CHANGES: ReadLimit = ReadLimit { entries: usize::MAX, bytes: CHANGES_BYTES_MAX };
 
@@ -22,12 +20,12 @@ pub(crate) fn load(rows: &impl Rows, now_ms: u64) -> Result<Snapshot, StoreError
     while at != head.last {
         let entries = rows.entries(at.seq, ROUND)?;
         at = joined(at, &entries, head)?;
-        for (series, addend) in entries.iter().flat_map(addends) {
-            add(&mut counts, series, addend)?;
+        for (series, change) in entries.iter().flat_map(steps) {
+            apply(&mut counts, series, change)?;
         }
     }
     let recovering = recovering(rows, now_ms)?;
-    Ok(Snapshot { at, counts, families: rows.families()?, recovering })
+    Ok(Snapshot { at, time_ms: head.time_ms, counts, families: rows.families()?, recovering })
 }
 
 /// The entries after `since`, if they link to it and lead to the end of the journal.
@@ -38,20 +36,6 @@ pub(crate) fn changes(rows: &impl Rows, since: Mark, now_ms: u64) -> Result<Chan
         return Ok(Changes::Broken);
     }
     Ok(Changes::Linked { entries, recovering: recovering(rows, now_ms)? })
-}
-
-fn add(
-    counts: &mut HashMap<SeriesKey, Count>,
-    series: &[u8],
-    addend: Count,
-) -> Result<(), StoreError> {
-    if let Some(count) = counts.get_mut(series) {
-        *count = plus(*count, addend)?;
-        return Ok(());
-    }
-    let key = SeriesKey::parse(series).map_err(|e| StoreError::Damaged(e.to_string()))?;
-    counts.insert(key, addend);
-    Ok(())
 }
 
 fn recovering(rows: &impl Rows, now_ms: u64) -> Result<Recovering, StoreError> {
@@ -67,7 +51,7 @@ mod tests {
     use logtally_core::journal::Nonce;
     use logtally_core::limits::DELTA_BYTES_TARGET;
     use logtally_core::partition::Partition;
-    use logtally_core::series::{Family, Increments, Kind};
+    use logtally_core::series::{Family, Increments, Kind, SeriesKey};
     use logtally_core::source::{Generation, RecordCounts, SourceId, SourceState, Tail};
 
     use super::*;
@@ -78,8 +62,7 @@ mod tests {
 
     /// A delta as large as an ingest makes them.
     fn large_delta(source: &SourceId, from: u64) -> Delta {
-        let labels = vec!["host".to_owned()];
-        let family = Family { name: "n".into(), kind: Kind::Counter, help: String::new(), labels };
+        let family = Family::new("n", Kind::Counter, "", &["host"]);
         let series = (0..DELTA_BYTES_TARGET / 1000).map(|i| format!("{i}-{}", "x".repeat(1000)));
         let keys: Vec<_> = series.map(|host| SeriesKey::new(family.id(), [&*host])).collect();
         Delta {
@@ -91,6 +74,7 @@ mod tests {
             header: None,
             records: RecordCounts::default(),
             families: Vec::new(),
+            limits: Vec::new(),
             increments: Increments::pack(keys.iter().map(|key| (key.as_bytes(), 1))),
         }
     }
@@ -117,6 +101,6 @@ mod tests {
         assert!(is_broken(places[0]).await, "more than {CHANGES_BYTES_MAX} bytes behind");
         assert!(!is_broken(places[places.len() / 2]).await);
         let counts = store.load(P).await.expect("loads").counts;
-        assert!(counts.values().all(|count| count.value == commits));
+        assert!(counts.values().all(|count| count.amount.count == commits));
     }
 }

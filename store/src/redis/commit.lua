@@ -4,7 +4,7 @@
 -- ARGV: state id, nonce, increments, number of families,
 --       per family: id, description
 --       per delta: source, expected state (`generation position tail`), state after it
---                  (`generation position tail header`), records counted, records rejected
+--                  (`generation position tail header`), records counted, filtered, rejected
 --
 -- Replies `applied seq states` or `refused 0 states`, with the states as they were found, '' for an
 -- unknown source. Which case of the admission table a refused delta is, the caller works out from
@@ -18,7 +18,7 @@ if refusal then
   return refusal
 end
 
-local FIRST_FAMILY, PER_DELTA = 5, 5
+local FIRST_FAMILY, PER_DELTA = 5, 6
 local first_delta = FIRST_FAMILY + 2 * tonumber(ARGV[4])
 
 local sources, stored = {}, {}
@@ -37,17 +37,21 @@ local states, admitted = {}, true
 for n, state in ipairs(stored) do
   local at = first_delta + (n - 1) * PER_DELTA
   if begins(state, ARGV[at + 1] .. ' ') then
-    local counted, rejected = string.match(state, ' (%d+) (%d+)$')
+    -- Where the source ends stays as it was opened; only records are added up.
+    local source_end, counted, filtered, rejected = string.match(state, ' (%S+) (%d+) (%d+) (%d+)$')
     if not counted then
       return { 'damaged', 'the state of ' .. ARGV[at] .. ' is unreadable' }
     end
-    counted = tonumber(counted) + tonumber(ARGV[at + 3])
-    rejected = tonumber(rejected) + tonumber(ARGV[at + 4])
-    if counted > RECORDS_MAX or rejected > RECORDS_MAX then
-      return { 'damaged', 'the records of ' .. ARGV[at] .. ' reach 2^53' }
+    local after = ARGV[at + 2] .. ' ' .. source_end
+    for word, records in ipairs({ counted, filtered, rejected }) do
+      local sum = tonumber(records) + tonumber(ARGV[at + 2 + word])
+      if sum > RECORDS_MAX then
+        return { 'damaged', 'the records of ' .. ARGV[at] .. ' reach 2^53' }
+      end
+      after = after .. ' ' .. digits(sum)
     end
     states[#states + 1] = ARGV[at]
-    states[#states + 1] = ARGV[at + 2] .. ' ' .. digits(counted) .. ' ' .. digits(rejected)
+    states[#states + 1] = after
   else
     admitted = false
   end
@@ -73,11 +77,10 @@ end
 
 -- Write. The journal first: of all writes only this one could be refused (by a foreign entry in the
 -- stream), and then nothing has been written.
-local seq = digits(tonumber(head.seq) + 1)
-local added = redis.pcall('XADD', KEYS[5], seq .. '-0',
-  'n', ARGV[2], 'p', head.nonce, 't', digits(now_ms()), 'b', ARGV[3])
-if type(added) == 'table' then
-  return { 'damaged', 'the journal does not take entry ' .. seq .. ': ' .. added.err }
+local seq, time = next_entry()
+refusal = append(KEYS[5], seq, time, ARGV[2], ARGV[3])
+if refusal then
+  return refusal
 end
 in_chunks(states, function(...)
   redis.call('HSET', KEYS[2], ...)
@@ -86,7 +89,8 @@ local families = tonumber(head.families)
 for at = FIRST_FAMILY, first_delta - 1, 2 do
   families = families + redis.call('HSETNX', KEYS[3], ARGV[at], ARGV[at + 1])
 end
-redis.call('HSET', KEYS[1], 'seq', seq, 'nonce', ARGV[2], 'families', digits(families))
+redis.call('HSET', KEYS[1], 'seq', seq, 'nonce', ARGV[2], 'time', time,
+  'families', digits(families))
 in_chunks(reached, function(...)
   redis.call('HDEL', KEYS[4], ...)
 end)

@@ -3,16 +3,19 @@
 //! Nothing here decides about a delta: the script tells whether all of them continue what is stored,
 //! and `logtally_core` says from the same states which case each one is.
 
+use std::collections::BTreeMap;
+
 use ::redis::Value;
 use logtally_core::batch::{Batch, decide};
 use logtally_core::delta::Delta;
 use logtally_core::journal::{Mark, Nonce};
+use logtally_core::series::Increments;
 use logtally_core::source::{SourceId, SourceState};
 
 use super::keys::Key;
 use super::place::{Place, id_text, lost};
-use super::scripts::{COMMIT, OPEN, REPORT};
-use super::value::{list, number, text, unreadable};
+use super::scripts::{APPEND, COMMIT, FORGET_SOURCE, OPEN, REPORT};
+use super::value::{fixed, list, number, pairs, text, unreadable, word};
 use crate::{Committed, Opened, Opening, StoreError};
 
 /// Fields asked for in one command.
@@ -34,7 +37,7 @@ impl Place<'_> {
         for delta in batch.deltas() {
             let records = delta.records;
             script.arg(delta.source.as_str()).arg(before(delta)).arg(after(delta));
-            script.arg(records.counted).arg(records.rejected);
+            script.arg(records.counted).arg(records.filtered).arg(records.rejected);
         }
         let reply = self.link.call(&script).await?;
         let applied = match reply.status.as_str() {
@@ -90,6 +93,64 @@ impl Place<'_> {
         Ok(states)
     }
 
+    /// Appends an entry that moves no source.
+    pub async fn append(&self, block: &Increments, nonce: Nonce) -> Result<Mark, StoreError> {
+        let mut script = self.invoke(&APPEND);
+        script.key(Key::Journal(self.at).to_string());
+        script.arg(id_text(nonce.0)).arg(&block.as_bytes()[..]);
+        let reply = self.link.call(&script).await?;
+        if reply.status != "applied" {
+            return Err(reply.refusal());
+        }
+        let [seq] = reply.fixed()?;
+        Ok(Mark { seq: number(seq, "a sequence number")?, nonce })
+    }
+
+    /// Removes the position of a source, if its whole stored state is the expected one.
+    pub async fn forget_source(
+        &self,
+        source: &SourceId,
+        expected: &SourceState,
+    ) -> Result<bool, StoreError> {
+        let mut script = self.invoke(&FORGET_SOURCE);
+        for key in [Key::Positions, Key::Recovering] {
+            script.key(key(self.at).to_string());
+        }
+        script.arg(source.as_str()).arg(expected.encode());
+        let reply = self.link.call(&script).await?;
+        match reply.status.as_str() {
+            "forgotten" => Ok(true),
+            "kept" => Ok(false),
+            _ => Err(reply.refusal()),
+        }
+    }
+
+    /// All sources and their states, by name, read in pieces.
+    pub async fn sources(&self) -> Result<Vec<(SourceId, SourceState)>, StoreError> {
+        let key = Key::Positions(self.at);
+        let (head, replies) = self.with_head([Self::on("HLEN", key)]).await?;
+        let known = number(replies.into_iter().next().unwrap_or_default(), "the positions")?;
+        if known < head.sources {
+            return Err(lost(key, known, head.sources));
+        }
+        // While a hash grows, a piece may tell of a source again.
+        let (mut sources, mut cursor) = (BTreeMap::new(), "0".to_owned());
+        loop {
+            let mut command = Self::on("HSCAN", key);
+            command.arg(&cursor).arg("COUNT").arg(FIELDS_MAX);
+            let [next, piece] = fixed(self.link.query(&command).await?, "the positions")?;
+            for (source, state) in pairs(piece, "the positions")? {
+                let source = SourceId::new(&word(source, "the name of a source")?);
+                let source = source.map_err(|e| StoreError::Damaged(e.to_string()))?;
+                sources.extend(state_of(state)?.map(|state| (source, state)));
+            }
+            cursor = word(next, "the positions")?;
+            if cursor == "0" {
+                return Ok(sources.into_iter().collect());
+            }
+        }
+    }
+
     /// Marks a source as recovering, if the store is behind what was acknowledged.
     pub async fn report(
         &self,
@@ -122,7 +183,7 @@ fn before(delta: &Delta) -> String {
     format!("{} {position} {}", id_text(delta.generation.0), id_text(delta.tail_before.0))
 }
 
-/// The state after `delta`, without the records, which the script adds up.
+/// The state after `delta`, without the end, which the script keeps, and the records, which it adds up.
 fn after(delta: &Delta) -> String {
     let header = delta.header.map_or_else(|| "-".to_owned(), |at| at.to_string());
     let position = delta.span.to();

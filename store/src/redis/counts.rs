@@ -8,21 +8,21 @@ use ::redis::{Value, pipe};
 use logtally_core::journal::{Entry, Mark};
 use logtally_core::limits::{FOLD_BYTES_MAX, FOLD_PAIRS_MAX};
 use logtally_core::partition::bucket_of;
-use logtally_core::series::{FAMILY_ID_BYTES, FamilyId, Kind, SeriesKey};
+use logtally_core::series::SeriesKey;
 
 use super::keys::{Key, MARKER};
 use super::place::{Head, Place};
 use super::row;
 use super::value::{bytes, list, pairs, unreadable};
-use crate::partition_log::fold::{addends, plus};
+use crate::partition_log::change::{Change, Changes, steps};
 use crate::{Count, StoreError};
 
-/// What some entries add to one counts hash.
+/// What some entries do to one counts hash.
 pub(super) struct Sums<'e> {
     /// The number of the hash.
     pub bucket: u16,
     /// Every series once.
-    pub series: Vec<(&'e [u8], Count)>,
+    pub series: Vec<(&'e [u8], Change)>,
 }
 
 /// What stands in a counts hash for the series of some [`Sums`], in their order.
@@ -43,38 +43,24 @@ pub(super) struct Bucket {
     pub counts: Vec<(SeriesKey, Count)>,
 }
 
-/// The sums of `entries` per counts hash, only of those with increments.
-pub(super) fn sums(entries: &[Entry]) -> Result<Vec<Sums<'_>>, StoreError> {
-    let mut buckets: HashMap<u16, HashMap<&[u8], Count>> = HashMap::new();
-    for (series, addend) in entries.iter().flat_map(addends) {
-        add(buckets.entry(bucket_of(series)).or_default(), series, addend)?;
+/// What `entries` do per counts hash, only of those that they name.
+pub(super) fn sums(entries: &[Entry]) -> Vec<Sums<'_>> {
+    let mut buckets: HashMap<u16, Changes<'_>> = HashMap::new();
+    for (series, change) in entries.iter().flat_map(steps) {
+        buckets.entry(bucket_of(series)).or_default().then(series, change);
     }
     let sums = buckets.into_iter();
-    Ok(sums.map(|(bucket, sums)| Sums { bucket, series: sums.into_iter().collect() }).collect())
+    sums.map(|(bucket, changes)| Sums { bucket, series: changes.into_vec() }).collect()
 }
 
-/// The sums of the entries above `after` in one counts hash.
-pub(super) fn sums_after(
-    entries: &[Entry],
-    bucket: u16,
-    after: u64,
-) -> Result<HashMap<&[u8], Count>, StoreError> {
-    let mut sums = HashMap::new();
+/// What the entries above `after` do to one counts hash.
+pub(super) fn sums_after(entries: &[Entry], bucket: u16, after: u64) -> Changes<'_> {
+    let mut changes = Changes::default();
     let late = entries.iter().filter(|entry| entry.mark.seq > after);
-    for (series, addend) in late.flat_map(addends).filter(|(s, _)| bucket_of(s) == bucket) {
-        add(&mut sums, series, addend)?;
+    for (series, change) in late.flat_map(steps).filter(|(s, _)| bucket_of(s) == bucket) {
+        changes.then(series, change);
     }
-    Ok(sums)
-}
-
-fn add<'e>(
-    sums: &mut HashMap<&'e [u8], Count>,
-    series: &'e [u8],
-    addend: Count,
-) -> Result<(), StoreError> {
-    let sum = sums.get(series).map_or(Ok(addend), |sum| plus(*sum, addend))?;
-    sums.insert(series, sum);
-    Ok(())
+    changes
 }
 
 /// Cuts sums into pieces of whole hashes that one script may write. A hash that is larger than a
@@ -153,13 +139,13 @@ impl Place<'_> {
 /// Parts of sums that one command may read.
 fn chunks<'s, 'e>(
     piece: &'s [Sums<'e>],
-) -> impl Iterator<Item = (&'s Sums<'e>, &'s [(&'e [u8], Count)])> {
+) -> impl Iterator<Item = (&'s Sums<'e>, &'s [(&'e [u8], Change)])> {
     let of_one = |sums: &'s Sums<'e>| sums.series.chunks(FOLD_PAIRS_MAX).map(move |c| (sums, c));
     piece.iter().flat_map(of_one)
 }
 
 impl Found {
-    fn parse(series: &[(&[u8], Count)], reply: Value) -> Result<Self, StoreError> {
+    fn parse(series: &[(&[u8], Change)], reply: Value) -> Result<Self, StoreError> {
         let mut values = list(reply, "a counts hash")?.into_iter();
         let marker = mark_of(values.next().unwrap_or_default())?;
         let counts = series.iter().zip(values).map(|((series, _), value)| count_of(series, value));
@@ -184,11 +170,5 @@ fn count_of(series: &[u8], value: Value) -> Result<Option<Count>, StoreError> {
         let series = String::from_utf8_lossy(series);
         unreadable(&format!("the count of {series:?}"))
     };
-    row::decode(kind_of(series), &text).map(Some).ok_or_else(corrupt)
-}
-
-/// The kind of a series, which its key tells.
-pub(super) fn kind_of(series: &[u8]) -> Kind {
-    let family = series.get(..FAMILY_ID_BYTES).and_then(FamilyId::parse);
-    family.map_or(Kind::Gauge, |id| id.kind())
+    row::decode(series, &text).map(Some).ok_or_else(corrupt)
 }

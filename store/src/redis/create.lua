@@ -15,7 +15,7 @@ end
 local no_mark = '0 0000000000000000'
 for n = 1, tonumber(ARGV[2]) do
   redis.call('HSET', KEYS[n + 1], 'state_id', ARGV[1], 'seq', 0, 'nonce', '0000000000000000',
-    'folded', no_mark, 'sources', 0, 'families', 0, 'buckets', ARGV[5])
+    'folded', no_mark, 'time', 0, 'sources', 0, 'families', 0, 'buckets', ARGV[5])
 end
 redis.call('HSET', KEYS[1], 'state_id', ARGV[1], 'layout', ARGV[3], 'partitions', ARGV[2],
   'hash_version', ARGV[4], 'created_ms', digits(now_ms()))

@@ -9,14 +9,14 @@ use ::redis::ScriptInvocation;
 use logtally_core::journal::{Entry, Mark};
 use logtally_core::limits::{JOURNAL_READ_BYTES_MAX, JOURNAL_READ_MAX, TRIM_ENTRIES_MAX};
 
-use super::counts::{Found, Sums, kind_of, pieces, sums, sums_after};
+use super::counts::{Found, Sums, pieces, sums, sums_after};
 use super::journal::Page;
 use super::keys::Key;
 use super::place::{Head, Place};
 use super::row;
 use super::scripts::{FOLD_FINISH, FOLD_PIECE};
 use super::value::number;
-use crate::partition_log::fold::plus;
+use crate::partition_log::change::Row;
 use crate::{Folded, StoreError};
 
 /// How often a round that lost a race is begun again before that is reported.
@@ -33,6 +33,13 @@ pub(super) struct Round {
     read_ms: u64,
     /// Entries in the journal, folded ones included.
     journal: u64,
+}
+
+/// What one piece writes into a counts hash: absolute values, and what is gone.
+#[derive(Default)]
+struct Written<'s> {
+    pairs: Vec<(&'s [u8], String)>,
+    gone: Vec<&'s [u8]>,
 }
 
 /// Merges what is in the journal now, and trims what has been merged for longer than `grace_ms`.
@@ -60,7 +67,7 @@ async fn fold_round(place: &Place<'_>, grace_ms: u64) -> Result<(Mark, Mark, Fol
     if round.entries.is_empty() && round.journal == 0 {
         return Ok((round.to, round.head.last, Folded::default()));
     }
-    let sums = sums(&round.entries)?;
+    let sums = sums(&round.entries);
     for piece in pieces(&sums) {
         round.write(place, piece).await?;
     }
@@ -135,11 +142,14 @@ impl Round {
         let mut needed = false;
         for (sums, found) in piece.iter().zip(place.found(piece).await?) {
             let Some(after) = self.continues(&found)? else { continue };
-            let pairs = self.pairs(sums, &found, after)?;
+            let Written { pairs, gone } = self.written(sums, &found, after);
             script.key(Key::Counts(place.at, sums.bucket).to_string());
-            script.arg(sums.bucket).arg(found.marker_text()).arg(pairs.len());
+            script.arg(sums.bucket).arg(found.marker_text()).arg(pairs.len()).arg(gone.len());
             for (series, value) in pairs {
                 script.arg(series).arg(value);
+            }
+            for series in gone {
+                script.arg(series);
             }
             needed = true;
         }
@@ -161,26 +171,22 @@ impl Round {
         }
     }
 
-    /// The absolute values to write into a counts hash.
-    fn pairs<'s>(
-        &self,
-        sums: &'s Sums<'_>,
-        found: &Found,
-        after: u64,
-    ) -> Result<Vec<(&'s [u8], String)>, StoreError> {
-        let rest = if after > self.from.seq {
-            Some(sums_after(&self.entries, sums.bucket, after)?)
-        } else {
-            None
-        };
-        let mut pairs = Vec::with_capacity(sums.series.len());
+    /// What to write into a counts hash.
+    fn written<'s>(&self, sums: &'s Sums<'_>, found: &Found, after: u64) -> Written<'s> {
+        let is_ahead = after > self.from.seq;
+        let rest = is_ahead.then(|| sums_after(&self.entries, sums.bucket, after));
+        let mut written = Written::default();
         for ((series, whole), current) in sums.series.iter().zip(&found.counts) {
-            let addend = rest.as_ref().map_or(Some(whole), |rest| rest.get(series));
-            let Some(addend) = addend else { continue };
-            let count = current.map_or(Ok(*addend), |current| plus(current, *addend))?;
-            pairs.push((*series, row::encode(kind_of(series), count)));
+            let change = rest.as_ref().map_or(Some(*whole), |rest| rest.get(series));
+            match change.map(|change| change.applied_to(*current)) {
+                Some(Row::Holds(count)) => {
+                    written.pairs.push((series, row::encode(series, count)));
+                }
+                Some(Row::Gone) => written.gone.push(series),
+                None => {}
+            }
         }
-        Ok(pairs)
+        written
     }
 
     /// Moves the place folded to, and trims.

@@ -1,11 +1,13 @@
--- Writes the sums of one piece of a fold: absolute values of some counts hashes, up to the entry `to`.
+-- Writes one piece of a fold: absolute values of some counts hashes, up to the entry `to`, and the
+-- fields that are gone by then.
 --
 -- KEYS: head, journal, counts hashes
 -- ARGV: state id, place folded to when the fold began, `to` (both as `seq nonce`),
---       per counts hash: its number, its marker as it was read ('' if none), number of pairs, pairs
+--       per counts hash: its number, its marker as it was read ('' if none), number of pairs, number of
+--                        fields that are gone, pairs, fields
 --
--- Replies `written` or `moved`. Doing it twice, late, or across a rollback changes nothing: the values
--- are those at `to`, they are only written over the values that they were made from, and only while
+-- Replies `written` or `moved`. Doing it twice, late, or across a rollback changes nothing: values and
+-- gaps are those at `to`, they are only written over the values that they were made from, and only while
 -- `to` stands in the journal. The place folded to is compared too: a hash whose marker is older has
 -- no increments between its marker and that place, which is not so after a rollback of that place.
 
@@ -19,7 +21,7 @@ if head.folded ~= ARGV[2] or not stands(KEYS[2], to) then
 end
 
 local buckets = head.buckets
-local at, first_pair = 4, {}
+local at, parts = 4, {}
 for n = 3, #KEYS do
   local number, expected = tonumber(ARGV[at]), ARGV[at + 1]
   local marker = redis.call('HGET', KEYS[n], MARKER)
@@ -31,19 +33,28 @@ for n = 3, #KEYS do
     return { 'damaged', KEYS[n] .. ' is gone' }
   end
   buckets = string.sub(buckets, 1, number) .. '1' .. string.sub(buckets, number + 2)
-  first_pair[n] = at + 3
-  at = at + 3 + 2 * tonumber(ARGV[at + 2])
+  local pairs_at = at + 4
+  local gone_at = pairs_at + 2 * tonumber(ARGV[at + 2])
+  at = gone_at + tonumber(ARGV[at + 3])
+  parts[n] = { pairs_at = pairs_at, gone_at = gone_at, next_at = at }
 end
-first_pair[#KEYS + 1] = at + 3
+
+local function arguments(first, next_at)
+  local list = {}
+  for i = first, next_at - 1 do
+    list[#list + 1] = ARGV[i]
+  end
+  return list
+end
 
 for n = 3, #KEYS do
-  -- Behind the last pair of a hash stand three arguments of the next one.
-  local pairs_of = {}
-  for i = first_pair[n], first_pair[n + 1] - 4 do
-    pairs_of[#pairs_of + 1] = ARGV[i]
-  end
-  in_chunks(pairs_of, function(...)
+  local part = parts[n]
+  in_chunks(arguments(part.pairs_at, part.gone_at), function(...)
     redis.call('HSET', KEYS[n], ...)
+  end)
+  -- A forgotten series: the marker keeps the hash itself there.
+  in_chunks(arguments(part.gone_at, part.next_at), function(...)
+    redis.call('HDEL', KEYS[n], ...)
   end)
   redis.call('HSET', KEYS[n], MARKER, to)
 end

@@ -16,7 +16,7 @@ use crate::identity::{Meta, Root, existing_whole, explain_absent_head};
 use crate::{StoreError, StoreInfo};
 
 /// Version of the layout that [`Key`] documents.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// Who answers.
 struct Found {

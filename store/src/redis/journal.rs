@@ -94,7 +94,7 @@ fn entry_of(value: Value) -> Result<Entry, StoreError> {
     // The names are fixed, and so is their order.
     let [_, own_nonce, _, previous, _, time_ms, _, block] = fixed(fields, &what)?;
     let block = bytes(block, &what)?.ok_or_else(|| unreadable(&what))?;
-    let increments = Increments::parse(Bytes::from(block))
+    let increments = Increments::parse_stored(Bytes::from(block))
         .map_err(|e| StoreError::Damaged(format!("{what}: {e}")))?;
     Ok(Entry {
         mark: Mark { seq: seq.ok_or_else(|| unreadable(&what))?, nonce: nonce(own_nonce, &what)? },

@@ -21,6 +21,7 @@ pub enum Key {
     /// | `state_id` | as in the metadata |
     /// | `seq`, `nonce` | the last journal entry |
     /// | `folded` | the last entry that is in the counts, as `seq nonce` |
+    /// | `time` | the time of the last entry (milliseconds); times in a journal never go back |
     /// | `sources`, `families` | how many fields the hashes of these names have |
     /// | `buckets` | one digit per counts hash: `1` if it was ever written |
     /// | `trim` | `seq time_ms`: what may be trimmed, and since when it has been folded |
@@ -37,8 +38,8 @@ pub enum Key {
     /// `lt:{007}:journal`, a stream with the ids `seq-0` and the fields `n` (nonce), `p` (the
     /// previous entry's nonce), `t` (store's time, milliseconds), `b` (packed increments).
     Journal(Partition),
-    /// `lt:{007}:counts:0` to `lt:{007}:counts:63`, hashes: series key → `value` (gauge) or
-    /// `value@created_ms` (counter), and [`MARKER`] → the last entry folded into this hash, as
+    /// `lt:{007}:counts:0` to `lt:{007}:counts:63`, hashes: series key → the text of
+    /// its count (`5`, `5@created_ms`, `5 12.5`, …: see `row.rs`), and [`MARKER`] → the last entry folded into this hash, as
     /// `seq nonce`.
     Counts(Partition, u16),
 }

@@ -16,8 +16,8 @@ use logtally_core::series::{Family, SeriesKey};
 use super::counts::Bucket;
 use super::keys::Key;
 use super::place::{Place, lost};
-use super::value::{list, unreadable, word};
-use crate::partition_log::fold::{addends, plus};
+use super::value::{list, word};
+use crate::partition_log::change::{apply, steps};
 use crate::{Changes, Count, Recovering, Snapshot, StoreError};
 
 /// How often a load begins again when the partition changed under it.
@@ -90,6 +90,8 @@ pub(super) struct Loading {
     starts: Vec<Option<Mark>>,
     /// How far the journal is followed. Hashes that have been read contain everything up to there.
     at: Mark,
+    /// The time of the entry at `at`.
+    time_ms: u64,
     /// The nonces of the journal as it was followed, which all places in `starts` must be found in.
     chain: HashMap<u64, Nonce>,
     /// Entries followed that a hash yet to be read may not contain: those above `kept_after`.
@@ -105,6 +107,7 @@ impl Loading {
             counts: HashMap::new(),
             starts: vec![None; usize::from(COUNTS_BUCKETS)],
             at: head.folded,
+            time_ms: 0,
             chain: HashMap::from([(head.folded.seq, head.folded.nonce)]),
             kept: Vec::new(),
             kept_after: head.folded.seq,
@@ -131,7 +134,8 @@ impl Loading {
         }
         // Read last: every entry that was followed has registered its families before.
         let families = families(place).await?;
-        Ok(Snapshot { at: self.at, counts: self.counts, families, recovering })
+        let Self { at, time_ms, counts, .. } = self;
+        Ok(Snapshot { at, time_ms, counts, families, recovering })
     }
 
     /// Takes a counts hash, and adds the entries that it does not contain but the others do.
@@ -144,11 +148,10 @@ impl Loading {
         }
         self.starts[usize::from(number)] = Some(start);
         self.counts.extend(bucket.counts);
-        for (series, addend) in
-            self.kept.iter().filter(|e| e.mark.seq > start.seq).flat_map(addends)
-        {
+        let missing = self.kept.iter().filter(|e| e.mark.seq > start.seq);
+        for (series, change) in missing.flat_map(steps) {
             if bucket_of(series) == number {
-                add(&mut self.counts, series, addend)?;
+                apply(&mut self.counts, series, change)?;
             }
         }
         Ok(())
@@ -170,9 +173,14 @@ impl Loading {
                 return Err(rolled_back());
             }
             recovering.get_or_insert(page.recovering);
+            // The head's time is that of the head's last entry, which need not be where this load is.
+            if page.head.last == self.at {
+                self.time_ms = page.head.time_ms;
+            }
             for entry in &page.entries {
+                self.time_ms = entry.time_ms;
                 self.chain.insert(entry.mark.seq, entry.mark.nonce);
-                self.apply(entry)?;
+                self.apply_entry(entry)?;
             }
             self.kept.extend(page.entries);
             self.kept_after = page.head.folded.seq.min(self.at.seq);
@@ -182,11 +190,11 @@ impl Loading {
     }
 
     /// Adds an entry to the counts hashes that have been read and do not contain it.
-    fn apply(&mut self, entry: &Entry) -> Result<(), StoreError> {
-        for (series, addend) in addends(entry) {
+    fn apply_entry(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        for (series, change) in steps(entry) {
             let start = self.starts[usize::from(bucket_of(series))];
             if start.is_some_and(|start| start.seq < entry.mark.seq) {
-                add(&mut self.counts, series, addend)?;
+                apply(&mut self.counts, series, change)?;
             }
         }
         Ok(())
@@ -196,18 +204,4 @@ impl Loading {
 /// The journal does not link: it was trimmed where it was to be read next, or rolled back.
 fn rolled_back() -> StoreError {
     StoreError::Moved("the journal does not link to what was read before".to_owned())
-}
-
-fn add(
-    counts: &mut HashMap<SeriesKey, Count>,
-    series: &[u8],
-    addend: Count,
-) -> Result<(), StoreError> {
-    if let Some(count) = counts.get_mut(series) {
-        *count = plus(*count, addend)?;
-        return Ok(());
-    }
-    let key = SeriesKey::parse(series).map_err(|_| unreadable("a journal entry"))?;
-    counts.insert(key, addend);
-    Ok(())
 }

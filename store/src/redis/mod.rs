@@ -41,7 +41,7 @@ use async_trait::async_trait;
 use logtally_core::batch::Batch;
 use logtally_core::journal::{Mark, Nonce};
 use logtally_core::partition::Partition;
-use logtally_core::series::Family;
+use logtally_core::series::{Family, Increments, SeriesKey};
 use logtally_core::source::{SourceId, SourceState};
 
 use self::link::Link;
@@ -155,6 +155,16 @@ impl RedisStore {
         Ok(Place { link, at, state_id: info.state_id })
     }
 
+    async fn append(
+        &self,
+        at: Partition,
+        block: &Increments,
+        nonce: Nonce,
+    ) -> Result<Mark, StoreError> {
+        let place = self.to_write(&self.quick, at).await?;
+        self.explained(at, place.append(block, nonce).await).await
+    }
+
     /// Says more precisely why a partition is not there.
     async fn explained<T>(
         &self,
@@ -219,6 +229,33 @@ impl CountStore for RedisStore {
         self.explained(at, place.states(sources).await).await
     }
 
+    async fn forget_source(
+        &self,
+        at: Partition,
+        source: &SourceId,
+        expected: &SourceState,
+    ) -> Result<bool, StoreError> {
+        let place = self.to_write(&self.quick, at).await?;
+        self.explained(at, place.forget_source(source, expected).await).await
+    }
+
+    async fn forget(
+        &self,
+        at: Partition,
+        keys: &[SeriesKey],
+        nonce: Nonce,
+    ) -> Result<Option<Mark>, StoreError> {
+        if keys.is_empty() {
+            return Ok(None);
+        }
+        let block = Increments::forget(keys.iter().map(SeriesKey::as_bytes));
+        self.append(at, &block, nonce).await.map(Some)
+    }
+
+    async fn tick(&self, at: Partition, nonce: Nonce) -> Result<Mark, StoreError> {
+        self.append(at, &Increments::default(), nonce).await
+    }
+
     async fn report_acknowledged(
         &self,
         at: Partition,
@@ -266,5 +303,10 @@ impl SnapshotReader for RedisStore {
     async fn families(&self, at: Partition) -> Result<Vec<Family>, StoreError> {
         let place = self.to_read(&self.quick, at).await?;
         self.explained(at, load::families(&place).await).await
+    }
+
+    async fn sources(&self, at: Partition) -> Result<Vec<(SourceId, SourceState)>, StoreError> {
+        let place = self.to_read(&self.bulk, at).await?;
+        self.explained(at, place.sources().await).await
     }
 }

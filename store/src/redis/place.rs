@@ -30,6 +30,8 @@ pub(super) struct Head {
     pub last: Mark,
     /// The last entry that is in the counts.
     pub folded: Mark,
+    /// The time of the last journal entry, milliseconds since 1970; 0 before the first.
+    pub time_ms: u64,
     /// How many sources are registered.
     pub sources: u64,
     /// How many families are registered.
@@ -56,7 +58,9 @@ impl Place<'_> {
     /// The command that reads the head.
     pub fn head_command(&self) -> Cmd {
         let mut command = Self::on("HMGET", Key::Head(self.at));
-        command.arg(&["state_id", "seq", "nonce", "folded", "sources", "families", "buckets"]);
+        let fields =
+            ["state_id", "seq", "nonce", "folded", "time", "sources", "families", "buckets"];
+        command.arg(&fields);
         command
     }
 
@@ -64,13 +68,15 @@ impl Place<'_> {
     /// another store: which of both, and why, is looked up by the caller.
     pub fn head(&self, reply: Value) -> Result<Head, StoreError> {
         let what = format!("the head of partition {}", self.at);
-        let [state_id, seq, last_nonce, folded, sources, families, buckets] = fixed(reply, &what)?;
+        let [state_id, seq, last_nonce, folded, time, sources, families, buckets] =
+            fixed(reply, &what)?;
         if state_id == Value::Nil || hex(state_id, &what)? != self.state_id {
             return Err(StoreError::Missing);
         }
         let head = Head {
             last: Mark { seq: number(seq, &what)?, nonce: nonce(last_nonce, &what)? },
             folded: mark(folded, &what)?,
+            time_ms: number(time, &what)?,
             sources: number(sources, &what)?,
             families: number(families, &what)?,
             buckets: word(buckets, &what)?,

@@ -27,7 +27,7 @@ local function now_ms()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
-local HEAD = { 'state_id', 'seq', 'nonce', 'folded', 'sources', 'families', 'buckets' }
+local HEAD = { 'state_id', 'seq', 'nonce', 'folded', 'time', 'sources', 'families', 'buckets' }
 local head = {}
 
 -- Fills `head`; returns the reply to give if the partition is not (or not wholly) that of the store

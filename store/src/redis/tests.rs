@@ -71,8 +71,9 @@ impl Bench {
             tail_before: tail(position),
             tail_after: tail(position + 1),
             header: None,
-            records: RecordCounts { counted: 1, rejected: 0 },
+            records: RecordCounts { counted: 1, filtered: 0, rejected: 0 },
             families: vec![family()],
+            limits: Vec::new(),
             increments: Increments::pack(keys.iter().map(|key| (key.as_bytes(), 1))),
         };
         let (batch, _) = Batch::build([delta]);
@@ -125,7 +126,7 @@ impl Bench {
     async fn check_load(&self) {
         let snapshot = self.store.load(P).await.expect("loads");
         assert_eq!(snapshot.at.seq, self.recount.position);
-        let counts = snapshot.counts.into_iter().map(|(key, count)| (key, count.value));
+        let counts = snapshot.counts.into_iter().map(|(key, count)| (key, count.amount.count));
         let counts: BTreeMap<SeriesKey, u64> = counts.collect();
         let differing = counts.iter().find(|(key, n)| self.recount.counts.get(*key) != Some(n));
         assert_eq!(differing, None);
@@ -161,8 +162,7 @@ fn tail(position: u64) -> Tail {
 }
 
 fn family() -> Family {
-    let labels = vec!["host".into()];
-    Family { name: "log_lines".into(), kind: Kind::Gauge, help: "Lines".into(), labels }
+    Family::new("log_lines", Kind::Gauge, "Lines", &["host"])
 }
 
 fn series(host: &str) -> SeriesKey {

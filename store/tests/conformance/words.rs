@@ -38,7 +38,7 @@ pub fn state(generation: u64, position: u64) -> SourceState {
 
 pub fn family(kind: Kind) -> Family {
     let name = if kind == Kind::Counter { "log_lines_total" } else { "log_lines" };
-    Family { name: name.into(), kind, help: "Lines".into(), labels: vec!["host".into()] }
+    Family::new(name, kind, "Lines", &["host"])
 }
 
 pub fn gauge(host: &str) -> SeriesKey {
@@ -62,8 +62,9 @@ pub fn delta(name: &str, generation: u64, span: Range<u64>, series: &[(SeriesKey
         tail_before: tail(span.start),
         tail_after: tail(span.end),
         header: None,
-        records: RecordCounts { counted: 1, rejected: 0 },
+        records: RecordCounts { counted: 1, filtered: 0, rejected: 0 },
         families: vec![family(Kind::Gauge), family(Kind::Counter)],
+        limits: Vec::new(),
         increments: increments(series),
     }
 }
@@ -120,7 +121,7 @@ pub async fn load(store: &SharedStore) -> Snapshot {
 }
 
 pub fn sums_of(snapshot: &Snapshot) -> Sums {
-    snapshot.counts.iter().map(|(key, count)| (key.clone(), count.value)).collect()
+    snapshot.counts.iter().map(|(key, count)| (key.clone(), count.amount.count)).collect()
 }
 
 pub async fn sums(store: &SharedStore) -> Sums {

@@ -107,13 +107,7 @@ fn source() -> SourceId {
 }
 
 fn series() -> SeriesKey {
-    let family = Family {
-        name: "lines".into(),
-        kind: Kind::Gauge,
-        help: String::new(),
-        labels: vec!["host".into()],
-    };
-    SeriesKey::new(family.id(), ["x"])
+    SeriesKey::new(Family::new("lines", Kind::Gauge, "", &["host"]).id(), ["x"])
 }
 
 /// One line at `from`.
@@ -126,8 +120,9 @@ fn line(from: u64) -> Batch {
         tail_before: tail(from),
         tail_after: tail(from + 1),
         header: None,
-        records: RecordCounts { counted: 1, rejected: 0 },
+        records: RecordCounts { counted: 1, filtered: 0, rejected: 0 },
         families: Vec::new(),
+        limits: Vec::new(),
         increments: Increments::pack([(series().as_bytes(), 1)]),
     }]);
     batch
@@ -174,7 +169,7 @@ async fn check_fault(kind: ErrorKind, operations: u64) -> Option<StoreError> {
     let left = fs::read_dir(dir.path()).expect("readable").count();
     assert_eq!(left, 1, "nothing but the store's file is left");
     let counts = store.load(P).await.expect("works again").counts;
-    assert_eq!(counts[&series()].value, 12, "after {operations} operations");
+    assert_eq!(counts[&series()].amount.count, 12, "after {operations} operations");
     failed
 }
 

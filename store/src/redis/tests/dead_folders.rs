@@ -6,7 +6,7 @@ use super::*;
 async fn die_after(bench: &Bench, count: usize) {
     let place = bench.place().await;
     let round = Round::read(&place).await.expect("reads");
-    let sums = sums(&round.entries).expect("adds up");
+    let sums = sums(&round.entries);
     assert!(pieces(&sums).len() > 2, "the fold has several pieces");
     round.write_pieces(&place, &sums, count).await.expect("writes");
 }
@@ -42,7 +42,7 @@ async fn the_place_folded_to_stays_while_a_piece_is_missing() {
         bench.commit_many().await;
         let place = bench.place().await;
         let round = Round::read(&place).await.expect("reads");
-        let sums = sums(&round.entries).expect("adds up");
+        let sums = sums(&round.entries);
         round.write_pieces(&place, &sums, 1).await.expect("writes");
         assert!(is_moved(&round.finish(&place, &sums, 0).await));
         let all = round.write_pieces(&place, &sums, usize::MAX).await;

@@ -20,7 +20,7 @@ pub async fn an_admitted_batch_is_written_as_a_whole(place: impl Backend) {
     let store = store_with(&place, &["a", "b"]).await;
     let mut first = delta("a", 1, 0..10, &[(gauge("x"), 3), (counter("y"), 1)]);
     first.header = Some(0);
-    first.records = RecordCounts { counted: 4, rejected: 2 };
+    first.records = RecordCounts { counted: 4, filtered: 3, rejected: 2 };
     let second = delta("b", 1, 0..7, &[(gauge("x"), 2)]);
     let committed = commit(&store, [first.clone(), second.clone()]).await;
 
@@ -114,7 +114,7 @@ pub async fn joined_spans_move_as_one(place: impl Backend) {
 pub async fn a_span_without_increments_still_moves(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     let mut rejected = delta("a", 1, 0..10, &[]);
-    rejected.records = RecordCounts { counted: 0, rejected: 5 };
+    rejected.records = RecordCounts { counted: 0, filtered: 0, rejected: 5 };
     rejected.families.clear();
     let mark = apply(&store, rejected).await;
     let after = stored(&store, "a").await.expect("registered");

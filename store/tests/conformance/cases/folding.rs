@@ -2,7 +2,7 @@
 
 use logtally_core::journal::Mark;
 use logtally_core::limits::{FOLD_PAIRS_MAX, JOURNAL_READ_MAX};
-use logtally_core::series::SeriesKey;
+use logtally_core::series::{Amount, SeriesKey};
 use logtally_store::{Changes, Count, Folded, SharedStore, TRIM_GRACE_MS};
 
 use tokio::task::JoinSet;
@@ -104,10 +104,11 @@ pub async fn creation_times_stay(place: impl Backend) {
     assert!(times[1] >= times[0] + 5 && times[2] >= times[1] + 5, "{times:?}");
     let check = async |x: u64, y: u64| {
         let counts = load(&store).await.counts;
-        assert_eq!(counts[&counter("x")], Count { value: x, created_ms: times[0] });
-        assert_eq!(counts[&gauge("x")], Count { value: x, created_ms: 0 });
-        assert_eq!(counts[&counter("y")], Count { value: y, created_ms: times[2] });
-        assert_eq!(counts[&gauge("y")], Count { value: y, created_ms: 0 });
+        let is = |n, created_ms| Count { amount: Amount::records(n), created_ms, touched_ms: 0 };
+        assert_eq!(counts[&counter("x")], is(x, times[0]));
+        assert_eq!(counts[&gauge("x")], is(x, 0));
+        assert_eq!(counts[&counter("y")], is(y, times[2]));
+        assert_eq!(counts[&gauge("y")], is(y, 0));
     };
     check(2, 1).await;
     fold(&store).await;

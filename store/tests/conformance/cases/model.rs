@@ -238,7 +238,7 @@ impl<B: Backend> History<B> {
         assert_eq!(follow(since, &entries), Some(self.naive.last()));
         let mut sums = Sums::new();
         for (key, n) in entries.iter().flat_map(|e| e.increments.iter()) {
-            *sums.entry(SeriesKey::parse(key).expect("checked")).or_default() += n;
+            *sums.entry(SeriesKey::parse(key).expect("checked")).or_default() += n.count;
         }
         assert_eq!(sums, self.naive.sums_after(since));
     }

@@ -96,7 +96,7 @@ struct Follower {
 impl Follower {
     async fn start(store: &SharedStore) -> Self {
         let snapshot = load_again(store).await;
-        let counts = snapshot.counts.into_iter().map(|(key, count)| (key, count.value));
+        let counts = snapshot.counts.into_iter().map(|(key, count)| (key, count.amount.count));
         Self { at: snapshot.at, counts: counts.collect() }
     }
 
@@ -108,7 +108,7 @@ impl Follower {
         };
         self.at = follow(self.at, &entries).expect("linked, as the store says");
         for (key, n) in entries.iter().flat_map(|e| e.increments.iter()) {
-            *self.counts.entry(SeriesKey::parse(key).expect("checked")).or_default() += n;
+            *self.counts.entry(SeriesKey::parse(key).expect("checked")).or_default() += n.count;
         }
     }
 

@@ -52,14 +52,14 @@ async fn the_layout_is_pinned() {
     let key = r"gCz8aow\x00x";
     let block = |n| format!(r"\x01\t{key}\x0{n}");
     let pinned = [
-        format!(r"counts: \x00\x00{key} = \x00\x00\x00\x00\x00\x00\x00\x02{zero}"),
-        r#"families: \x00\x00gCz8aow = {\"help\":\"Lines\",\"kind\":\"gauge\",\"labels\":[\"host\"],\"name\":\"log_lines\"}"#.to_owned(),
-        format!(r"heads: \x00\x00 = {id} 2 {second:016x} 1 {first:016x}"),
-        format!(r"heads: \x00\x01 = {id} 0 {zero} 0 {zero}", zero = "0".repeat(16)),
+        format!(r"counts: \x00\x00{key} = \x00\x00\x00\x00\x00\x00\x00\x02"),
+        r#"families: \x00\x00gCz8aow = {\"name\":\"log_lines\",\"kind\":\"gauge\",\"help\":\"Lines\",\"labels\":[\"host\"]}"#.to_owned(),
+        format!(r"heads: \x00\x00 = {id} 2 {second:016x} 1 {first:016x} 1700000000000"),
+        format!(r"heads: \x00\x01 = {id} 0 {zero} 0 {zero} 0", zero = "0".repeat(16)),
         format!(r"journal: \x00\x00{} = {first_raw}{zero}{time}{}", raw(1), block(2)),
         format!(r"journal: \x00\x00{} = {second_raw}{first_raw}{time}{}", raw(2), block(3)),
-        format!("meta: meta = 1 1 {id} 2 1700000000000"),
-        r"positions: \x00\x00file/v/1a/0 = 0000000000000007 5 1715609f7c746c69 - 2 0".to_owned(),
+        format!("meta: meta = 2 1 {id} 2 1700000000000"),
+        r"positions: \x00\x00file/v/1a/0 = 0000000000000007 5 1715609f7c746c69 - - 2 0 0".to_owned(),
         r"recovering: \x00\x00file/v/1a/0 = 0000000000000007 9 1700000000000".to_owned(),
     ];
     place.while_closed(|file| assert_eq!(rows(file), pinned));

@@ -169,7 +169,7 @@ async fn unreadable_rows_are_refused() {
     set(bucket, gauge("x").as_bytes(), "many");
     assert!(is_damaged(&store.load(P).await));
     assert!(is_damaged(&store.fold(P).await));
-    let (first_word, rest) = (format!("{:016x}", 1), "020 0000000000000001 - 0 0");
+    let (first_word, rest) = (format!("{:016x}", 1), "020 0000000000000001 - - 0 0 0");
     set(Key::Positions(P), b"a", &format!("{first_word} {rest}"));
     assert!(!is_damaged(&store.states(P, &[source("a")]).await), "a number all the same");
     set(Key::Positions(P), b"a", "nonsense");

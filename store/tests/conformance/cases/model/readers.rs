@@ -54,7 +54,7 @@ impl Reader {
         *position = span.end;
         let pairs: Vec<_> = content(name, *generation, span.clone()).into_iter().collect();
         let mut delta = delta(name, *generation, span, &pairs);
-        delta.records = RecordCounts { counted: length, rejected: 0 };
+        delta.records = RecordCounts { counted: length, filtered: 0, rejected: 0 };
         if wrong_tail {
             delta.tail_before = Tail(0xbad);
         }

@@ -1,0 +1,159 @@
+//! Histograms: from rows that count the values of one bucket each to cumulative buckets.
+
+use std::collections::BTreeMap;
+
+use logtally_core::decimal::Decimal;
+use logtally_core::series::{Family, Kind, Value};
+
+use super::labels;
+use super::lines::{Line, MetricLines};
+use super::table::Slot;
+
+/// What the names of a histogram's samples end with.
+pub(super) const SUFFIXES: [&str; 3] = ["_bucket", "_sum", "_count"];
+
+/// The upper bound of a bucket.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bound {
+    /// The number.
+    pub value: Decimal,
+    /// The label value in the text format.
+    pub text: String,
+    /// The label value in `OpenMetrics`, which knows one spelling of every number only.
+    pub canonical: String,
+}
+
+/// One label set of a histogram.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HistogramLine<'a> {
+    /// `{name="value",…}` without the bound, or nothing for a series without other labels.
+    pub labels: &'a [u8],
+    /// Values up to each bound, in their order, and up to infinity.
+    pub buckets: Vec<u64>,
+    /// The sum of all values.
+    pub sum: Decimal,
+    /// When the series began, milliseconds since 1970; 0 if that is not known.
+    pub created_ms: u64,
+}
+
+/// Whether a family can be shown as a histogram.
+pub(super) fn has_buckets(family: &Family) -> bool {
+    let bounds: Option<Vec<Decimal>> = family.buckets.iter().map(|text| bound(text)).collect();
+    family.labels.last().is_some_and(|label| label == "le")
+        && !family.labels[..family.labels.len() - 1].iter().any(|label| label == "le")
+        && bounds.is_some_and(|bounds| bounds.is_sorted_by(|a, b| a < b))
+}
+
+fn bound(text: &str) -> Option<Decimal> {
+    Decimal::parse(text.as_bytes()).ok()
+}
+
+/// The bounds that all families of a metric have. How many values lie below another one, those
+/// families cannot tell that do not have it, so it is not shown.
+pub(super) fn common_bounds<'f>(families: impl Iterator<Item = &'f Family>) -> Vec<Bound> {
+    let (mut known, mut count) = (BTreeMap::<Decimal, usize>::new(), 0);
+    for family in families.filter(|family| family.kind == Kind::Histogram) {
+        count += 1;
+        for value in family.buckets.iter().filter_map(|text| bound(text)) {
+            *known.entry(value).or_default() += 1;
+        }
+    }
+    let common = known.into_iter().filter(|(_, families)| *families == count);
+    common.map(|(value, _)| Bound::new(value)).collect()
+}
+
+impl Bound {
+    fn new(value: Decimal) -> Self {
+        let text = value.to_string();
+        let canonical = canonical(&text);
+        Self { value, text, canonical }
+    }
+}
+
+/// The spelling of a number that `OpenMetrics` wants: `1.0`, `0.5`, `1e+06`, `2.5e-05`.
+fn canonical(text: &str) -> String {
+    let shortest = text.parse::<f64>().map_or_else(|_| text.to_owned(), |n| format!("{n:e}"));
+    let Some((digits, exponent)) = shortest.split_once('e') else { return shortest };
+    match exponent.parse::<i32>() {
+        Ok(e) if (-4..6).contains(&e) && text.contains('.') => text.to_owned(),
+        Ok(e) if (-4..6).contains(&e) => format!("{text}.0"),
+        Ok(e) if e < 0 => format!("{digits}e-{:02}", -e),
+        Ok(e) => format!("{digits}e+{e:02}"),
+        Err(_) => shortest,
+    }
+}
+
+impl<'a> MetricLines<'a> {
+    /// The buckets of a line, from the rows of its slots.
+    pub(super) fn histogram(self, slots: &[Slot], line: Line<'a>) -> HistogramLine<'a> {
+        let bounds = self.bounds();
+        let mut buckets = vec![0; bounds.len() + 1];
+        for slot in slots {
+            let le = labels::last(self.view.table.values(*slot));
+            // `+Inf` is no decimal; neither is what only a damaged store has.
+            let le = Decimal::parse(le).ok();
+            let at = le.map_or(bounds.len(), |le| bounds.partition_point(|b| b.value < le));
+            buckets[at] += self.view.totals.get(*slot);
+        }
+        for at in 1..buckets.len() {
+            buckets[at] += buckets[at - 1];
+        }
+        let sum = if let Value::Sum(sum) = line.value { sum } else { Decimal::ZERO };
+        HistogramLine { labels: line.labels, buckets, sum, created_ms: line.created_ms }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_have_one_spelling() {
+        for (text, expected) in [
+            ("0", "0.0"),
+            ("1", "1.0"),
+            ("-1", "-1.0"),
+            ("0.5", "0.5"),
+            ("0.0001", "0.0001"),
+            ("0.00001", "1e-05"),
+            ("0.000025", "2.5e-05"),
+            ("100000", "100000.0"),
+            ("1000000", "1e+06"),
+            ("-2500000", "-2.5e+06"),
+            ("1000000000000000", "1e+15"),
+        ] {
+            assert_eq!(canonical(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_bounds_that_all_have_are_shown() {
+        let family = |buckets: &[&str]| Family {
+            buckets: buckets.iter().map(|text| (*text).to_owned()).collect(),
+            ..Family::new("h", Kind::Histogram, "", &["le"])
+        };
+        let texts = |families: &[Family]| -> Vec<String> {
+            common_bounds(families.iter()).into_iter().map(|bound| bound.text).collect()
+        };
+        let (one, other) = (family(&["0.5", "1", "10"]), family(&["1.0", "5", "1e1"]));
+        assert_eq!(texts(std::slice::from_ref(&one)), ["0.5", "1", "10"]);
+        assert_eq!(texts(&[one, other]), ["1", "10"]);
+    }
+
+    #[test]
+    fn a_histogram_needs_bounds_in_order_and_its_label_last() {
+        let check = |labels: &[&str], buckets: &[&str], expected: bool| {
+            let family = Family {
+                buckets: buckets.iter().map(|text| (*text).to_owned()).collect(),
+                ..Family::new("h", Kind::Histogram, "", labels)
+            };
+            assert_eq!(has_buckets(&family), expected, "{family:?}");
+        };
+        check(&["a", "le"], &["1", "2"], true);
+        check(&["le"], &[], true);
+        check(&["le", "a"], &["1"], false);
+        check(&[], &["1"], false);
+        check(&["le"], &["2", "1"], false);
+        check(&["le"], &["x"], false);
+    }
+}
