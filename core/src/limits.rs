@@ -63,6 +63,22 @@ pub const LABELS_MAX: usize = 32;
 /// Columns that a header may have. A wider one is not taken for a header.
 pub const COLUMNS_MAX: usize = 4096;
 
+/// Objects and arrays inside each other in one JSON record. Reading goes down one call per level, so
+/// this bounds the stack; no log nests a tenth as deep.
+pub const JSON_DEPTH_MAX: usize = 128;
+
+/// Compiled size (bytes) of the expression of a format: the largest standard patterns need about a
+/// megabyte, and one that needs more than this is a mistake (`{1000}{1000}`).
+pub const EXPRESSION_BYTES_MAX: usize = 32 << 20;
+
+/// Text (bytes) that a grok expression may expand to. Definitions that name each other twice double
+/// with every level; the longest standard pattern expands to a tenth of this.
+pub const GROK_TEXT_MAX: usize = 256 << 10;
+
+/// Grok patterns inside each other. The standard ones need eight levels; a pattern that names itself
+/// needs all of them.
+pub const GROK_DEPTH_MAX: usize = 32;
+
 /// Sources that one ingest follows: each holds an open file.
 pub const SOURCES_MAX: usize = 65_536;
 

@@ -1,14 +1,12 @@
 //! Ingest: from CSV shards to deltas, and on to the aggregators.
 //!
-//! Data flows one way: [`discover`] finds files, [`reader`] turns bytes into records by [`csv`],
+//! Data flows one way: [`discover`] finds files, [`reader`] turns bytes into records,
 //! [`tally`] counts them into a delta, [`follow`] decides what is read and sent when, [`uplink`]
 //! carries it. This crate never sees the store.
 
 pub mod args;
 
 pub mod discover;
-
-pub mod csv;
 
 pub mod tally;
 

@@ -18,8 +18,8 @@ use logtally_core::rule::{Reject, Rule};
 use logtally_core::source::{SourceState, Tail};
 use memchr::{memchr, memmem};
 
-use crate::csv::{Fields, Scan, scan};
 use crate::tally::{Columns, Tally};
+use logtally_formats::csv::{Fields, Scan, scan};
 
 /// Buffers of one worker, reused from span to span: first touch of memory is expensive.
 pub struct Scratch {

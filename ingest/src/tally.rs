@@ -8,7 +8,7 @@ use logtally_core::rule::{self, Reject, Rule};
 use logtally_core::series::{Family, FamilyId, Increments, SeriesKey};
 use logtally_core::source::RecordCounts;
 
-use crate::csv::{Field, Fields};
+use logtally_formats::csv::{Field, Fields};
 
 /// Where a rule's columns are in the records of a source, in label order.
 #[derive(Clone, PartialEq, Eq, Debug)]
