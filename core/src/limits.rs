@@ -79,6 +79,21 @@ pub const IDLE_CHECKS_MAX: usize = 20_000;
 
 /// Sources whose lag is shown one by one. With more of them, only the sum and the worst are shown.
 pub const LAG_SOURCES_MAX: usize = 1_000;
+/// Objects and arrays inside each other in one JSON record. Reading goes down one call per level, so
+/// this bounds the stack; no log nests a tenth as deep.
+pub const JSON_DEPTH_MAX: usize = 128;
+
+/// Compiled size (bytes) of the expression of a format: the largest standard patterns need about a
+/// megabyte, and one that needs more than this is a mistake (`{1000}{1000}`).
+pub const EXPRESSION_BYTES_MAX: usize = 32 << 20;
+
+/// Text (bytes) that a grok expression may expand to. Definitions that name each other twice double
+/// with every level; the longest standard pattern expands to a tenth of this.
+pub const GROK_TEXT_MAX: usize = 256 << 10;
+
+/// Grok patterns inside each other. The standard ones need eight levels; a pattern that names itself
+/// needs all of them.
+pub const GROK_DEPTH_MAX: usize = 32;
 
 /// Largest gRPC message (bytes): one delta at its limit, and its envelope.
 pub const MESSAGE_BYTES_MAX: usize = DELTA_BYTES_MAX + (64 << 10);

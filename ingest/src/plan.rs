@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use logtally_config::{Config, ConfigError, InputSpec};
 use logtally_formats::Format;
-use logtally_formats::spec::{FormatSpec, Header};
 use logtally_rules::RuleSet;
 use memchr::memmem;
 
@@ -127,11 +126,15 @@ impl Input {
             all.unwrap_or_else(|| ConfigError::at(config, index, None, "rules", "invalid", None))
         })?;
         let format = Format::compile(&spec.format, rules.columns()).map_err(|error| {
-            let field = format!("format.{}", error.field());
+            let field = match error.field() {
+                "format" => "format".to_owned(),
+                field => format!("format.{field}"),
+            };
             ConfigError::at(config, index, None, &field, error.to_string(), None)
         })?;
         let marker = format.marker();
         let marker = (!marker.is_empty()).then(|| memmem::Finder::new(marker).into_owned());
+        let first_is_header = format.has_header_first();
         Ok(Self {
             name: spec.name.clone(),
             patterns: Vec::new(),
@@ -140,7 +143,7 @@ impl Input {
             format,
             rules,
             backfills: Vec::new(),
-            first_is_header: matches!(&spec.format, FormatSpec::Csv(csv) if csv.header == Header::Present),
+            first_is_header,
             marker,
         })
     }

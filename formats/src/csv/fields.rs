@@ -1,6 +1,10 @@
 //! The fields of one complete record.
 
+use std::ops::Range;
+
 use memchr::memchr;
+
+use super::Dialect;
 
 /// A field as it stands in the record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,40 +16,94 @@ pub enum Field<'a> {
 }
 
 impl Field<'_> {
-    /// Appends the value to `out`, without quotes and with `""` as `"`.
+    /// Appends the value to `out`, without quotes and with `""` as `"`: the standard dialect.
     pub fn append_to(self, out: &mut Vec<u8>) {
-        let raw = match self {
-            Self::Plain(value) => return out.extend_from_slice(value),
-            Self::Quoted(raw) => raw,
+        self.append_in(Dialect::STANDARD, out);
+    }
+
+    /// As [`Self::append_to`], in the dialect that the field was found in.
+    pub fn append_in(self, dialect: Dialect, out: &mut Vec<u8>) {
+        let (raw, quote) = match (self, dialect.quote) {
+            (Self::Quoted(raw), Some(quote)) => (raw, quote),
+            (Self::Plain(value) | Self::Quoted(value), _) => return out.extend_from_slice(value),
         };
-        let mut rest = &raw[1..];
-        while let Some(i) = memchr(b'"', rest) {
+        let mut rest = raw.get(1..).unwrap_or_default();
+        while let Some(i) = dialect.find_special(quote, rest) {
             out.extend_from_slice(&rest[..i]);
+            let escaped = rest[i] != quote;
             rest = &rest[i + 1..];
-            let Some(after) = rest.strip_prefix(b"\"") else { break };
-            out.push(b'"');
-            rest = after;
+            match rest.split_first() {
+                Some((&byte, after)) if escaped || byte == quote => {
+                    out.push(byte);
+                    rest = after;
+                }
+                _ => break,
+            }
         }
         out.extend_from_slice(rest);
+    }
+
+    /// Where the value stands within the field's text, if it stands there as it is.
+    pub(crate) fn verbatim(self, dialect: Dialect) -> Option<Range<usize>> {
+        match (self, dialect.quote) {
+            (Self::Quoted(raw), Some(quote)) => {
+                let inner = raw.get(1..)?;
+                let end = dialect.find_special(quote, inner)?;
+                (end + 1 == inner.len() && inner[end] == quote).then_some(1..raw.len() - 1)
+            }
+            (Self::Plain(value) | Self::Quoted(value), _) => Some(0..value.len()),
+        }
+    }
+
+    /// Whether the value is `name`.
+    pub(crate) fn is(self, dialect: Dialect, name: &[u8]) -> bool {
+        let (Self::Plain(raw) | Self::Quoted(raw)) = self;
+        // Unquoting only ever shortens.
+        if raw.len() < name.len() {
+            return false;
+        }
+        if let Some(range) = self.verbatim(dialect) {
+            return &raw[range] == name;
+        }
+        let mut value = Vec::new();
+        self.append_in(dialect, &mut value);
+        value == name
     }
 }
 
 /// Goes through the fields of a record's content (terminator excluded, quotes balanced).
 pub struct Fields<'a> {
-    rest: Option<&'a [u8]>,
+    body: &'a [u8],
+    /// Where the next field begins; one past the end after the last one.
+    at: usize,
+    dialect: Dialect,
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of `body`.
+    /// The fields of `body` in the standard dialect.
     pub fn of(body: &'a [u8]) -> Self {
-        Self { rest: Some(body) }
+        Self::in_dialect(body, Dialect::STANDARD)
     }
 
-    fn split(body: &'a [u8], from: usize) -> (&'a [u8], Option<&'a [u8]>) {
-        match memchr(b',', &body[from..]) {
-            Some(i) => (&body[..from + i], Some(&body[from + i + 1..])),
-            None => (body, None),
-        }
+    /// The fields of `body` in any dialect.
+    pub fn in_dialect(body: &'a [u8], dialect: Dialect) -> Self {
+        Self { body, at: 0, dialect }
+    }
+
+    /// Where the next field begins.
+    pub(crate) fn position(&self) -> usize {
+        self.at
+    }
+
+    /// The text up to the first delimiter at or after `from`.
+    fn until_delimiter(&mut self, from: usize) -> &'a [u8] {
+        let end = match memchr(self.dialect.delimiter, &self.body[from..]) {
+            Some(i) => from + i,
+            None => self.body.len(),
+        };
+        let text = &self.body[self.at..end];
+        self.at = end + 1;
+        text
     }
 }
 
@@ -53,29 +111,15 @@ impl<'a> Iterator for Fields<'a> {
     type Item = Field<'a>;
 
     fn next(&mut self) -> Option<Field<'a>> {
-        let body = self.rest?;
-        if body.first() != Some(&b'"') {
-            let (value, rest) = Self::split(body, 0);
-            self.rest = rest;
-            return Some(Field::Plain(value));
+        let body = self.body.get(self.at..)?;
+        match (body.first(), self.dialect.quote) {
+            (Some(first), Some(quote)) if *first == quote => {
+                let closed = self.dialect.after_quoted(quote, self.body, self.at + 1);
+                Some(Field::Quoted(self.until_delimiter(closed.unwrap_or(self.body.len()))))
+            }
+            _ => Some(Field::Plain(self.until_delimiter(self.at))),
         }
-        let (raw, rest) = Self::split(body, closing_quote(body));
-        self.rest = rest;
-        Some(Field::Quoted(raw))
     }
-}
-
-/// The index after the quote that closes the field at the beginning of `body`, or the end.
-fn closing_quote(body: &[u8]) -> usize {
-    let mut at = 1;
-    while let Some(i) = memchr(b'"', &body[at..]) {
-        at += i + 1;
-        if body.get(at) != Some(&b'"') {
-            return at;
-        }
-        at += 1;
-    }
-    body.len()
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use logtally_core::limits::RECORD_BYTES_MAX;
 use logtally_core::rule::Reject;
 use memchr::{memchr, memchr2};
 
+use super::Dialect;
+
 /// What stands at the beginning of a buffer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scan {
@@ -35,12 +37,33 @@ pub enum Scan {
     Incomplete,
 }
 
-/// Scans the record at the beginning of `buffer`, which is not empty. `last` tells that nothing will
-/// ever follow the buffer. Linear in the record's length.
+/// Scans the record at the beginning of `buffer`, which is not empty, in the standard dialect. `last`
+/// tells that nothing will ever follow the buffer. Linear in the record's length.
 pub fn scan(buffer: &[u8], last: bool) -> Scan {
-    match memchr2(b'\n', b'"', buffer) {
+    scan_in(Dialect::STANDARD, buffer, last)
+}
+
+/// As [`scan`], in any dialect. A comment is a record without content: its whole physical line.
+pub fn scan_in(dialect: Dialect, buffer: &[u8], last: bool) -> Scan {
+    if dialect.comment.is_some() && buffer.first().copied() == dialect.comment {
+        return match scan_line(buffer, last) {
+            Scan::Record { len, .. } => Scan::Record { body: 0, len, quoted: false },
+            other => other,
+        };
+    }
+    let Some(quote) = dialect.quote else { return scan_line(buffer, last) };
+    match memchr2(b'\n', quote, buffer) {
         Some(end) if buffer[end] == b'\n' => ended(buffer, end, false),
-        Some(_) => scan_quoted(buffer, last),
+        Some(_) => scan_quoted(dialect, quote, buffer, last),
+        None => no_end(buffer, last, false),
+    }
+}
+
+/// Scans the line at the beginning of `buffer`: what a record is where nothing can be quoted. The
+/// limit, the line end and `last` mean what they mean in [`scan`].
+pub fn scan_line(buffer: &[u8], last: bool) -> Scan {
+    match memchr(b'\n', buffer) {
+        Some(end) => ended(buffer, end, false),
         None => no_end(buffer, last, false),
     }
 }
@@ -75,13 +98,13 @@ fn reject_from(buffer: &[u8], reason: Reject, from: usize, last: bool) -> Scan {
 }
 
 /// The record has a quote somewhere: go through its fields.
-fn scan_quoted(buffer: &[u8], last: bool) -> Scan {
+fn scan_quoted(dialect: Dialect, quote: u8, buffer: &[u8], last: bool) -> Scan {
     // The decision must not depend on how much more is at hand than the limit needs.
     let window = &buffer[..buffer.len().min(RECORD_BYTES_MAX + 1)];
     let mut at = 0;
     loop {
-        if window.get(at) == Some(&b'"') {
-            match after_quoted(window, at + 1) {
+        if window.get(at) == Some(&quote) {
+            match dialect.after_quoted(quote, window, at + 1) {
                 Some(next) => at = next,
                 None if window.len() > RECORD_BYTES_MAX || last => {
                     return reject_from(buffer, Reject::UnclosedQuote, 0, last);
@@ -90,21 +113,10 @@ fn scan_quoted(buffer: &[u8], last: bool) -> Scan {
             }
         }
         // Now outside quotes: the rest of the field is plain.
-        match memchr2(b',', b'\n', &window[at..]) {
-            Some(i) if window[at + i] == b',' => at += i + 1,
+        match memchr2(dialect.delimiter, b'\n', &window[at..]) {
+            Some(i) if window[at + i] == dialect.delimiter => at += i + 1,
             Some(i) => return ended(buffer, at + i, true),
             None => return no_end(buffer, last, true),
-        }
-    }
-}
-
-/// The index after the quote that closes a quoted field whose content begins at `at`.
-fn after_quoted(window: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        at += memchr(b'"', window.get(at..)?)? + 1;
-        match window.get(at) {
-            Some(b'"') => at += 1,
-            _ => return Some(at),
         }
     }
 }

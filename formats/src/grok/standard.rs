@@ -1,0 +1,27 @@
+//! The standard patterns, in a form that needs no look-around.
+//!
+//! Look-around costs the guarantee of linear time, so the few basic patterns that have it are
+//! replaced. They match the same texts; only where a search may begin or end within a longer run of
+//! digits or quotes do they ask for less, and the pattern around them decides.
+
+use std::collections::BTreeMap;
+
+/// Replacements, by name.
+const REPLACED: &[(&str, &str)] = &[
+    ("BASE10NUM", r"[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"),
+    ("BASE16NUM", r"[+-]?(?:0x)?[0-9A-Fa-f]+"),
+    ("BASE16FLOAT", r"\b[+-]?(?:0x)?(?:[0-9A-Fa-f]+(?:\.[0-9A-Fa-f]*)?|\.[0-9A-Fa-f]+)\b"),
+    ("QUOTEDSTRING", r#""(?:\\.|[^\\"])*"|'(?:\\.|[^\\'])*'|`(?:\\.|[^\\`])*`"#),
+    (
+        "IPV4",
+        r"\b(?:(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]{1,2})\.){3}(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]{1,2})\b",
+    ),
+    ("TIME", "%{HOUR}:%{MINUTE}(?::%{SECOND})?"),
+    ("HAPROXYTIME", "%{HOUR:haproxy_hour}:%{MINUTE:haproxy_minute}(?::%{SECOND:haproxy_second})?"),
+    ("RUUID", "[0-9A-Fa-f]{32}"),
+];
+
+/// The standard patterns by name, as they are used here.
+pub fn standard_patterns() -> BTreeMap<&'static str, &'static str> {
+    ::grok::patterns().iter().copied().chain(REPLACED.iter().copied()).collect()
+}
