@@ -42,9 +42,15 @@ fn step(reader: &Reader, node: &Node) -> Option<Relabel> {
 
 fn target(object: Object) -> String {
     let label = object.text("target_label").unwrap_or_default();
+    if label == "__name__" {
+        let message = "a series cannot get another metric here";
+        object.error("target_label", message, "give the rule the name that you want, in `metric`");
+        return label;
+    }
+    // Labels that begin so are for the steps in between, and are gone at the end.
+    let name = label.strip_prefix("__").map_or(label.clone(), |rest| format!("_{rest}"));
     if !label.is_empty()
-        && label != "__name__"
-        && let Err((message, help)) = names::label(&label)
+        && let Err((message, help)) = names::label(&name)
     {
         object.error("target_label", message, help);
     }

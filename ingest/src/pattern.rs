@@ -70,11 +70,13 @@ impl Pattern {
         regex.is_some_and(|regex| regex.capture_names().flatten().any(|n| n == name))
     }
 
-    /// The values of placeholders in a path; `None` if the path does not match.
-    pub fn values(&self, path: &Path, names: &[String]) -> Option<Vec<String>> {
+    /// The values of placeholders in a path; `None` if the path does not match. A placeholder that the
+    /// pattern does not have has no value.
+    pub fn values(&self, path: &Path, names: &[String]) -> Option<Vec<Option<String>>> {
         let text = path.to_string_lossy();
         let captures = self.regex.as_ref()?.captures(&text)?;
-        names.iter().map(|name| Some(captures.name(name)?.as_str().to_owned())).collect()
+        let value = |name: &String| Some(captures.name(name)?.as_str().to_owned());
+        Some(names.iter().map(value).collect())
     }
 }
 
@@ -119,7 +121,8 @@ mod tests {
         let pattern = Pattern::parse(pattern).expect("valid");
         let names = ["cluster".to_owned(), "host".to_owned()];
         let values = pattern.values(Path::new(path), &names);
-        assert_eq!(values, expected.map(|v| v.iter().map(|s| (*s).to_owned()).collect()), "{path}");
+        let some = |value: &&str| Some((*value).to_owned());
+        assert_eq!(values, expected.map(|v| v.iter().map(some).collect()), "{path}");
     }
 
     #[test]

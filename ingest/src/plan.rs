@@ -102,7 +102,6 @@ impl Input {
                 input.backfills.push((name.clone(), Arc::new(only)));
             }
         }
-        input.check_placeholders(texts).map_err(|message| at("files", message))?;
         Ok(Self { patterns, exclude, compressed: spec.compressed, ..input })
     }
 
@@ -148,22 +147,14 @@ impl Input {
         })
     }
 
-    fn check_placeholders(&self, files: &[String]) -> Result<(), String> {
-        for name in self.rules.placeholders() {
-            let lacks = |file: &&String| !Pattern::parse(file).is_ok_and(|p| p.has(name));
-            if let Some(file) = files.iter().find(lacks) {
-                return Err(format!("{file:?} has no {{{name}}}, which a label needs"));
-            }
-        }
-        Ok(())
-    }
-
     /// Whether the path is excluded.
     pub fn excludes(&self, path: &Path) -> bool {
+        let options = glob::MatchOptions { require_literal_separator: true, ..Default::default() };
         let name = path.file_name().map(Path::new);
         self.exclude.iter().any(|pattern| {
             let plain = !pattern.as_str().contains('/');
-            pattern.matches_path(path) || (plain && name.is_some_and(|n| pattern.matches_path(n)))
+            pattern.matches_path_with(path, options)
+                || (plain && name.is_some_and(|n| pattern.matches_path(n)))
         })
     }
 
@@ -174,19 +165,19 @@ impl Input {
 
     /// The values of the placeholders that the rules use, in a path that a pattern of this input
     /// means.
-    pub fn placeholder_values(&self, path: &Path) -> Vec<String> {
+    pub fn placeholder_values(&self, path: &Path) -> Vec<Option<String>> {
         self.placeholder_values_of(self.rules.placeholders(), path)
     }
 
     /// The values of some placeholders in a path that a pattern of this input means.
-    pub fn placeholder_values_of(&self, names: &[String], path: &Path) -> Vec<String> {
+    pub fn placeholder_values_of(&self, names: &[String], path: &Path) -> Vec<Option<String>> {
         if names.is_empty() {
             return Vec::new();
         }
         self.patterns
             .iter()
             .find_map(|p| p.values(path, names))
-            .unwrap_or_else(|| vec![String::new(); names.len()])
+            .unwrap_or_else(|| vec![None; names.len()])
     }
 
     /// Where in `data`, from `from` on, something stands that every header has; only the record around

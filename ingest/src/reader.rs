@@ -40,7 +40,7 @@ pub struct Reading {
     /// Format and rules.
     pub input: Arc<Input>,
     /// Values of the path's placeholders.
-    pub path: Arc<[String]>,
+    pub path: Arc<[Option<String>]>,
 }
 
 impl Reading {

@@ -196,6 +196,8 @@ fn lower(
         && let [part] = call.args.as_slice()
     {
         let inner = lower(field, part, variables)?;
+        // What fails in CEL, such as `double` of a text that is no number, holds no more negated.
+        let inner = inner.filter(|condition| !condition.can_fail());
         return Ok(inner.map(|condition| Condition::Not(Box::new(condition))));
     }
     let [left, right] = call.args.as_slice() else { return Ok(None) };

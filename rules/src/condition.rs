@@ -101,6 +101,16 @@ impl Condition {
         }
     }
 
+    /// Whether there are values of which it says neither yes nor no, but no for want of a better.
+    pub fn can_fail(&self) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::can_fail),
+            Self::Not(part) => part.can_fail(),
+            Self::In(..) | Self::Matches(..) => false,
+            Self::Number(..) | Self::Time(..) | Self::Cel(_) => true,
+        }
+    }
+
     /// A column and texts of which it must have one, if the condition demands such.
     pub fn required_texts(&self) -> Option<(usize, &[Box<[u8]>])> {
         match self {

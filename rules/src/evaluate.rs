@@ -16,7 +16,7 @@ pub trait Row {
 #[derive(Clone, Copy, Debug)]
 pub struct Origin<'a> {
     /// Values of the path's placeholders, by the slots of [`RuleSet::placeholders`].
-    pub path: &'a [String],
+    pub path: &'a [Option<String>],
     /// Position just after the record in its source.
     pub position: u64,
     /// The reason for a missing cell, as the format calls it.

@@ -29,7 +29,7 @@ fn cells(rules: &RuleSet, record: Record<'_>) -> Cells {
 /// The hits as `metric{value,…} kept`.
 fn hits(specs: &[RuleSpec], record: Record<'_>) -> Result<Vec<String>, Reject> {
     let rules = RuleSet::compile(specs).expect("valid rules");
-    let path = vec!["eu".to_owned(); rules.placeholders().len()];
+    let path = vec![Some("eu".to_owned()); rules.placeholders().len()];
     let origin = Origin { path: &path, position: 7, missing: Reject::Ragged };
     let mut found = Hits::default();
     rules.evaluate(&cells(&rules, record), origin, &mut found)?;
@@ -249,6 +249,8 @@ fn cel_can_do_what_the_simple_form_cannot() {
         (r#"timestamp(time) < timestamp("2026-06-01T00:00:00Z")"#, true),
         (r#"path.startsWith("/api") && !path.endsWith("s")"#, false),
         ("int(host) > 1", false),
+        ("!(double(host) > 1.0)", false),
+        ("!(double(ms) > 1e9)", true),
     ] {
         assert!(matches!(compiled(source), Compiled::Cel(_)), "{source}");
         assert_eq!(holds(Condition::Cel(source.into())), expected, "{source}");

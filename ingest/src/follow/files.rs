@@ -136,7 +136,7 @@ impl Follower {
         let stdin = Stdin::start(std::io::stdin(), move || {
             let _ = events.blocking_send(Event::StandardInput(told.clone()));
         });
-        let placeholders = vec![String::new(); input.rules.placeholders().len()];
+        let placeholders = vec![None; input.rules.placeholders().len()];
         let reading = Reading { input, path: placeholders.into() };
         let reader = Reader::new(Some(Content::Stdin(Arc::clone(&stdin))), reading.clone());
         let mut slot = Slot::new(id.clone(), "-".into(), reader, reading, Instant::now());
