@@ -72,8 +72,9 @@ impl Scene {
         self.admin(&format!("logtally_config_reloads_total{{result=\"{result}\"}}")).unwrap_or(0.0) as u64
     }
 
+    /// A page; a process that was just restarted may need a moment.
     fn page(&self) -> Counts {
-        scrape(self.one.port).expect("a page")
+        until("a page", CATCH_UP, || scrape(self.one.port))
     }
 
     fn count(&self, series: &str) -> u64 {
@@ -123,7 +124,7 @@ fn every_record_counts_under_exactly_one_set_of_rules() {
         scene.reload(&rules(round % 4));
         if rng.random_bool(0.3) {
             scene.one.program.restart();
-            until("the process is back", CATCH_UP, || scrape(scene.one.port).map(drop));
+            scene.page();
         }
     }
     stop.store(true, Ordering::Relaxed);
