@@ -14,7 +14,7 @@ use logtally_core::source::{Generation, RecordCounts, SourceId, SourceState, Tai
 use logtally_service::Context;
 use logtally_store::memory::{Content, MemoryStore};
 use logtally_store::{
-    Changes, CountStore, Opening, Snapshot, SnapshotReader, StoreError, StoreInfo,
+    Changes, CountStore, Opening, Pulse, Snapshot, SnapshotReader, StoreError, StoreInfo,
 };
 use tokio::sync::Notify;
 
@@ -251,6 +251,10 @@ impl SnapshotReader for World {
         self.check_present()?;
         self.family_reads.fetch_add(1, Ordering::Relaxed);
         Ok(self.without_hidden(self.store.families(at).await?))
+    }
+
+    async fn pulse(&self, at: Partition) -> Result<Pulse, StoreError> {
+        self.store.pulse(at).await
     }
 
     async fn sources(&self, at: Partition) -> Result<Vec<(SourceId, SourceState)>, StoreError> {

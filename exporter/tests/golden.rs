@@ -9,10 +9,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use logtally_core::decimal::Decimal;
 use logtally_core::journal::{Mark, Nonce};
 use logtally_core::partition::Partition;
 use logtally_core::rule::{Rule, records_counted, records_read, records_rejected};
-use logtally_core::series::{Amount, Family, Kind, SeriesKey};
+use logtally_core::series::{Amount, Family, Kind, Latest, SeriesKey, Value};
 use logtally_exporter::render::render;
 use logtally_exporter::view::View;
 use logtally_exporter::{Exporter, Format, ViewOptions};
@@ -75,14 +76,82 @@ fn view() -> View {
     view
 }
 
+/// A decimal.
+fn decimal(text: &str) -> Decimal {
+    text.parse().expect("a decimal")
+}
+
+/// A family of every kind, one record of each in two partitions.
+fn view_of_kinds() -> View {
+    let of = |name: &str, kind, labels: &[&str]| Family::new(name, kind, "Help", labels);
+    let buckets = |bounds: &[&str], family| Family {
+        buckets: bounds.iter().map(|bound| (*bound).to_owned()).collect(),
+        ..family
+    };
+    let families = [
+        of("a_lines_total", Kind::Counter, &["host"]),
+        of("b_lines", Kind::Gauge, &["host"]),
+        of("c_bytes_total", Kind::SumCounter, &["host"]),
+        of("d_balance", Kind::SumGauge, &["host"]),
+        of("e_fastest_seconds", Kind::Min, &[]),
+        of("f_slowest_seconds", Kind::Max, &[]),
+        of("g_temperature_celsius", Kind::Last, &["host"]),
+        buckets(&["0.5", "1", "1e6"], of("h_duration_seconds", Kind::Histogram, &["host", "le"])),
+        buckets(&["1"], of("i_plain_seconds", Kind::Histogram, &["le"])),
+        buckets(&["-1", "1"], of("j_drift_celsius", Kind::Histogram, &["le"])),
+        Family { ttl_s: 60, ..of("k_fresh", Kind::Gauge, &["host"]) },
+        Family { ttl_s: 60, ..of("k_stale", Kind::Gauge, &["host"]) },
+    ];
+    let last = |time_ns, value| Value::Last(Latest { time_ns, position: 1, value: decimal(value) });
+    let sum = |value| Value::Sum(decimal(value));
+    let rows = |second: bool| -> Vec<(usize, Vec<&str>, Value)> {
+        let pick = |one, other| if second { other } else { one };
+        vec![
+            (0, vec!["x"], Value::None),
+            (1, vec!["x"], Value::None),
+            (2, vec!["x"], sum(pick("0.1", "9007199254740993.2"))),
+            (3, vec!["x"], sum(pick("-10.000000000001", "2.5"))),
+            (4, vec![], Value::Min(decimal(pick("0.25", "0.125")))),
+            (5, vec![], Value::Max(decimal(pick("100", "-3")))),
+            (6, vec!["x"], if second { last(1, "99") } else { last(2, "21.5") }),
+            (7, vec!["x", pick("0.5", "1e6")], sum(pick("0.5", "700000"))),
+            (7, vec!["x", "1"], sum("0.75")),
+            (7, vec![pick("x", "y \"z\""), "+Inf"], sum("2000000")),
+            (8, vec!["1"], sum("0.5")),
+            (9, vec![pick("-1", "+Inf")], sum(pick("-5", "2"))),
+            (10, vec!["x"], Value::None),
+            (11, vec!["x"], Value::None),
+        ]
+    };
+    let mut view = View::default();
+    view.reset(2);
+    for (at, second) in [(Partition(0), false), (Partition(1), true)] {
+        let count = |(ix, values, value): (usize, Vec<&str>, Value)| {
+            let family: &Family = &families[ix];
+            let created_ms = if family.kind.has_created() { CREATED_MS } else { 0 };
+            let touched_ms = [0, CREATED_MS + 50_000, CREATED_MS + 40_000][ix.saturating_sub(9)];
+            let amount = Amount { count: 3, value };
+            (SeriesKey::new(family.id(), values), Count { amount, created_ms, touched_ms })
+        };
+        let counts = rows(second).into_iter().map(count).collect();
+        let time_ms = CREATED_MS + 100_000;
+        let _ = view
+            .load(at, Snapshot { time_ms, counts, families: families.to_vec(), ..snapshot(&[]) });
+    }
+    view
+}
+
 fn check(format: Format, file: &str) {
-    let page = render(view().arrange(), format);
+    check_page(&render(view().arrange(), format), file);
+}
+
+fn check_page(page: &[u8], file: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, &page).expect("a writable file");
+        std::fs::write(&path, page).expect("a writable file");
     }
     let golden = std::fs::read(&path).expect("a golden file");
-    let (page, golden) = (String::from_utf8_lossy(&page), String::from_utf8_lossy(&golden));
+    let (page, golden) = (String::from_utf8_lossy(page), String::from_utf8_lossy(&golden));
     assert!(page == golden, "the page is not {file}:\n{page}");
 }
 
@@ -94,6 +163,19 @@ fn text() {
 #[test]
 fn openmetrics() {
     check(Format::OpenMetrics, "page.openmetrics");
+}
+
+#[test]
+fn every_kind() {
+    let mut view = view_of_kinds();
+    check_page(&render(view.arrange(), Format::Text), "kinds.txt");
+    check_page(&render(view.arrange(), Format::OpenMetrics), "kinds.openmetrics");
+}
+
+#[test]
+fn promtool_has_nothing_against_any_kind() {
+    let page = render(view_of_kinds().arrange(), Format::Text);
+    assert_eq!(promtool(&page).unwrap_or_default(), "");
 }
 
 /// What `promtool check metrics` says about a page; `None` if it is not installed.

@@ -30,8 +30,8 @@ use crate::clock::{self, Clock};
 use crate::identity::{self, Meta};
 use crate::partition_log::{self, Rows, fold, view};
 use crate::{
-    Changes, Committed, CountStore, Folded, Opened, Opening, Snapshot, SnapshotReader, StoreError,
-    StoreInfo,
+    Changes, Committed, CountStore, Folded, Opened, Opening, Pulse, Snapshot, SnapshotReader,
+    StoreError, StoreInfo,
 };
 
 /// Partitions of a new store when nothing else is asked for: there are no nodes to spread over.
@@ -227,6 +227,11 @@ impl SnapshotReader for EmbeddedStore {
 
     async fn families(&self, at: Partition) -> Result<Vec<Family>, StoreError> {
         self.read(at, Rows::families).await
+    }
+
+    async fn pulse(&self, at: Partition) -> Result<Pulse, StoreError> {
+        let now_ms = self.now_ms();
+        self.read(at, move |part| view::pulse(part, now_ms)).await
     }
 
     async fn sources(&self, at: Partition) -> Result<Vec<(SourceId, SourceState)>, StoreError> {

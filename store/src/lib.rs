@@ -115,6 +115,9 @@ pub trait SnapshotReader: Send + Sync {
     /// The families registered in a partition.
     async fn families(&self, at: Partition) -> Result<Vec<Family>, StoreError>;
 
+    /// Where the time of a partition's journal stands.
+    async fn pulse(&self, at: Partition) -> Result<Pulse, StoreError>;
+
     /// All sources of a partition and their states, by name: for people, not for pages. One that is
     /// opened or forgotten meanwhile may be among them or not.
     async fn sources(&self, at: Partition) -> Result<Vec<(SourceId, SourceState)>, StoreError>;
@@ -211,6 +214,15 @@ pub struct Snapshot {
     pub families: Vec<Family>,
     /// Sources whose acknowledged state has not been reached again after a rollback.
     pub recovering: Recovering,
+}
+
+/// The time of a journal beside the time of its store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Pulse {
+    /// The time of the last entry, milliseconds since 1970; 0 before the first.
+    pub time_ms: u64,
+    /// The store's time now, milliseconds since 1970.
+    pub now_ms: u64,
 }
 
 /// What happened in a partition after a place.

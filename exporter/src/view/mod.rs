@@ -23,6 +23,9 @@ mod totals;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+mod kinds_tests;
+
 use hashbrown::HashMap;
 use logtally_core::journal::{Entry, Mark, follow};
 use logtally_core::partition::Partition;

@@ -8,7 +8,7 @@ use logtally_core::limits::CHANGES_BYTES_MAX;
 use super::change::{apply, steps};
 use super::fold::{ROUND, joined};
 use super::{ReadLimit, Rows};
-use crate::{Changes, Recovering, Snapshot, StoreError};
+use crate::{Changes, Pulse, Recovering, Snapshot, StoreError};
 
 const CHANGES: ReadLimit = ReadLimit { entries: usize::MAX, bytes: CHANGES_BYTES_MAX };
 
@@ -36,6 +36,11 @@ pub(crate) fn changes(rows: &impl Rows, since: Mark, now_ms: u64) -> Result<Chan
         return Ok(Changes::Broken);
     }
     Ok(Changes::Linked { entries, recovering: recovering(rows, now_ms)? })
+}
+
+/// The time of the journal.
+pub(crate) fn pulse(rows: &impl Rows, now_ms: u64) -> Result<Pulse, StoreError> {
+    Ok(Pulse { time_ms: rows.head()?.time_ms, now_ms })
 }
 
 fn recovering(rows: &impl Rows, now_ms: u64) -> Result<Recovering, StoreError> {

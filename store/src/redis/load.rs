@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use ::redis::Value;
+use ::redis::{Value, cmd};
 use futures::future::try_join_all;
 use logtally_core::journal::{Entry, Mark, Nonce};
 use logtally_core::limits::{CHANGES_BYTES_MAX, COUNTS_BUCKETS};
@@ -16,9 +16,9 @@ use logtally_core::series::{Family, SeriesKey};
 use super::counts::Bucket;
 use super::keys::Key;
 use super::place::{Place, lost};
-use super::value::{list, word};
+use super::value::{list, time_ms, word};
 use crate::partition_log::change::{apply, steps};
-use crate::{Changes, Count, Recovering, Snapshot, StoreError};
+use crate::{Changes, Count, Pulse, Recovering, Snapshot, StoreError};
 
 /// How often a load begins again when the partition changed under it.
 const ATTEMPTS_MAX: usize = 3;
@@ -63,6 +63,13 @@ pub(super) async fn changes(place: &Place<'_>, since: Mark) -> Result<Changes, S
             return Ok(Changes::Broken);
         }
     }
+}
+
+/// The time of the journal.
+pub(super) async fn pulse(place: &Place<'_>) -> Result<Pulse, StoreError> {
+    let (head, replies) = place.with_head([cmd("TIME")]).await?;
+    let now_ms = time_ms(replies.into_iter().next().unwrap_or_default())?;
+    Ok(Pulse { time_ms: head.time_ms, now_ms })
 }
 
 /// The families registered in a partition, ordered by id.

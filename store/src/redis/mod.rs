@@ -47,8 +47,8 @@ use logtally_core::source::{SourceId, SourceState};
 use self::link::Link;
 use self::place::Place;
 use crate::{
-    Changes, Committed, CountStore, Folded, Opened, Opening, Snapshot, SnapshotReader, StoreError,
-    StoreInfo, TRIM_GRACE_MS,
+    Changes, Committed, CountStore, Folded, Opened, Opening, Pulse, Snapshot, SnapshotReader,
+    StoreError, StoreInfo, TRIM_GRACE_MS,
 };
 
 pub use self::keys::{Key, MARKER};
@@ -303,6 +303,11 @@ impl SnapshotReader for RedisStore {
     async fn families(&self, at: Partition) -> Result<Vec<Family>, StoreError> {
         let place = self.to_read(&self.quick, at).await?;
         self.explained(at, load::families(&place).await).await
+    }
+
+    async fn pulse(&self, at: Partition) -> Result<Pulse, StoreError> {
+        let place = self.to_read(&self.quick, at).await?;
+        self.explained(at, load::pulse(&place).await).await
     }
 
     async fn sources(&self, at: Partition) -> Result<Vec<(SourceId, SourceState)>, StoreError> {

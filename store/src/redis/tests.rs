@@ -41,6 +41,7 @@ struct Bench {
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 struct Recount {
     position: u64,
+    entries: u64,
     counts: BTreeMap<SeriesKey, u64>,
 }
 
@@ -82,6 +83,7 @@ impl Bench {
             *self.recount.counts.entry(key).or_default() += 1;
         }
         self.recount.position += 1;
+        self.recount.entries += 1;
         committed.expect("answers").applied.expect("admitted")
     }
 
@@ -89,6 +91,17 @@ impl Bench {
     async fn commit_many(&mut self) -> Mark {
         let hosts: Vec<String> = (0..MANY).map(|n| format!("many-{n}")).collect();
         self.commit(&hosts.iter().map(String::as_str).collect::<Vec<_>>()).await
+    }
+
+    /// Forgets the series of `hosts`.
+    async fn forget(&mut self, hosts: &[&str]) -> Mark {
+        let keys: Vec<SeriesKey> = hosts.iter().map(|host| series(host)).collect();
+        for key in &keys {
+            self.recount.counts.remove(key);
+        }
+        self.recount.entries += 1;
+        let forgotten = self.store.forget(P, &keys, Nonce(rand::random())).await;
+        forgotten.expect("answers").expect("an entry")
     }
 
     async fn fold(&self) {
@@ -125,7 +138,7 @@ impl Bench {
 
     async fn check_load(&self) {
         let snapshot = self.store.load(P).await.expect("loads");
-        assert_eq!(snapshot.at.seq, self.recount.position);
+        assert_eq!(snapshot.at.seq, self.recount.entries);
         let counts = snapshot.counts.into_iter().map(|(key, count)| (key, count.amount.count));
         let counts: BTreeMap<SeriesKey, u64> = counts.collect();
         let differing = counts.iter().find(|(key, n)| self.recount.counts.get(*key) != Some(n));

@@ -86,6 +86,19 @@ macro_rules! conformance {
             folding_after_a_rollback_adds_up,
             folders_and_committers_at_once_add_up
         );
+        crate::backend::conformance!(@ $backend, kinds:
+            every_kind_is_merged_by_its_rule,
+            a_sum_that_leaves_its_range_stops_nobody
+        );
+        crate::backend::conformance!(@ $backend, forgetting:
+            a_forgotten_series_begins_anew,
+            forgetting_is_told_to_followers,
+            a_rollback_brings_a_forgotten_series_back,
+            a_source_is_forgotten_if_it_is_still_as_it_was,
+            all_sources_are_listed,
+            the_end_of_a_source_stays,
+            an_empty_entry_tells_the_time
+        );
         crate::backend::conformance!(@ $backend, reading:
             a_load_is_an_exact_prefix,
             a_follower_sees_what_a_load_sees

@@ -10,6 +10,10 @@ pub mod journal;
 
 pub mod folding;
 
+pub mod kinds;
+
+pub mod forgetting;
+
 pub mod reading;
 
 pub mod recovering;

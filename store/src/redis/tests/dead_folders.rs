@@ -51,3 +51,19 @@ async fn the_place_folded_to_stays_while_a_piece_is_missing() {
     }
     bench.check().await;
 }
+
+#[tokio::test]
+async fn what_is_forgotten_half_way_is_forgotten_whole() {
+    for count in [0, 1, 2, usize::MAX] {
+        let mut bench = Bench::new().await;
+        bench.commit_many().await;
+        bench.fold().await;
+        let hosts: Vec<String> = (0..MANY).step_by(2).map(|n| format!("many-{n}")).collect();
+        bench.forget(&hosts.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        bench.commit_many().await;
+        bench.forget(&["many-1", "many-2"]).await;
+        die_after(&bench, count).await;
+        bench.check_load().await;
+        bench.check().await;
+    }
+}

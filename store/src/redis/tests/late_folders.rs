@@ -190,3 +190,37 @@ async fn a_marker_of_another_history_is_not_believed() {
         assert!(is_moved(&bench.store.load(P).await), "{foreign:?}");
     }
 }
+
+#[tokio::test]
+async fn a_late_piece_does_not_bring_forgotten_rows_back() {
+    let mut bench = Bench::new().await;
+    bench.commit(&["a", "b"]).await;
+    bench.fold().await;
+    bench.commit(&["a"]).await;
+    let place = bench.place().await;
+    let slow = Round::read(&place).await.expect("reads");
+    let slow_sums = sums(&slow.entries);
+    let script = slow.script(&place, &slow_sums).await.expect("reads").expect("there is work");
+    bench.forget(&["a"]).await;
+    bench.fold().await;
+    let place = bench.place().await;
+    assert_eq!(place.link.call(&script).await.expect("answers").status, "moved");
+    bench.check().await;
+}
+
+#[tokio::test]
+async fn a_late_piece_does_not_forget_what_came_back() {
+    let mut bench = Bench::new().await;
+    bench.commit(&["a", "b"]).await;
+    bench.fold().await;
+    bench.forget(&["a"]).await;
+    let place = bench.place().await;
+    let slow = Round::read(&place).await.expect("reads");
+    let slow_sums = sums(&slow.entries);
+    let script = slow.script(&place, &slow_sums).await.expect("reads").expect("there is work");
+    bench.commit(&["a"]).await;
+    bench.fold().await;
+    let place = bench.place().await;
+    assert_eq!(place.link.call(&script).await.expect("answers").status, "moved");
+    bench.check().await;
+}

@@ -84,9 +84,12 @@ impl<B: Backend> History<B> {
             60..72 => self.open().await,
             72..80 => self.fold().await,
             80..86 => self.report().await,
-            86..88 => self.save().await,
-            88..90 => self.roll_back().await,
-            90..93 if B::CLOCK_IS_OURS => self.place.advance(TRIM_GRACE_MS / 2).await,
+            86..87 => self.save().await,
+            87..89 => self.roll_back().await,
+            89 => self.forget_source().await,
+            90..92 => self.forget().await,
+            92 => self.tick().await,
+            93..95 if B::CLOCK_IS_OURS => self.place.advance(TRIM_GRACE_MS / 2).await,
             _ => self.check().await,
         }
     }
@@ -187,6 +190,39 @@ impl<B: Backend> History<B> {
         assert_eq!(store.fold(P).await.expect("one folder alone").entries, 0);
     }
 
+    async fn forget(&mut self) {
+        let known: Vec<_> = self.naive.sums().into_keys().collect();
+        let Some(key) = known.choose(&mut self.rng).cloned() else { return };
+        let nonce = Nonce(self.rng.random_range(1..u64::MAX));
+        let forgotten = self.place.store().forget(P, std::slice::from_ref(&key), nonce).await;
+        let mark = self.naive.forget(key, nonce);
+        assert_eq!(forgotten.expect("answers"), Some(mark));
+        self.places.insert((mark.seq, mark.nonce.0));
+    }
+
+    async fn tick(&mut self) {
+        let nonce = Nonce(self.rng.random_range(1..u64::MAX));
+        let mark = self.place.store().tick(P, nonce).await.expect("answers");
+        assert_eq!(mark, self.naive.tick(nonce));
+        self.places.insert((mark.seq, mark.nonce.0));
+    }
+
+    /// Somebody forgets a source, as it was when it was looked at.
+    async fn forget_source(&mut self) {
+        let name = pick(&mut self.rng);
+        let stale = self.rng.random_bool(0.3);
+        let store = self.place.store();
+        let seen = store.states(P, &[source(name)]).await.expect("answers")[0];
+        let seen = seen.map(|mut seen| {
+            seen.records.counted += u64::from(stale);
+            seen
+        });
+        let Some(seen) = seen else { return };
+        let forgotten = store.forget_source(P, &source(name), &seen).await.expect("answers");
+        let wanted = (!stale).then_some((seen.generation.0, seen.position));
+        assert_eq!(forgotten, self.naive.forget_source(name, wanted));
+    }
+
     async fn report(&mut self) {
         let (name, reader) = (pick(&mut self.rng), self.rng.random_range(0..2));
         let Some((generation, position)) = self.readers[reader].at(name) else { return };
@@ -238,7 +274,12 @@ impl<B: Backend> History<B> {
         assert_eq!(follow(since, &entries), Some(self.naive.last()));
         let mut sums = Sums::new();
         for (key, n) in entries.iter().flat_map(|e| e.increments.iter()) {
-            *sums.entry(SeriesKey::parse(key).expect("checked")).or_default() += n.count;
+            let key = SeriesKey::parse(key).expect("checked");
+            if n.count == 0 {
+                sums.remove(&key);
+            } else {
+                *sums.entry(key).or_default() += n.count;
+            }
         }
         assert_eq!(sums, self.naive.sums_after(since));
     }

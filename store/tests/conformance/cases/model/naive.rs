@@ -6,6 +6,7 @@ use std::ops::Range;
 use logtally_core::admission::Admission;
 use logtally_core::delta::Delta;
 use logtally_core::journal::{Mark, Nonce};
+use logtally_core::series::SeriesKey;
 
 use super::readers::content;
 use crate::words::{Sums, tail};
@@ -17,10 +18,18 @@ type Piece = (String, u64, Range<u64>);
 pub struct Naive {
     /// Generation and position of every open source.
     states: HashMap<String, (u64, u64)>,
-    /// Every commit: its place and what it counted.
-    commits: Vec<(Mark, Vec<Piece>)>,
+    /// Every journal entry there ever was.
+    entries: Vec<(Mark, Entry)>,
     folded: usize,
     reported: HashMap<String, (u64, u64)>,
+}
+
+/// What a journal entry did.
+#[derive(Clone)]
+enum Entry {
+    Counted(Vec<Piece>),
+    Forgot(SeriesKey),
+    Nothing,
 }
 
 /// What the model expects of a commit.
@@ -52,8 +61,32 @@ impl Naive {
                 self.reported.remove(name);
             }
         }
-        self.commits.push((mark, pieces));
+        self.entries.push((mark, Entry::Counted(pieces)));
         Expected { applied: Some(mark), admissions }
+    }
+
+    pub fn forget(&mut self, key: SeriesKey, nonce: Nonce) -> Mark {
+        self.append(Entry::Forgot(key), nonce)
+    }
+
+    pub fn tick(&mut self, nonce: Nonce) -> Mark {
+        self.append(Entry::Nothing, nonce)
+    }
+
+    fn append(&mut self, entry: Entry, nonce: Nonce) -> Mark {
+        let mark = Mark { seq: self.last().seq + 1, nonce };
+        self.entries.push((mark, entry));
+        mark
+    }
+
+    /// Returns whether the source was still there as it was seen.
+    pub fn forget_source(&mut self, name: &str, seen: Option<(u64, u64)>) -> bool {
+        let forgets = seen.is_some() && self.state(name) == seen;
+        if forgets {
+            self.states.remove(name);
+            self.reported.remove(name);
+        }
+        forgets
     }
 
     fn admit(&self, delta: &Delta) -> Admission {
@@ -83,8 +116,8 @@ impl Naive {
 
     /// Returns how many entries there are to fold.
     pub fn fold(&mut self) -> u64 {
-        let waiting = self.commits.len() - self.folded;
-        self.folded = self.commits.len();
+        let waiting = self.entries.len() - self.folded;
+        self.folded = self.entries.len();
         waiting as u64
     }
 
@@ -106,12 +139,12 @@ impl Naive {
     }
 
     pub fn last(&self) -> Mark {
-        self.commits.last().map_or_else(Mark::default, |(mark, _)| *mark)
+        self.entries.last().map_or_else(Mark::default, |(mark, _)| *mark)
     }
 
     /// Whether a place is in the history.
     pub fn knows(&self, place: Mark) -> bool {
-        place == Mark::default() || self.commits.iter().any(|(mark, _)| *mark == place)
+        place == Mark::default() || self.entries.iter().any(|(mark, _)| *mark == place)
     }
 
     /// Whether the entry after a place is folded, and so may be trimmed.
@@ -125,13 +158,20 @@ impl Naive {
 
     /// The recount of all commits after a place.
     pub fn sums_after(&self, place: Mark) -> Sums {
-        let after = self.commits.iter().filter(|(mark, _)| mark.seq > place.seq);
         let mut sums = Sums::new();
-        for (name, generation, span) in after.flat_map(|(_, pieces)| pieces) {
-            for (key, n) in content(name, *generation, span.clone()) {
-                *sums.entry(key).or_default() += n;
+        for (_, entry) in self.entries.iter().filter(|(mark, _)| mark.seq > place.seq) {
+            match entry {
+                Entry::Counted(pieces) => pieces.iter().for_each(|piece| add(&mut sums, piece)),
+                Entry::Forgot(key) => drop(sums.remove(key)),
+                Entry::Nothing => {}
             }
         }
         sums
+    }
+}
+
+fn add(sums: &mut Sums, (name, generation, span): &Piece) {
+    for (key, n) in content(name, *generation, span.clone()) {
+        *sums.entry(key).or_default() += n;
     }
 }

@@ -1,0 +1,396 @@
+//! Every kind, with and without a time-to-live, against a naive model that keeps every record.
+
+use std::collections::BTreeMap;
+
+use logtally_core::decimal::Decimal;
+use logtally_core::journal::Nonce;
+use logtally_core::series::{Amount, Increments, Kind, Latest, SeriesKey, Value};
+use logtally_store::{Count, Recovering, Snapshot};
+use proptest::prelude::*;
+
+use super::*;
+use crate::render::{Format, render};
+
+const PARTITIONS: u16 = 2;
+const TTL_MS: u64 = 2_000;
+const BOUNDS: [&str; 3] = ["-1", "0.5", "2"];
+
+fn families() -> Vec<Family> {
+    let of_kind = |kind: Kind, ttl_s| {
+        let is_counter = matches!(kind, Kind::Counter | Kind::SumCounter);
+        let name = format!("{kind:?}{ttl_s}{}", if is_counter { "_total" } else { "" });
+        let is_histogram = kind == Kind::Histogram;
+        let labels: &[&str] = if is_histogram { &["a", "le"] } else { &["a"] };
+        let bounds = if is_histogram { &BOUNDS[..] } else { &[] };
+        let buckets = bounds.iter().map(|bound| (*bound).to_owned()).collect();
+        Family { buckets, ttl_s, ..Family::new(&name, kind, "", labels) }
+    };
+    let ttl_s = TTL_MS / 1000;
+    Kind::ALL.into_iter().flat_map(|kind| [of_kind(kind, 0), of_kind(kind, ttl_s)]).collect()
+}
+
+/// One record: a value in quarters.
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    quarters: i64,
+    time_ns: i64,
+    position: u64,
+}
+
+impl Record {
+    fn amount(self, kind: Kind) -> Amount {
+        let value = decimal(self.quarters);
+        let value = match kind {
+            Kind::Counter | Kind::Gauge => Value::None,
+            Kind::SumCounter | Kind::SumGauge | Kind::Histogram => Value::Sum(value),
+            Kind::Min => Value::Min(value),
+            Kind::Max => Value::Max(value),
+            Kind::Last => {
+                let Self { time_ns, position, .. } = self;
+                Value::Last(Latest { time_ns, position, value })
+            }
+        };
+        Amount { count: 1, value }
+    }
+
+    fn key(self, family: &Family, label: &str) -> SeriesKey {
+        let le = BOUNDS.iter().find(|bound| self.quarters <= quarters_of(bound));
+        match family.kind {
+            Kind::Histogram => SeriesKey::new(family.id(), [label, le.unwrap_or(&"+Inf")]),
+            _ => SeriesKey::new(family.id(), [label]),
+        }
+    }
+}
+
+fn decimal(quarters: i64) -> Decimal {
+    Decimal::from_units(i128::from(quarters) * 250_000_000_000)
+}
+
+fn quarters_of(bound: &str) -> i64 {
+    (bound.parse::<f64>().expect("a number") * 4.0).round() as i64
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Count {
+        partition: u16,
+        records: Vec<(usize, u8, Record)>,
+    },
+    /// Forgets a series in one partition.
+    Forget {
+        partition: u16,
+        family: usize,
+        label: u8,
+    },
+    Tick {
+        partition: u16,
+    },
+    Reload {
+        partition: u16,
+    },
+}
+
+fn steps() -> impl Strategy<Value = Vec<(u64, Step)>> {
+    let record = (-9..20_i64, 0..3_i64, 0..3_u64)
+        .prop_map(|(quarters, time_ns, position)| Record { quarters, time_ns, position });
+    let counted = (0..16_usize, 0..2_u8, record);
+    let partition = || 0..PARTITIONS;
+    let step = prop_oneof![
+        6 => (partition(), prop::collection::vec(counted, 1..8))
+            .prop_map(|(partition, records)| Step::Count { partition, records }),
+        1 => (partition(), 0..16_usize, 0..2_u8)
+            .prop_map(|(partition, family, label)| Step::Forget { partition, family, label }),
+        1 => partition().prop_map(|partition| Step::Tick { partition }),
+        1 => partition().prop_map(|partition| Step::Reload { partition }),
+    ];
+    prop::collection::vec((0..1_500_u64, step), 0..25)
+}
+
+/// What one partition holds of a series: every record, with the time of its commit.
+type Rows = BTreeMap<SeriesKey, Vec<(u64, Record)>>;
+
+#[derive(Clone, Default)]
+struct Part {
+    seq: u64,
+    time_ms: u64,
+    rows: Rows,
+}
+
+impl Part {
+    fn snapshot(&self, families: &[Family]) -> Snapshot {
+        let count = |(key, records): (&SeriesKey, &Vec<(u64, Record)>)| {
+            let (kind, has_ttl) = (key.family().kind(), key.family().has_ttl());
+            let amounts = records.iter().map(|(_, record)| record.amount(kind));
+            let amount = amounts.reduce(|a, b| a.merge(b).expect("in range")).expect("a record");
+            let created_ms = if kind.has_created() { records[0].0 } else { 0 };
+            let touched_ms = if has_ttl { records[records.len() - 1].0 } else { 0 };
+            (key.clone(), Count { amount, created_ms, touched_ms })
+        };
+        Snapshot {
+            at: mark(self.seq),
+            time_ms: self.time_ms,
+            counts: self.rows.iter().map(count).collect(),
+            families: families.to_vec(),
+            recovering: Recovering::default(),
+        }
+    }
+
+    fn entry(&mut self, time_ms: u64, increments: Increments) -> Entry {
+        self.seq += 1;
+        self.time_ms = time_ms;
+        let previous = mark(self.seq - 1).nonce;
+        Entry { mark: mark(self.seq), previous, time_ms, increments }
+    }
+}
+
+fn mark(seq: u64) -> Mark {
+    Mark { seq, nonce: Nonce(seq * 10) }
+}
+
+/// The samples of the text page, told from all records.
+fn expected(parts: &[Part], families: &[Family]) -> BTreeMap<String, String> {
+    let now_ms = parts.iter().map(|part| part.time_ms).max().expect("parts");
+    let mut samples = BTreeMap::new();
+    for family in families {
+        for label in ["0", "1"] {
+            let of_series =
+                |key: &SeriesKey| key.family() == family.id() && key.values().next() == Some(label);
+            let rows = parts.iter().flat_map(|part| &part.rows);
+            let rows = rows.filter(|(key, _)| of_series(key));
+            let records: Vec<_> = rows.flat_map(|(_, records)| records.iter().copied()).collect();
+            let Some(last_ms) = records.iter().map(|(time_ms, _)| *time_ms).max() else { continue };
+            if family.ttl_s == 0 || last_ms + TTL_MS > now_ms {
+                let records: Vec<Record> = records.into_iter().map(|(_, record)| record).collect();
+                push_samples(&mut samples, family, label, &records);
+            }
+        }
+    }
+    samples
+}
+
+fn push_samples(
+    samples: &mut BTreeMap<String, String>,
+    family: &Family,
+    label: &str,
+    records: &[Record],
+) {
+    let name = &family.name;
+    let number = |quarters: i64| decimal(quarters).to_string();
+    let quarters = || records.iter().map(|record| record.quarters);
+    let sum = || quarters().sum::<i64>();
+    let value = match family.kind {
+        Kind::Counter | Kind::Gauge => records.len().to_string(),
+        Kind::SumCounter | Kind::SumGauge => number(sum()),
+        Kind::Min => number(quarters().min().expect("a record")),
+        Kind::Max => number(quarters().max().expect("a record")),
+        Kind::Last => {
+            let last = records.iter().max_by_key(|r| (r.time_ns, r.position, r.quarters));
+            number(last.expect("a record").quarters)
+        }
+        Kind::Histogram => {
+            for le in BOUNDS.iter().chain(&["+Inf"]) {
+                let below = |n: &i64| *le == "+Inf" || *n <= quarters_of(le);
+                let count = quarters().filter(below).count().to_string();
+                samples.insert(format!("{name}_bucket{{a=\"{label}\",le=\"{le}\"}}"), count);
+            }
+            samples.insert(format!("{name}_sum{{a=\"{label}\"}}"), number(sum()));
+            let count = records.len().to_string();
+            samples.insert(format!("{name}_count{{a=\"{label}\"}}"), count);
+            return;
+        }
+    };
+    samples.insert(format!("{name}{{a=\"{label}\"}}"), value);
+}
+
+fn samples_of(page: &[u8]) -> BTreeMap<String, String> {
+    let text = std::str::from_utf8(page).expect("UTF-8");
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let pairs = lines.map(|line| line.rsplit_once(' ').expect("a sample"));
+    pairs.map(|(series, value)| (series.to_owned(), value.to_owned())).collect()
+}
+
+fn take(view: &mut View, parts: &mut [Part], families: &[Family], time_ms: u64, step: Step) {
+    let (partition, increments) = match step {
+        Step::Reload { partition } => {
+            let snapshot = parts[usize::from(partition)].snapshot(families);
+            assert_eq!(view.load(Partition(partition), snapshot), Needs::Nothing);
+            return;
+        }
+        Step::Tick { partition } => (partition, Increments::default()),
+        Step::Forget { partition, family, label } => {
+            let (id, label) = (families[family].id(), label.to_string());
+            let is_of =
+                |key: &SeriesKey| key.family() == id && key.values().next() == Some(label.as_str());
+            let rows = &mut parts[usize::from(partition)].rows;
+            let keys: Vec<SeriesKey> = rows.keys().filter(|key| is_of(key)).cloned().collect();
+            rows.retain(|key, _| !is_of(key));
+            (partition, Increments::forget(keys.iter().map(SeriesKey::as_bytes)))
+        }
+        Step::Count { partition, records } => {
+            let keyed = records.iter().map(|(family, label, record)| {
+                let family = &families[*family];
+                (record.key(family, &label.to_string()), family.kind, *record)
+            });
+            let keyed: Vec<_> = keyed.collect();
+            for (key, _, record) in &keyed {
+                let rows = &mut parts[usize::from(partition)].rows;
+                rows.entry(key.clone()).or_default().push((time_ms, *record));
+            }
+            let pairs = keyed.iter().map(|(key, kind, r)| (key.as_bytes(), r.amount(*kind)));
+            (partition, Increments::pack(pairs))
+        }
+    };
+    let entry = parts[usize::from(partition)].entry(time_ms, increments);
+    assert_eq!(view.apply(Partition(partition), &[entry]), Ok(Needs::Nothing));
+}
+
+proptest! {
+    #[test]
+    fn every_way_to_a_state_gives_the_page_of_its_records(steps in steps()) {
+        let families = families();
+        let mut parts = vec![Part::default(); usize::from(PARTITIONS)];
+        let mut view = View::default();
+        view.reset(PARTITIONS);
+        for (at, part) in (0..).zip(&parts) {
+            let _ = view.load(Partition(at), part.snapshot(&families));
+        }
+        let mut time_ms = 1_700_000_000_000;
+        for (pause_ms, step) in steps {
+            time_ms += pause_ms;
+            let version = view.version();
+            let before = render(view.arrange(), Format::Text);
+            take(&mut view, &mut parts, &families, time_ms, step);
+            prop_assert_eq!(view.below_floor(), None);
+            view.mark_served();
+            let page = render(view.arrange(), Format::Text);
+            prop_assert!(view.version() > version || page == before, "changed without a version");
+            prop_assert_eq!(samples_of(&page), expected(&parts, &families));
+        }
+        let mut cold = View::default();
+        cold.reset(PARTITIONS);
+        for at in (0..PARTITIONS).rev() {
+            let _ = cold.load(Partition(at), parts[usize::from(at)].snapshot(&families));
+        }
+        for format in [Format::Text, Format::OpenMetrics] {
+            let (warm, cold) = (render(view.arrange(), format), render(cold.arrange(), format));
+            prop_assert_eq!(String::from_utf8_lossy(&warm), String::from_utf8_lossy(&cold));
+        }
+    }
+}
+
+/// A view of two partitions, and what to count in it.
+struct Bench {
+    view: View,
+    parts: Vec<Part>,
+    families: Vec<Family>,
+}
+
+impl Bench {
+    fn new(families: Vec<Family>) -> Self {
+        let mut view = View::default();
+        view.reset(PARTITIONS);
+        let parts = vec![Part::default(); usize::from(PARTITIONS)];
+        for (at, part) in (0..).zip(&parts) {
+            let _ = view.load(Partition(at), part.snapshot(&families));
+        }
+        Self { view, parts, families }
+    }
+
+    fn step(&mut self, time_ms: u64, step: Step) {
+        take(&mut self.view, &mut self.parts, &self.families, time_ms, step);
+    }
+
+    fn count(&mut self, time_ms: u64, partition: u16, family: usize) {
+        let record = Record { quarters: 4, time_ns: 0, position: 0 };
+        self.step(time_ms, Step::Count { partition, records: vec![(family, 0, record)] });
+    }
+
+    fn check(&mut self, expect: &[&str]) {
+        assert_eq!(self.view.below_floor(), None);
+        self.view.mark_served();
+        let page = render(self.view.arrange(), Format::Text);
+        let text = String::from_utf8(page).expect("UTF-8");
+        let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(lines, expect);
+        assert_eq!(text.contains("# TYPE"), !expect.is_empty(), "no heads without lines: {text}");
+    }
+}
+
+fn lasting(name: &str, ttl_s: u64) -> Family {
+    Family { ttl_s, ..Family::new(name, Kind::Gauge, "", &["a"]) }
+}
+
+#[test]
+fn a_hidden_series_comes_back_with_its_whole_value() {
+    let mut bench = Bench::new(vec![lasting("m", 2)]);
+    bench.count(10_000, 0, 0);
+    bench.step(11_999, Step::Tick { partition: 1 });
+    bench.check(&["m{a=\"0\"} 1"]);
+    bench.step(12_000, Step::Tick { partition: 1 });
+    bench.check(&[]);
+    bench.step(12_000, Step::Reload { partition: 0 });
+    bench.check(&[]);
+    bench.count(20_000, 1, 0);
+    bench.check(&["m{a=\"0\"} 2"]);
+}
+
+#[test]
+fn of_several_families_only_those_with_a_time_to_live_keep_a_line() {
+    let mut bench = Bench::new(vec![lasting("m", 0), lasting("m", 2), lasting("m", 10)]);
+    bench.count(10_000, 0, 0);
+    bench.step(90_000, Step::Tick { partition: 0 });
+    bench.check(&["m{a=\"0\"} 1"]);
+    bench.count(100_000, 0, 1);
+    bench.check(&["m{a=\"0\"} 2"]);
+    bench.count(102_000, 0, 0);
+    bench.check(&[]);
+    bench.count(103_000, 1, 2);
+    bench.check(&["m{a=\"0\"} 4"]);
+    bench.step(112_999, Step::Tick { partition: 0 });
+    bench.check(&["m{a=\"0\"} 4"]);
+    bench.step(113_000, Step::Tick { partition: 0 });
+    bench.check(&[]);
+}
+
+#[test]
+fn a_forgotten_series_is_no_loss() {
+    let mut bench = Bench::new(vec![lasting("m", 0)]);
+    bench.count(1, 0, 0);
+    bench.count(2, 1, 0);
+    bench.count(3, 1, 0);
+    bench.check(&["m{a=\"0\"} 3"]);
+    bench.step(4, Step::Forget { partition: 1, family: 0, label: 0 });
+    bench.check(&["m{a=\"0\"} 1"]);
+    bench.step(5, Step::Forget { partition: 0, family: 0, label: 0 });
+    bench.check(&[]);
+    assert_eq!(bench.view.series(), 0);
+    bench.count(6, 1, 0);
+    bench.check(&["m{a=\"0\"} 1"]);
+}
+
+#[test]
+fn a_loss_beside_a_forgotten_series_is_still_seen() {
+    let mut bench = Bench::new(vec![lasting("m", 0), lasting("n", 0)]);
+    bench.count(1, 0, 0);
+    bench.count(2, 0, 1);
+    let image = bench.parts[0].clone();
+    bench.count(3, 0, 1);
+    bench.check(&["m{a=\"0\"} 1", "n{a=\"0\"} 2"]);
+    bench.parts[0] = image;
+    bench.step(4, Step::Reload { partition: 0 });
+    bench.step(5, Step::Forget { partition: 0, family: 0, label: 0 });
+    assert_eq!(bench.view.below_floor().map(|below| below.served), Some(2));
+    bench.step(6, Step::Forget { partition: 0, family: 1, label: 0 });
+    bench.check(&[]);
+}
+
+#[test]
+fn a_histogram_yields_to_a_metric_with_the_name_of_its_sample() {
+    let buckets = vec!["1".to_owned()];
+    let histogram = Family { buckets, ..Family::new("m", Kind::Histogram, "", &["a", "le"]) };
+    let mut bench = Bench::new(vec![histogram, lasting("m_count", 0)]);
+    bench.count(1, 0, 0);
+    bench.count(2, 0, 1);
+    bench.check(&["m_count{a=\"0\"} 1"]);
+    assert_eq!(bench.view.left_out(), LeftOut { conflicting: 1, ..LeftOut::default() });
+}
