@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use logtally_formats::spec::{CsvSpec, FormatSpec, Header, Ragged};
 use logtally_formats::{Cells, Format, Scan};
 
-use crate::{Record, Records};
+use crate::{Record, Recount};
 
 /// Bytes of a record at which every cut is tried.
 const CUTS_MAX: usize = 64;
@@ -19,6 +19,7 @@ struct Case {
     spec: FormatSpec,
     wanted: Vec<String>,
     format: Format,
+    recount: Recount,
 }
 
 impl Case {
@@ -26,7 +27,8 @@ impl Case {
         let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
         let format = Format::compile(&spec, &wanted)
             .unwrap_or_else(|e| panic!("{spec:?} with {wanted:?}: {e}"));
-        Self { spec, wanted, format }
+        let recount = Recount::new(&spec, &wanted).unwrap_or_else(|e| panic!("{spec:?}: {e}"));
+        Self { spec, wanted, format, recount }
     }
 }
 
@@ -78,10 +80,11 @@ pub fn check_with(spec: &FormatSpec, wanted: &[&str], text: &[u8]) {
 
 fn agree(case: &Case, text: &[u8]) {
     let mut input = text;
-    let records = Records::new(&case.spec, &case.wanted, &mut input)
-        .unwrap_or_else(|e| panic!("{:?}: {e}", case.spec));
-    let expected: Vec<Record> =
-        records.map(|record| record.unwrap_or_else(|e| panic!("{e}"))).collect();
+    let expected: Vec<Record> = case
+        .recount
+        .records(&mut input)
+        .map(|record| record.unwrap_or_else(|e| panic!("{e}")))
+        .collect();
     let found = read(case, text);
     let differs = (0..found.len().max(expected.len())).find(|i| found.get(*i) != expected.get(*i));
     if let Some(i) = differs {
@@ -144,8 +147,8 @@ impl Reader<'_> {
         }
         let format = &self.case.format;
         if let Some(layout) = format.header(record, !self.any) {
-            let marker = format.marker();
-            let marked = !marker.is_empty() && record.windows(marker.len()).any(|w| w == marker);
+            let part = format.marker();
+            let marked = !part.is_empty() && record.windows(part.len()).any(|w| w == part);
             assert!(marked || format.has_header_first() && !self.any, "an unmarked header");
             (self.layout, self.any) = (layout, true);
             return None;
@@ -158,8 +161,11 @@ impl Reader<'_> {
     }
 }
 
+/// Delimiter, quote, escape, comment.
+type Dialect = (u8, Option<u8>, Option<u8>, Option<u8>);
+
 fn csv_cases() -> Vec<Case> {
-    let dialects: [(u8, Option<u8>, Option<u8>, Option<u8>); 6] = [
+    let dialects: [Dialect; 6] = [
         (b',', Some(b'"'), None, None),
         (b';', Some(b'\''), None, Some(b'#')),
         (b',', Some(b'"'), Some(b'\\'), None),

@@ -9,11 +9,13 @@ use logtally_formats::spec::{CsvSpec, Header, Ragged};
 use crate::ahead::{Ahead, Found};
 use crate::{Values, add_line};
 
-/// Rows, and the header that is in force.
-pub(crate) struct Rows {
-    spec: CsvSpec,
-    wanted: Vec<String>,
-    header: Option<Vec<Vec<u8>>>,
+/// The fields of a row.
+pub(crate) type Row = Vec<Vec<u8>>;
+
+/// How rows are read.
+pub(crate) struct Rows<'a> {
+    pub(crate) spec: &'a CsvSpec,
+    pub(crate) wanted: &'a [String],
 }
 
 /// What the next byte of a row is.
@@ -28,15 +30,12 @@ enum State {
     Closed,
 }
 
-impl Rows {
-    pub(crate) fn new(spec: &CsvSpec, wanted: &[String]) -> Self {
-        Self { spec: spec.clone(), wanted: wanted.to_vec(), header: None }
-    }
-
+impl Rows<'_> {
     /// Takes a row from the input. `None` if it is no record.
     pub(crate) fn read(
-        &mut self,
+        &self,
         input: &mut Ahead<'_>,
+        header: &mut Option<Row>,
     ) -> io::Result<Option<Result<Values, Reject>>> {
         if self.spec.comment.is_some() && input.byte(0)? == self.spec.comment {
             return Ok(match input.take_line()? {
@@ -52,14 +51,14 @@ impl Rows {
         if line.is_empty() {
             return Ok(None);
         }
-        if self.is_header(&line, &fields) {
-            self.header = Some(fields);
+        if self.is_header(header.is_some(), &line, &fields) {
+            *header = Some(fields);
             return Ok(None);
         }
-        Ok(Some(self.values(&line, &fields)))
+        Ok(Some(self.values(header.as_ref(), &line, &fields)))
     }
 
-    fn take_row(&self, input: &mut Ahead<'_>, fields: &mut Vec<Vec<u8>>) -> io::Result<Found> {
+    fn take_row(&self, input: &mut Ahead<'_>, fields: &mut Row) -> io::Result<Found> {
         let mut state = State::FieldBegins;
         for at in 0..=RECORD_BYTES_MAX {
             let byte = input.byte(at)?;
@@ -86,7 +85,7 @@ impl Rows {
         Ok(Found::Rejected(if inside { Reject::UnclosedQuote } else { Reject::Oversized }))
     }
 
-    fn step(&self, state: State, byte: u8, fields: &mut Vec<Vec<u8>>) -> State {
+    fn step(&self, state: State, byte: u8, fields: &mut Row) -> State {
         let is = |special: Option<u8>| special == Some(byte);
         match state {
             State::FieldBegins if is(self.spec.quote) => return State::Quoted,
@@ -114,11 +113,11 @@ impl Rows {
         self.wanted.iter().filter(named).map(String::as_bytes).collect()
     }
 
-    fn is_header(&self, line: &[u8], fields: &[Vec<u8>]) -> bool {
+    fn is_header(&self, any_before: bool, line: &[u8], fields: &[Vec<u8>]) -> bool {
         if fields.len() > COLUMNS_MAX || self.spec.header == Header::Absent {
             return false;
         }
-        if self.spec.header == Header::Present && self.header.is_none() {
+        if self.spec.header == Header::Present && !any_before {
             return true;
         }
         let spelled = self.spelled();
@@ -140,9 +139,14 @@ impl Rows {
         )
     }
 
-    fn values(&self, line: &[u8], fields: &[Vec<u8>]) -> Result<Values, Reject> {
-        let given: Vec<Vec<u8>> = self.spec.columns.iter().map(|c| c.clone().into()).collect();
-        let columns = self.header.as_ref().unwrap_or(&given);
+    fn values(
+        &self,
+        header: Option<&Row>,
+        line: &[u8],
+        fields: &[Vec<u8>],
+    ) -> Result<Values, Reject> {
+        let given: Row = self.spec.columns.iter().map(|c| c.clone().into()).collect();
+        let columns = header.unwrap_or(&given);
         if columns.is_empty() && (self.spec.header == Header::Present || !self.names().is_empty()) {
             return Err(Reject::NoHeader);
         }
@@ -155,7 +159,7 @@ impl Rows {
             fields.get(by_name.or(number(name))?).cloned()
         };
         let mut values: Values = self.wanted.iter().map(value).collect();
-        add_line(&mut values, &self.wanted, line);
+        add_line(&mut values, self.wanted, line);
         Ok(values)
     }
 }

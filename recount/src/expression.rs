@@ -80,7 +80,7 @@ impl Grok {
             out += &text[done..whole.start()];
             done = whole.end();
             if let Some(name) = token.name("name").or(token.name("value")) {
-                out += &format!("(?<g{}>", self.names.len());
+                out.extend(["(?<g", &self.names.len().to_string(), ">"]);
                 self.names.push(name.as_str().to_owned());
             } else if token.name("syntax").or(token.name("atomic")).is_some() {
                 out += "(?:";

@@ -1,9 +1,12 @@
 //! JSON, by building the whole tree, one level at a time.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use logtally_core::limits::JSON_DEPTH_MAX;
 use logtally_core::rule::Reject;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::Values;
@@ -25,6 +28,31 @@ pub(crate) fn values(line: &[u8], wanted: &[String]) -> Result<Values, Reject> {
     }
 }
 
+/// The members of an object, repeated ones included: those must be JSON, too.
+struct Members(Vec<(String, Box<RawValue>)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Collect)
+    }
+}
+
 /// `None` if it is no JSON.
 fn tree(raw: &RawValue, depth: usize) -> Option<Node> {
     let text = raw.get().to_owned();
@@ -32,7 +60,7 @@ fn tree(raw: &RawValue, depth: usize) -> Option<Node> {
         return None;
     }
     let node = if text.starts_with('{') {
-        let members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&text).ok()?;
+        let Members(members) = serde_json::from_str(&text).ok()?;
         let member = |(name, raw): (String, Box<RawValue>)| Some((name, tree(&raw, depth + 1)?));
         Node::Object(text, members.into_iter().map(member).collect::<Option<_>>()?)
     } else if text.starts_with('[') {

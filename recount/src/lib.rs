@@ -21,11 +21,13 @@ mod json;
 mod logfmt;
 
 use std::io::{self, BufRead};
+use std::sync::Arc;
 
 use logtally_core::rule::Reject;
-use logtally_formats::spec::FormatSpec;
+use logtally_formats::spec::{CsvSpec, FormatSpec};
 
 use ahead::{Ahead, Found};
+use expression::Expression;
 
 /// The wanted values of a record: `None` where it has none.
 pub type Values = Vec<Option<Vec<u8>>>;
@@ -50,65 +52,48 @@ pub enum RecountError {
     Grok(String),
 }
 
-/// The records of an input, in order. Memory is bounded by the limit of one record.
-pub struct Records<'a> {
-    input: Ahead<'a>,
-    format: Reading,
-    wanted: Vec<String>,
+/// A format to be recounted, with the wanted columns. Cheap to clone.
+#[derive(Clone)]
+pub struct Recount {
+    reading: Reading,
+    wanted: Arc<[String]>,
 }
 
+#[derive(Clone)]
 enum Reading {
-    Csv(csv::Rows),
+    Csv(Arc<CsvSpec>),
     Json,
     Logfmt,
-    Expression(expression::Expression),
+    Expression(Arc<Expression>),
     Lines,
 }
 
-impl<'a> Records<'a> {
-    /// Reads `input` to its end, which ends the last record.
-    pub fn new(
-        spec: &FormatSpec,
-        wanted: &[String],
-        input: &'a mut dyn BufRead,
-    ) -> Result<Self, RecountError> {
-        let format = match spec {
-            FormatSpec::Csv(spec) => Reading::Csv(csv::Rows::new(spec, wanted)),
+impl Recount {
+    /// A recount of what `spec` says; value `i` of a record belongs to `wanted[i]`.
+    pub fn new(spec: &FormatSpec, wanted: &[String]) -> Result<Self, RecountError> {
+        let reading = match spec {
+            FormatSpec::Csv(spec) => Reading::Csv(Arc::new(spec.clone())),
             FormatSpec::Json => Reading::Json,
             FormatSpec::Logfmt => Reading::Logfmt,
             FormatSpec::Regex { pattern } => {
-                Reading::Expression(expression::Expression::regex(pattern)?)
+                Reading::Expression(Arc::new(Expression::regex(pattern)?))
             }
             FormatSpec::Grok { pattern, definitions } => {
-                Reading::Expression(expression::Expression::grok(pattern, definitions)?)
+                Reading::Expression(Arc::new(Expression::grok(pattern, definitions)?))
             }
             FormatSpec::Lines => Reading::Lines,
         };
-        Ok(Self { input: Ahead::new(input), format, wanted: wanted.to_vec() })
+        Ok(Self { reading, wanted: wanted.into() })
     }
 
-    /// The next record; `None` at the end of the input.
-    fn read(&mut self) -> io::Result<Option<Record>> {
-        self.input.skip_byte_order_mark()?;
-        while self.input.byte(0)?.is_some() {
-            let offset = self.input.offset();
-            let values = match &mut self.format {
-                Reading::Csv(rows) => rows.read(&mut self.input)?,
-                _ => match self.input.take_line()? {
-                    Found::Rejected(reason) => Some(Err(reason)),
-                    Found::Content(line) if line.is_empty() => None,
-                    Found::Content(line) => Some(self.of_line(&line)),
-                },
-            };
-            if let Some(values) = values {
-                return Ok(Some(Record { offset, values }));
-            }
-        }
-        Ok(None)
+    /// The records of `input`, read to its end, which ends the last record.
+    pub fn records<'a>(&self, input: &'a mut dyn BufRead) -> Records<'a> {
+        let header = None;
+        Records { input: Ahead::new(input), recount: self.clone(), header }
     }
 
     fn of_line(&self, line: &[u8]) -> Result<Values, Reject> {
-        let mut values = match &self.format {
+        let mut values = match &self.reading {
             Reading::Json => json::values(line, &self.wanted)?,
             Reading::Logfmt => logfmt::values(line, &self.wanted)?,
             Reading::Expression(expression) => expression.values(line, &self.wanted)?,
@@ -116,6 +101,39 @@ impl<'a> Records<'a> {
         };
         add_line(&mut values, &self.wanted, line);
         Ok(values)
+    }
+}
+
+/// The records of an input, in order. Memory is bounded by the limit of one record.
+pub struct Records<'a> {
+    input: Ahead<'a>,
+    recount: Recount,
+    /// The header of a CSV source that is in force.
+    header: Option<csv::Row>,
+}
+
+impl Records<'_> {
+    /// The next record; `None` at the end of the input.
+    fn read(&mut self) -> io::Result<Option<Record>> {
+        self.input.skip_byte_order_mark()?;
+        while self.input.byte(0)?.is_some() {
+            let offset = self.input.offset();
+            let values = match &self.recount.reading {
+                Reading::Csv(spec) => {
+                    let rows = csv::Rows { spec, wanted: &self.recount.wanted };
+                    rows.read(&mut self.input, &mut self.header)?
+                }
+                _ => match self.input.take_line()? {
+                    Found::Rejected(reason) => Some(Err(reason)),
+                    Found::Content(line) if line.is_empty() => None,
+                    Found::Content(line) => Some(self.recount.of_line(&line)),
+                },
+            };
+            if let Some(values) = values {
+                return Ok(Some(Record { offset, values }));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -47,11 +47,9 @@ fn step(state: State, byte: u8, pairs: &mut Vec<Pair>) -> Option<State> {
         (State::Quoted, _) => push(pairs, &[byte], State::Quoted),
         (State::Escaped, _) => push(pairs, escaped(byte).as_slice(), State::Quoted),
         _ if blank => State::Between,
-        (State::Closed, _) => return None,
         (State::ValueBegins, b'"') => State::Quoted,
-        (_, b'"') => return None,
+        (State::Closed, _) | (_, b'"') | (State::Between, b'=') => return None,
         (State::ValueBegins | State::Value, _) => push(pairs, &[byte], State::Value),
-        (State::Between, b'=') => return None,
         (State::Key, b'=') => {
             pairs.last_mut()?.1 = Some(Vec::new());
             State::ValueBegins

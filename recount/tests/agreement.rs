@@ -151,6 +151,53 @@ fn seed() -> u64 {
     given.map_or(20_260_101, |seed| seed.parse().expect("LOGTALLY_TEST_SEED is a number"))
 }
 
+/// Appends a value of JSON, which is broken now and then.
+fn json_value(random: &mut Random, depth: usize, out: &mut Vec<u8>) {
+    const SCALARS: Pieces = &[
+        b"1",
+        b"-0.5E+1",
+        b"true",
+        b"false",
+        b"null",
+        b"\"\"",
+        b"\"x\"",
+        b"\"\\u0041\\n\"",
+        b"\"\\ud83d\\ude00\"",
+        b"\"\\ud83d\"",
+        b"01",
+        b"\"\t\"",
+        b"1e999",
+        b" 2 ",
+    ];
+    const KEYS: Pieces = &[
+        b"\"a\"",
+        b"\"a\"",
+        b"\"b\"",
+        b"\"a.b\"",
+        b"\"\\u0061\"",
+        b"\"0\"",
+        b"\"b.a\" ",
+        b" \"c\"",
+    ];
+    let (open, close) = match random.below(if depth == 1 { 1 } else { 12 }) {
+        0..3 if depth < 6 => (b'{', b'}'),
+        3..5 if depth < 6 => (b'[', b']'),
+        _ => return out.extend_from_slice(SCALARS[random.below(SCALARS.len())]),
+    };
+    out.push(open);
+    for i in 0..random.below(5) {
+        if i > 0 {
+            out.push(b',');
+        }
+        if open == b'{' {
+            out.extend_from_slice(KEYS[random.below(KEYS.len())]);
+            out.push(b':');
+        }
+        json_value(random, depth + 1, out);
+    }
+    out.push(if random.below(100) == 0 { open } else { close });
+}
+
 fn feed(pieces: Pieces, check: fn(&[u8])) {
     let seed = seed();
     println!("LOGTALLY_TEST_SEED={seed}");
@@ -168,6 +215,16 @@ fn csv() {
 #[test]
 fn json() {
     feed(JSON, agree::check_json);
+}
+
+#[test]
+fn json_trees() {
+    let mut random = Random(seed());
+    for _ in 0..INPUTS {
+        let mut input = vec![0];
+        json_value(&mut random, 1, &mut input);
+        agree::check_json(&input);
+    }
 }
 
 #[test]
