@@ -25,7 +25,7 @@ pub(crate) struct Expression {
 
 impl Expression {
     pub(crate) fn regex(pattern: &str, wanted: &[String]) -> Result<Arc<Self>, FormatError> {
-        let regex = compile(pattern)?;
+        let regex = compile(pattern).map_err(|e| FormatError::Pattern { reason: e.to_string() })?;
         let groups: Vec<(usize, String)> = named_groups(&regex).collect();
         Self::new(regex, &groups, wanted)
     }
@@ -36,7 +36,10 @@ impl Expression {
         wanted: &[String],
     ) -> Result<Arc<Self>, FormatError> {
         let expanded = grok::expand(pattern, definitions)?;
-        let regex = compile(&expanded.regex)?;
+        // The expanded expression is long, and nobody wrote it: only what is wrong with it helps.
+        let regex = compile(&expanded.regex).map_err(|e| FormatError::Pattern {
+            reason: e.to_string().lines().last().unwrap_or_default().to_owned(),
+        })?;
         let groups: Vec<(usize, String)> = named_groups(&regex)
             .filter_map(|(group, name)| {
                 Some((group, expanded.names.get(grok::group_number(&name)?)?.clone()))
@@ -85,11 +88,8 @@ fn named_groups(regex: &Regex) -> impl Iterator<Item = (usize, String)> {
     regex.capture_names().enumerate().filter_map(|(group, name)| Some((group, name?.to_owned())))
 }
 
-fn compile(pattern: &str) -> Result<Regex, FormatError> {
-    RegexBuilder::new(pattern)
-        .size_limit(EXPRESSION_BYTES_MAX)
-        .build()
-        .map_err(|e| FormatError::Pattern { reason: e.to_string() })
+fn compile(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern).size_limit(EXPRESSION_BYTES_MAX).build()
 }
 
 fn unknown(column: &str, named: &[(usize, String)]) -> FormatError {

@@ -128,17 +128,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::csv::{Scan, scan};
+    use crate::csv::{Scan, scan_in};
 
-    fn ours(text: &[u8]) -> Vec<Vec<Vec<u8>>> {
+    fn ours(text: &[u8], dialect: Dialect) -> Vec<Vec<Vec<u8>>> {
         let mut records = Vec::new();
         let mut at = 0;
         while at < text.len() {
-            let Scan::Record { body, len, .. } = scan(&text[at..], true) else { break };
+            let Scan::Record { body, len, .. } = scan_in(dialect, &text[at..], true) else { break };
             if body > 0 {
-                let fields = Fields::of(&text[at..at + body]).map(|field| {
+                let fields = Fields::in_dialect(&text[at..at + body], dialect).map(|field| {
                     let mut value = Vec::new();
-                    field.append_to(&mut value);
+                    field.append_in(dialect, &mut value);
                     value
                 });
                 records.push(fields.collect());
@@ -149,8 +149,15 @@ mod tests {
     }
 
     /// The reference: csv-core, reading the text in one piece.
-    fn reference(text: &[u8]) -> Vec<Vec<Vec<u8>>> {
-        let mut reader = ReaderBuilder::new().terminator(Terminator::Any(b'\n')).build();
+    fn reference(text: &[u8], dialect: Dialect) -> Vec<Vec<Vec<u8>>> {
+        let mut reader = ReaderBuilder::new()
+            .terminator(Terminator::Any(b'\n'))
+            .delimiter(dialect.delimiter)
+            .quoting(dialect.quote.is_some())
+            .quote(dialect.quote.unwrap_or(b'"'))
+            .escape(dialect.escape)
+            .comment(dialect.comment)
+            .build();
         let (mut records, mut record) = (Vec::new(), Vec::new());
         let mut input = text;
         let mut out = vec![0; text.len() + 16];
@@ -173,10 +180,20 @@ mod tests {
         }
     }
 
+    fn dialects() -> impl Strategy<Value = Dialect> {
+        let quote = prop_oneof![Just(None), Just(Some(b'"')), Just(Some(b'\''))];
+        let escape = prop_oneof![Just(None), Just(Some(b'\\'))];
+        let comment = prop_oneof![Just(None), Just(Some(b'#')), Just(Some(b'a'))];
+        let delimiter = prop::sample::select(&b",;\t"[..]);
+        (delimiter, quote, escape, comment).prop_map(|(delimiter, quote, escape, comment)| {
+            Dialect { delimiter, quote, escape: quote.and(escape), comment }
+        })
+    }
+
     #[test]
     fn fields_are_unquoted() {
         let check = |text: &str, expected: &[&str]| {
-            let records = ours(text.as_bytes());
+            let records = ours(text.as_bytes(), Dialect::STANDARD);
             let fields: Vec<_> =
                 records[0].iter().map(|f| String::from_utf8_lossy(f).into_owned()).collect();
             assert_eq!(fields, expected, "{text:?}");
@@ -198,28 +215,40 @@ mod tests {
         /// caller under this terminator) and with balanced quotes (which we bound and it does not).
         #[test]
         fn agrees_with_the_reference(text in "[ab,\n\"]{0,40}\n") {
-            if !matches!(last_scan(text.as_bytes()), Scan::Record { .. }) {
-                return Ok(());
+            let (text, dialect) = (text.as_bytes(), Dialect::STANDARD);
+            if matches!(last_scan(text, dialect), Scan::Record { .. }) {
+                prop_assert_eq!(ours(text, dialect), reference(text, dialect));
             }
-            prop_assert_eq!(ours(text.as_bytes()), reference(text.as_bytes()), "{:?}", text);
+        }
+
+        /// The same in any dialect.
+        #[test]
+        fn dialects_agree_with_the_reference(
+            text in "[ab,;\t\n\"'\\\\#]{0,40}\n",
+            dialect in dialects(),
+        ) {
+            let text = text.as_bytes();
+            if matches!(last_scan(text, dialect), Scan::Record { .. }) {
+                prop_assert_eq!(ours(text, dialect), reference(text, dialect));
+            }
         }
 
         /// Whatever the cut, a record is the same record.
         #[test]
-        fn cuts_do_not_matter(text in "[a,\r\n\"]{1,40}", cut in 0usize..40) {
+        fn cuts_do_not_matter(text in "[a,;\t\r\n\"'\\\\#]{1,40}", dialect in dialects()) {
             let bytes = text.as_bytes();
-            let part = &bytes[..cut.min(bytes.len())];
-            if !part.is_empty() && scan(part, false) != Scan::Incomplete {
-                let whole = scan(bytes, false);
-                prop_assert_eq!(scan(part, false), whole);
+            let whole = scan_in(dialect, bytes, false);
+            for cut in 1..bytes.len() {
+                let part = scan_in(dialect, &bytes[..cut], false);
+                prop_assert!(part == Scan::Incomplete || part == whole, "{part:?} at {cut}");
             }
         }
     }
 
-    fn last_scan(text: &[u8]) -> Scan {
+    fn last_scan(text: &[u8], dialect: Dialect) -> Scan {
         let mut at = 0;
         loop {
-            let found = scan(&text[at..], true);
+            let found = scan_in(dialect, &text[at..], true);
             match found {
                 Scan::Record { len, .. } if at + len < text.len() => at += len,
                 other => return other,

@@ -2,7 +2,9 @@
 //!
 //! Look-around costs the guarantee of linear time, so the few basic patterns that have it are
 //! replaced. They match the same texts; only where a search may begin or end within a longer run of
-//! digits or quotes do they ask for less, and the pattern around them decides.
+//! digits or quotes do they ask for less, and the pattern around them decides. Two more are written
+//! in the syntax of another engine. One needs look-around for what it is (`SYSLOGPAMSESSION` takes
+//! the same text twice) and is refused.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +20,12 @@ const REPLACED: &[(&str, &str)] = &[
     ),
     ("TIME", "%{HOUR}:%{MINUTE}(?::%{SECOND})?"),
     ("HAPROXYTIME", "%{HOUR:haproxy_hour}:%{MINUTE:haproxy_minute}(?::%{SECOND:haproxy_second})?"),
+    ("IPTABLES4_FRAG", "(?:CE|DF|MF)*"),
+    ("MONGO_QUERY", r"\{ .* \}"),
+    (
+        "RPROCESSING",
+        r"\W*Processing by %{RCONTROLLER} as (?<format>\S+)(?:\W*Parameters: \{%{DATA:params}\}\W*)?",
+    ),
     ("RUUID", "[0-9A-Fa-f]{32}"),
 ];
 
