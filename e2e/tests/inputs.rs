@@ -37,9 +37,19 @@ fn check(format: &str, rule: &str, log: &str, expected: &[&str]) {
 #[test]
 fn every_format() {
     let by_host = "{metric: m_total, labels: {host: host}}";
-    check("csv", by_host, "host,x\na,1\nb,1\na,2\n", &["m_total{host=\"a\"} 2", "m_total{host=\"b\"} 1"]);
+    check(
+        "csv",
+        by_host,
+        "host,x\na,1\nb,1\na,2\n",
+        &["m_total{host=\"a\"} 2", "m_total{host=\"b\"} 1"],
+    );
     let semicolons = "{type: csv, delimiter: ';', quote: \"'\", comment: '#', header: absent, columns: [x, host]}";
-    check(semicolons, by_host, "# a comment\n1;'a;b'\n1;c\n", &["m_total{host=\"a;b\"} 1", "m_total{host=\"c\"} 1"]);
+    check(
+        semicolons,
+        by_host,
+        "# a comment\n1;'a;b'\n1;c\n",
+        &["m_total{host=\"a;b\"} 1", "m_total{host=\"c\"} 1"],
+    );
     check("tsv", by_host, "x\thost\n1\ta,\"b\n", &["m_total{host=\"a,\\\"b\"} 1"]);
     let nested = "{metric: m_total, labels: {host: http.host, first: tags.0}}";
     check(
@@ -49,20 +59,40 @@ fn every_format() {
         &["m_total{host=\"a\u{e9}\",first=\"x\"} 1"],
     );
     check("logfmt", by_host, "level=info host=\"a b\" ok\n", &["m_total{host=\"a b\"} 1"]);
-    check("{type: regex, pattern: '^(?<host>\\S+) '}", by_host, "a 1\nb 2\n", &["m_total{host=\"a\"} 1", "m_total{host=\"b\"} 1"]);
-    check("{type: grok, pattern: '%{IPORHOST:host} %{NUMBER:n}'}", by_host, "a.example.com 1\n", &["m_total{host=\"a.example.com\"} 1"]);
-    check("lines", "{metric: m_total, when: {'@line': {matches: ERROR}}}", "ERROR x\nINFO\nERROR y\n", &["m_total 2"]);
+    check(
+        "{type: regex, pattern: '^(?<host>\\S+) '}",
+        by_host,
+        "a 1\nb 2\n",
+        &["m_total{host=\"a\"} 1", "m_total{host=\"b\"} 1"],
+    );
+    check(
+        "{type: grok, pattern: '%{IPORHOST:host} %{NUMBER:n}'}",
+        by_host,
+        "a.example.com 1\n",
+        &["m_total{host=\"a.example.com\"} 1"],
+    );
+    check(
+        "lines",
+        "{metric: m_total, when: {'@line': {matches: ERROR}}}",
+        "ERROR x\nINFO\nERROR y\n",
+        &["m_total 2"],
+    );
 }
 
 #[test]
 fn a_header_in_mid_file_brings_new_columns() {
     let log = "host,job\na,x\njob,host\nx,b\ny,b\n";
     let rule = "{metric: m_total, labels: {host: host, job: job}}";
-    check("csv", rule, log, &[
-        "m_total{host=\"a\",job=\"x\"} 1",
-        "m_total{host=\"b\",job=\"x\"} 1",
-        "m_total{host=\"b\",job=\"y\"} 1",
-    ]);
+    check(
+        "csv",
+        rule,
+        log,
+        &[
+            "m_total{host=\"a\",job=\"x\"} 1",
+            "m_total{host=\"b\",job=\"x\"} 1",
+            "m_total{host=\"b\",job=\"y\"} 1",
+        ],
+    );
 }
 
 #[test]
@@ -76,18 +106,25 @@ fn ragged_rows_are_as_strict_as_asked_for() {
 #[test]
 fn every_measure() {
     let log = "host,ms,time\na,100,2026-01-01T00:00:02Z\na,2500,2026-01-01T00:00:01Z\na,400,2026-01-01T00:00:00Z\n";
-    let by_host = |rest: &str| format!("{{metric: m, labels: [host], value: {{column: ms, scale: 0.001}}, {rest}}}");
+    let by_host = |rest: &str| {
+        format!("{{metric: m, labels: [host], value: {{column: ms, scale: 0.001}}, {rest}}}")
+    };
     check("csv", &by_host("type: sum"), log, &["m{host=\"a\"} 3"]);
     check("csv", &by_host("type: min"), log, &["m{host=\"a\"} 0.1"]);
     check("csv", &by_host("type: max"), log, &["m{host=\"a\"} 2.5"]);
     check("csv", &by_host("type: last, time: time"), log, &["m{host=\"a\"} 0.1"]);
-    check("csv", &by_host("type: histogram, buckets: [0.1, 1]"), log, &[
-        "m_bucket{host=\"a\",le=\"0.1\"} 1",
-        "m_bucket{host=\"a\",le=\"1\"} 2",
-        "m_bucket{host=\"a\",le=\"+Inf\"} 3",
-        "m_sum{host=\"a\"} 3",
-        "m_count{host=\"a\"} 3",
-    ]);
+    check(
+        "csv",
+        &by_host("type: histogram, buckets: [0.1, 1]"),
+        log,
+        &[
+            "m_bucket{host=\"a\",le=\"0.1\"} 1",
+            "m_bucket{host=\"a\",le=\"1\"} 2",
+            "m_bucket{host=\"a\",le=\"+Inf\"} 3",
+            "m_sum{host=\"a\"} 3",
+            "m_count{host=\"a\"} 3",
+        ],
+    );
 }
 
 #[test]
@@ -149,7 +186,10 @@ fn compressed_files_are_read_where_they_are_named_or_asked_for() {
 #[test]
 fn a_compressed_file_that_is_cut_off_counts_what_is_there_and_is_an_error() {
     let folder = folder();
-    let text: String = (0..50_000_u64).map(|i| format!("w{},job\n", i * 7_919 % 50_021)).collect::<Vec<_>>().concat();
+    let text: String = (0..50_000_u64)
+        .map(|i| format!("w{},job\n", i * 7_919 % 50_021))
+        .collect::<Vec<_>>()
+        .concat();
     let packed = gzip(&text);
     let path = put(folder.path(), "cut.gz", &packed[..packed.len() / 2]);
     let finished = once(folder.path(), "memory:", &[&path]);
@@ -184,7 +224,8 @@ fn more_files_than_may_be_open_are_counted_with_bounded_handles() {
     const FILES: u64 = 3_000;
     let folder = folder();
     for i in 0..FILES {
-        fs::write(folder.path().join(format!("{i}.csv")), format!("web{},job\n", i % 10)).expect("written");
+        fs::write(folder.path().join(format!("{i}.csv")), format!("web{},job\n", i % 10))
+            .expect("written");
     }
     let pattern = folder.path().join("*.csv").display().to_string();
     // No more than 700 open files, which the program cannot raise.

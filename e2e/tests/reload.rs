@@ -3,7 +3,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -31,7 +31,7 @@ impl Scene {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let none: [&str; 0] = [];
         let one = OneProcess::new(folder.path(), "store", &none)
-            .config(folder.path(), &yaml(folder.path().to_path_buf(), rules))
+            .config(folder.path(), &yaml(folder.path(), rules))
             .args(&["--web.enable-lifecycle"]);
         let mut scene = Self { folder, one };
         scene.append("web1,backup\n");
@@ -45,12 +45,13 @@ impl Scene {
     }
 
     fn append(&self, text: &str) {
-        let mut file = OpenOptions::new().create(true).append(true).open(self.log()).expect("a log");
+        let mut file =
+            OpenOptions::new().create(true).append(true).open(self.log()).expect("a log");
         file.write_all(text.as_bytes()).expect("appending to a log");
     }
 
     fn configure(&self, rules: &str) {
-        configure(self.folder.path(), &yaml(self.folder.path().to_path_buf(), rules));
+        configure(self.folder.path(), &yaml(self.folder.path(), rules));
     }
 
     /// Puts other rules in force and waits until the process has them.
@@ -63,13 +64,13 @@ impl Scene {
         });
     }
 
-    fn admin(&self, name: &str) -> Option<f64> {
+    fn admin(&self, name: &str) -> Option<u64> {
         let page = http::get(self.one.admin, "/metrics").ok()?.text();
         page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
     }
 
     fn reloads(&self, result: &str) -> u64 {
-        self.admin(&format!("logtally_config_reloads_total{{result=\"{result}\"}}")).unwrap_or(0.0) as u64
+        self.admin(&format!("logtally_config_reloads_total{{result=\"{result}\"}}")).unwrap_or(0)
     }
 
     /// A page; a process that was just restarted may need a moment.
@@ -89,7 +90,7 @@ impl Scene {
     }
 }
 
-fn yaml(folder: PathBuf, rules: &str) -> String {
+fn yaml(folder: &Path, rules: &str) -> String {
     let pattern = folder.join("log.csv*").display().to_string();
     format!(
         "inputs:\n- files: '{pattern}'\n  format: {{type: csv, columns: [host, job_name]}}\n  rules: {rules}\n"
@@ -131,7 +132,8 @@ fn every_record_counts_under_exactly_one_set_of_rules() {
     let total = writing.join().expect("the writer") + 1;
     wait_for_records(scene.one.port, total, CATCH_UP);
     let page = scene.page();
-    let sets: Vec<u64> = (0..4).map(|n| page.get(&format!("set{n}_total")).copied().unwrap_or(0)).collect();
+    let sets: Vec<u64> =
+        (0..4).map(|n| page.get(&format!("set{n}_total")).copied().unwrap_or(0)).collect();
     println!("by set: {sets:?}");
     assert_eq!(sets.iter().sum::<u64>(), total, "each record under one set");
     assert_eq!(page["all_total"], total, "and once under the rule that all sets have");
@@ -147,7 +149,7 @@ fn a_bad_configuration_is_refused_and_the_old_one_goes_on() {
     until("the refusal", CATCH_UP, || {
         holds(scene.reloads("refused") == 1, || "not refused".to_owned())
     });
-    assert_eq!(scene.admin("logtally_config_last_reload_successful"), Some(0.0));
+    assert_eq!(scene.admin("logtally_config_last_reload_successful"), Some(0));
     let answer = http::post(scene.one.admin, "/-/reload").expect("an answer");
     assert_eq!(answer.status, 400);
     let text = answer.text();
@@ -156,7 +158,7 @@ fn a_bad_configuration_is_refused_and_the_old_one_goes_on() {
     scene.wait_for("a_total", 2);
     scene.configure("[{metric: b_total}]");
     assert_eq!(http::post(scene.one.admin, "/-/reload").expect("an answer").status, 200);
-    assert_eq!(scene.admin("logtally_config_last_reload_successful"), Some(1.0));
+    assert_eq!(scene.admin("logtally_config_last_reload_successful"), Some(1));
     until("the new rules", CATCH_UP, || {
         scene.append("web1,backup\n");
         holds(scene.count("b_total") > 0, || "nothing counted by the new rule".to_owned())

@@ -111,7 +111,13 @@ impl Tally {
     }
 
     /// Counts a record.
-    pub fn add(&mut self, input: &Input, layout: &Layout, path: &[Option<String>], record: Record<'_>) {
+    pub fn add(
+        &mut self,
+        input: &Input,
+        layout: &Layout,
+        path: &[Option<String>],
+        record: Record<'_>,
+    ) {
         match self.count(input, layout, path, record) {
             Ok(true) => self.counted += 1,
             Ok(false) => self.filtered += 1,

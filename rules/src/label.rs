@@ -72,7 +72,9 @@ impl Label {
         let value = match &self.from {
             From::Column(slot) => row.get(*slot),
             From::Constant(value) => Some(value.as_bytes()),
-            From::Path(slot) => origin.path.get(*slot).and_then(Option::as_deref).map(str::as_bytes),
+            From::Path(slot) => {
+                origin.path.get(*slot).and_then(Option::as_deref).map(str::as_bytes)
+            }
         };
         match value {
             Some(value) if self.plain => {
