@@ -98,6 +98,11 @@ pub struct FollowArgs {
     )]
     pub poll_interval_ms: u64,
 
+    /// Do not ask the file system for events. Network file systems send none; looking from time to time
+    /// is enough.
+    #[arg(long = "follow.poll-only", env = "LOGTALLY_FOLLOW_POLL_ONLY")]
+    pub poll_only: bool,
+
     /// Milliseconds for which a rotated file must be quiet before its last line counts without an
     /// end.
     #[arg(
@@ -130,6 +135,7 @@ impl FollowArgs {
             shard,
             once,
             progress,
+            poll_only: self.poll_only,
             poll_interval: interval(self.poll_interval_ms),
             rotate_wait: Duration::from_millis(self.rotate_wait_ms),
             idle_check: interval(self.idle_check_ms),

@@ -40,6 +40,8 @@ pub struct Metrics {
     pub read_errors: IntCounter,
     /// Files that were gone before they were read to their end.
     pub files_lost: IntCounter,
+    /// Bytes that were seen in a file and gone before they were read.
+    pub suspected_lost_bytes: IntCounter,
     /// Files whose bytes from before a rule were gone before they were counted.
     pub backfills_lost: IntCounter,
     /// Bytes that are not acknowledged yet, of all sources.
@@ -92,6 +94,10 @@ impl Metrics {
             files_lost: counter(
                 "files_lost_total",
                 "Files that were gone before they were read to their end",
+            )?,
+            suspected_lost_bytes: counter(
+                "suspected_lost_bytes_total",
+                "Bytes seen in files that were truncated before they were read to their end",
             )?,
             backfills_lost: counter(
                 "backfills_lost_total",

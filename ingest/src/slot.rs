@@ -126,6 +126,9 @@ pub struct Slot {
     pub finished: bool,
     /// Size of the file when last seen, for the lag.
     pub size: u64,
+    /// The largest size seen since the content was last found to be another one: bytes below it that
+    /// were not read before a truncation are lost.
+    pub seen: u64,
     /// Since when the acknowledged position is behind the file's size.
     pub behind_since: Option<Instant>,
 }
@@ -166,6 +169,7 @@ impl Slot {
             changed: now,
             finished: false,
             size: 0,
+            seen: 0,
             behind_since: None,
         }
     }

@@ -36,8 +36,11 @@ pub struct Watch {
 
 impl Watch {
     /// A watch without directories. If the system has no events to offer, there is only polling.
-    pub fn start() -> Self {
+    pub fn start(poll_only: bool) -> Self {
         let shared = Arc::new(Shared::default());
+        if poll_only {
+            return Self { shared, watcher: None, watched: BTreeSet::new() };
+        }
         let sink = Arc::clone(&shared);
         let watcher = notify::recommended_watcher(move |event| note(&sink, event));
         let watcher = watcher.inspect_err(|error| {

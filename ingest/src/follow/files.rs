@@ -185,6 +185,9 @@ impl Follower {
     /// quiet for long enough.
     fn note_stamp(&mut self, id: &SourceId, stamp: Stamp) {
         let Some(slot) = self.slots.get_mut(id) else { return };
+        if slot.compression.is_none() {
+            slot.seen = slot.seen.max(stamp.size);
+        }
         if slot.stamp.is_some_and(|known| known != stamp) {
             slot.changed = Instant::now();
         }

@@ -45,6 +45,8 @@ pub struct Options {
     pub shard: Shard,
     /// Read to the end, an unterminated last record included, and return.
     pub once: bool,
+    /// Look at the files from time to time only, without events of the file system.
+    pub poll_only: bool,
     /// How often files are looked at when no event tells of a change.
     pub poll_interval: Duration,
     /// How long a rotated file must be quiet before its unterminated last record counts.
@@ -122,7 +124,7 @@ pub async fn follow(
         problems: BTreeSet::new(),
         unread: BTreeMap::new(),
         look: Look::default(),
-        watch: Watch::start(),
+        watch: Watch::start(options.poll_only),
         latch: context.readiness.latch("ingest"),
         heart: context.health.heart("follower", SILENCE_MAX),
         progress: Progress::new(options.progress),

@@ -229,6 +229,7 @@ impl Follower {
         self.unread.remove(id);
         slot.pending = step.span.pending;
         slot.size = slot.size.max(step.span.to + step.span.pending);
+        slot.seen = slot.seen.max(slot.size);
         if step.span.at_end {
             slot.stamp = stamp;
             slot.finished = end == End::Final;
@@ -248,6 +249,21 @@ impl Follower {
         }
     }
 
+    /// A file lost its content. What had been seen of it and was not read is lost: copytruncate does
+    /// this to what was written between the copy and the truncation, and to more if we were behind.
+    fn note_loss(&mut self, id: &SourceId) {
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        let read = slot.acknowledged.map_or(0, |state| state.position);
+        let read = slot.flights.back().map_or(read, |flight| flight.span.to());
+        let lost = std::mem::take(&mut slot.seen).saturating_sub(read);
+        slot.size = 0;
+        if lost > 0 {
+            self.metrics.suspected_lost_bytes.inc_by(lost);
+            tracing::error!(source = %id, path = %slot.path.display(), bytes = lost,
+                "the file was truncated before it was read to its end");
+        }
+    }
+
     fn take_error(&mut self, id: &SourceId, error: &ReadError) {
         let Some(slot) = self.slots.get_mut(id) else { return };
         match error {
@@ -255,6 +271,8 @@ impl Follower {
                 self.give_up_backfill(id);
             }
             ReadError::Replaced { .. } => {
+                self.note_loss(id);
+                let Some(slot) = self.slots.get_mut(id) else { return };
                 slot.dirty = true;
                 let next = slot.replaced();
                 self.carry_out(id, next);
