@@ -2,7 +2,7 @@
 //!
 //! Data flows one way: [`exchange`] takes requests from the wire, [`committer`] gathers them into
 //! batches and commits those to the store, [`folder`] merges the journal into the counts behind
-//! their back. An aggregator remembers nothing that it could not read again: any number of them may
+//! their back, [`ticker`] lets the journal's time go on. An aggregator remembers nothing that it could not read again: any number of them may
 //! work for one partition, and any of them may die at any moment.
 
 pub mod args;
@@ -12,6 +12,8 @@ pub mod exchange;
 pub mod committer;
 
 pub mod folder;
+
+pub mod ticker;
 
 pub mod metrics;
 

@@ -8,12 +8,12 @@ use logtally_core::delta::{Delta, Span};
 use logtally_core::partition::Partition;
 use logtally_core::rule::Rule;
 use logtally_core::series::{Increments, SeriesKey};
-use logtally_core::source::{Generation, RecordCounts, SourceId, SourceState, Tail};
+use logtally_core::source::{Generation, RecordCounts, SourceEnd, SourceId, SourceState, Tail};
 use logtally_proto::v1::aggregator_service_client::AggregatorServiceClient;
 use logtally_proto::{Action, Request, v1};
 use logtally_service::Context;
+use logtally_store::SnapshotReader;
 use logtally_store::memory::MemoryStore;
-use logtally_store::{CountStore, SnapshotReader};
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
@@ -32,8 +32,7 @@ struct Bench {
 impl Bench {
     async fn start() -> Self {
         let (store, context) = (Arc::new(MemoryStore::new()), Context::new("test", "0"));
-        let writes: Arc<dyn CountStore> = Arc::clone(&store) as _;
-        let aggregator = Aggregator::start(writes, Options::default(), &context).await;
+        let aggregator = Aggregator::start(store.clone(), Options::default(), &context).await;
         let aggregator = aggregator.expect("started");
         let (pipes, incoming) = mpsc::channel::<DuplexStream>(1);
         let server = context.clone();
@@ -167,6 +166,29 @@ async fn a_bad_message_ends_the_stream_with_the_reason() {
     let status = bench.answer().await.expect_err("refused");
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(status.message().contains("no blanks"), "{}", status.message());
+}
+
+#[tokio::test]
+async fn a_life_that_cannot_begin_like_that_is_refused() {
+    let end = |position| Some(SourceEnd { position, tail: Tail(1) });
+    let start = SourceState::start(Generation(7));
+    let middle = SourceState { position: 5, tail: Tail(5), header: Some(0), end: end(5), ..start };
+    let records = RecordCounts { counted: 1, ..RecordCounts::default() };
+    for (fresh, reason) in [
+        (SourceState { records, ..middle }, "no records yet"),
+        (SourceState { end: end(4), ..middle }, "behind its end"),
+        (SourceState { header: Some(6), ..middle }, "before its header"),
+        (SourceState { position: 0, header: None, ..middle }, "before a beginning"),
+    ] {
+        let mut bench = Bench::start().await;
+        bench.send("s", Action::Open { expected: None, fresh });
+        let status = bench.answer().await.expect_err("refused");
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert!(status.message().contains(reason), "{}", status.message());
+    }
+    let mut bench = Bench::start().await;
+    let open = Action::Open { expected: None, fresh: middle };
+    assert_eq!(bench.ask("s", open).await, Some(middle));
 }
 
 #[tokio::test]
