@@ -24,6 +24,7 @@ use crate::args::Args;
 use crate::committer::Committer;
 use crate::exchange::Exchange;
 use crate::folder::{Backlog, fold_forever};
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::ticker::Ticker;
 
@@ -64,6 +65,7 @@ impl Aggregator {
         let metrics = Metrics::new(&context.registry)?;
         let writes: Arc<dyn CountStore> = store.clone();
         let info = create(&writes, options, &context.readiness.latch("store")).await?;
+        let limits = Limits::new(store.clone(), info.partitions, metrics.clone());
         let mut tasks = JoinSet::new();
         let mut queues = Vec::new();
         for partition in (0..info.partitions).map(Partition) {
@@ -74,6 +76,7 @@ impl Aggregator {
                 partitions: info.partitions,
                 store: Arc::clone(&writes),
                 backlog: backlog.clone(),
+                limits: limits.clone(),
                 metrics: metrics.clone(),
                 latch: context.readiness.latch("commits"),
             };
