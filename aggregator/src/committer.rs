@@ -24,6 +24,7 @@ use tracing::Instrument;
 
 use crate::exchange::Job;
 use crate::folder::Backlog;
+use crate::limits::{Held, Limits};
 use crate::metrics::Metrics;
 
 /// First and longest wait before the store is tried again.
@@ -39,6 +40,8 @@ pub struct Committer {
     pub store: Arc<dyn CountStore>,
     /// Tells the folder how much there is to fold, and waits if it is too much.
     pub backlog: Backlog,
+    /// How many series families may have.
+    pub limits: Limits,
     /// Own metrics.
     pub metrics: Metrics,
     /// Whether commits succeed.
@@ -81,7 +84,8 @@ impl Committer {
 
     /// Commits the deltas and answers them. Those that cannot share a batch with an earlier one of
     /// their source come back.
-    async fn commit_all(&self, waiting: Vec<Waiting>) -> Vec<Waiting> {
+    async fn commit_all(&self, mut waiting: Vec<Waiting>) -> Vec<Waiting> {
+        let held = self.hold_to_limits(&mut waiting).await;
         let (mut deltas, mut jobs) = (Vec::new(), HashMap::<SourceId, Vec<(u64, Job)>>::new());
         let trace = tracing::info_span!(
             "commit", otel.kind = "consumer", partition = %self.partition, deltas = waiting.len(),
@@ -104,12 +108,31 @@ impl Committer {
         }
         back.reverse();
         let answers = self.commit(batch).instrument(trace).await;
+        drop(held);
         for (source, stored) in answers {
             for (_, job) in jobs.remove(&source).unwrap_or_default() {
                 job.answer(stored);
             }
         }
         back
+    }
+
+    /// Sends records of new series to the overflow series where there is no room for more. Looks at
+    /// the store first, so that no series is refused that is there.
+    async fn hold_to_limits(&self, waiting: &mut [Waiting]) -> Option<Held> {
+        if waiting.iter().all(|w| w.delta.limits.is_empty()) {
+            return None;
+        }
+        let deltas: Vec<&Delta> = waiting.iter().map(|w| &w.delta).collect();
+        let mut held = self.limits.hold(&deltas).await?;
+        let changes = self.insist(|| self.limits.changes(&held)).await;
+        held.follow(&changes);
+        while let Some(at) = held.missing() {
+            let snapshot = self.insist(|| self.limits.load(at)).await;
+            held.take_in(at, &snapshot);
+        }
+        waiting.iter_mut().for_each(|w| held.limit(&mut w.delta));
+        Some(held)
     }
 
     /// Commits a batch without what does not fit, until all of it is decided.

@@ -1,8 +1,8 @@
 //! Aggregator: from deltas to commits.
 //!
-//! Data flows one way: [`exchange`] takes requests from the wire, [`committer`] gathers them into
-//! batches and commits those to the store, [`folder`] merges the journal into the counts behind
-//! their back. An aggregator remembers nothing that it could not read again: any number of them may
+//! Data flows one way: [`exchange`] takes requests from the wire, [`committer`] gathers them,
+//! holds them to their [`limits`], makes batches and commits those to the store, [`folder`] merges the journal into the counts behind
+//! their back, [`ticker`] lets the journal's time go on. An aggregator remembers nothing that it could not read again: any number of them may
 //! work for one partition, and any of them may die at any moment.
 
 pub mod args;
@@ -11,7 +11,11 @@ pub mod exchange;
 
 pub mod committer;
 
+pub mod limits;
+
 pub mod folder;
+
+pub mod ticker;
 
 pub mod metrics;
 

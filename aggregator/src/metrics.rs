@@ -1,5 +1,6 @@
 //! The aggregator's own metrics: what this process does, not what the store has counted.
 
+use logtally_core::delta::Delta;
 use logtally_service::register;
 use prometheus::{
     GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
@@ -33,6 +34,10 @@ pub struct Metrics {
     pub journal: IntGaugeVec,
     /// Age of the oldest entry that waits to be folded, by partition.
     pub fold_lag: GaugeVec,
+    /// Records sent to overflow series, by metric.
+    pub overflowed: IntCounterVec,
+    limited_series: IntGaugeVec,
+    series_limit: IntGaugeVec,
 }
 
 const SECONDS: [f64; 12] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0];
@@ -53,6 +58,12 @@ impl Metrics {
             deltas.with_label_values(&[case]);
         }
         let journal = opts("journal_entries", "Entries in the journal of a partition");
+        let labelled =
+            |n: &str, help: &str| register(registry, IntGaugeVec::new(opts(n, help), &["metric"]));
+        let overflowed = opts(
+            "overflowed_records_total",
+            "Records sent to the overflow series of a metric, those sent again included",
+        );
         let lag = opts("fold_lag_seconds", "Age of the oldest journal entry not folded yet");
         Ok(Self {
             streams: register(registry, IntGauge::new(name("streams"), "Streams of ingests"))?,
@@ -70,6 +81,29 @@ impl Metrics {
             folded: counter("folded_entries_total", "Journal entries folded by this process")?,
             journal: register(registry, IntGaugeVec::new(journal, &["partition"]))?,
             fold_lag: register(registry, GaugeVec::new(lag, &["partition"]))?,
+            overflowed: register(registry, IntCounterVec::new(overflowed, &["metric"]))?,
+            limited_series: labelled(
+                "limited_series",
+                "Series of a metric that has a limit, when there was last a new one",
+            )?,
+            series_limit: labelled("series_limit", "Series that a metric may have")?,
         })
+    }
+
+    /// Shows the limits that a delta names.
+    pub fn show_limits(&self, delta: &Delta) {
+        for limit in delta.limits.iter().filter(|limit| limit.series_max < u64::MAX) {
+            let family = delta.families.iter().find(|family| family.id() == limit.family);
+            if let Some(family) = family {
+                self.overflowed.with_label_values(&[&family.name]);
+                let max = i64::try_from(limit.series_max).unwrap_or(i64::MAX);
+                self.series_limit.with_label_values(&[&family.name]).set(max);
+            }
+        }
+    }
+
+    /// Shows how many series a limited metric has.
+    pub fn show_series(&self, metric: &str, series: u64) {
+        self.limited_series.with_label_values(&[metric]).set(series.cast_signed());
     }
 }

@@ -12,7 +12,7 @@ use logtally_service::{
     version,
 };
 use logtally_store::redis::{RedisOptions, RedisStore};
-use logtally_store::{CountStore, StoreError, StoreInfo};
+use logtally_store::{CountStore, SharedStore, StoreError, StoreInfo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -24,7 +24,9 @@ use crate::args::Args;
 use crate::committer::Committer;
 use crate::exchange::Exchange;
 use crate::folder::{Backlog, fold_forever};
+use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::ticker::Ticker;
 
 /// How long a stopping aggregator works on what it has taken in.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
@@ -56,12 +58,14 @@ pub struct Aggregator {
 impl Aggregator {
     /// Creates or finds the store (waiting for one that is away) and starts to work on it.
     pub async fn start(
-        store: Arc<dyn CountStore>,
+        store: SharedStore,
         options: Options,
         context: &Context,
     ) -> anyhow::Result<Self> {
         let metrics = Metrics::new(&context.registry)?;
-        let info = create(&store, options, &context.readiness.latch("store")).await?;
+        let writes: Arc<dyn CountStore> = store.clone();
+        let info = create(&writes, options, &context.readiness.latch("store")).await?;
+        let limits = Limits::new(store.clone(), info.partitions, metrics.clone());
         let mut tasks = JoinSet::new();
         let mut queues = Vec::new();
         for partition in (0..info.partitions).map(Partition) {
@@ -70,19 +74,30 @@ impl Aggregator {
             let committer = Committer {
                 partition,
                 partitions: info.partitions,
-                store: Arc::clone(&store),
+                store: Arc::clone(&writes),
                 backlog: backlog.clone(),
+                limits: limits.clone(),
                 metrics: metrics.clone(),
                 latch: context.readiness.latch("commits"),
             };
             tasks.spawn(committer.run(jobs));
             let latch = context.readiness.latch("folds");
-            let folding =
-                fold_forever(partition, Arc::clone(&store), backlog, metrics.clone(), latch);
+            let folding = fold_forever(
+                partition,
+                Arc::clone(&writes),
+                backlog.clone(),
+                metrics.clone(),
+                latch,
+            );
             tasks.spawn(folding);
             queues.push(queue);
+            if partition == Partition(0) {
+                let (store, metrics) = (store.clone(), metrics.clone());
+                let ticker = Ticker { store, partitions: info.partitions, backlog, metrics };
+                tasks.spawn(ticker.run());
+            }
         }
-        tasks.spawn(check_forever(store, context.readiness.latch("store settings")));
+        tasks.spawn(check_forever(writes, context.readiness.latch("store settings")));
         let exchange = Exchange::new(queues, metrics, context.shutdown.clone());
         Ok(Self { exchange, tasks, info })
     }

@@ -26,6 +26,8 @@ pub mod series;
 
 pub mod rule;
 
+pub mod cardinality;
+
 pub mod exchange;
 
 pub mod partition;

@@ -1,0 +1,7 @@
+//! The aggregator through its wire, over stores inside the process.
+
+mod bench;
+
+mod exchange;
+
+mod cardinality;
