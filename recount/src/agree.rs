@@ -210,6 +210,7 @@ fn expression_cases() -> Vec<Case> {
         regex(r"(?-u)(?<a>[^ab])b", &["a"]),
         regex("", &["@line"]),
         grok("%{AB}", &["as", "@line"]),
+        grok("%{AS:x}(?:b%{WORD:x})?", &["x"]),
         grok(
             r"^%{IP:ip} %{NUMBER:n:int}(?> %{GREEDYDATA:rest.of[it]})?",
             &["ip", "n", "rest.of[it]"],

@@ -1,10 +1,10 @@
 //! The standard patterns, in a form that needs no look-around.
 //!
 //! Look-around costs the guarantee of linear time, so the few basic patterns that have it are
-//! replaced. They match the same texts; only where a search may begin or end within a longer run of
-//! digits or quotes do they ask for less, and the pattern around them decides. Two more are written
-//! in the syntax of another engine. One needs look-around for what it is (`SYSLOGPAMSESSION` takes
-//! the same text twice) and is refused.
+//! replaced. They match the same texts; only what may stand beside them differs: numbers and times may
+//! touch other digits (the pattern around them decides), an IPv4 address no letter. Two more are
+//! written in the syntax of another engine. One needs look-around for what it is (`SYSLOGPAMSESSION`
+//! takes the same text twice) and is refused.
 
 use std::collections::BTreeMap;
 

@@ -188,14 +188,13 @@ impl<'a> Scanner<'a> {
             }
         }
         let value = self.value((!key.below.is_empty()).then_some(key.child), depth + 1)?;
-        if key.here.iter().any(|slot| self.cells.depths[*slot] >= depth) {
+        // A key that is the whole rest of the name comes before its parts. (All these slots have the
+        // same name, so one tells for all.)
+        if key.here.first().is_some_and(|slot| self.cells.depths[*slot] >= depth) {
             let place = self.place(value);
+            self.cells.put_all(&key.here, &place);
             for &slot in &key.here {
-                // A key that is the whole rest of the name comes before its parts.
-                if self.cells.depths[slot] >= depth {
-                    self.cells.depths[slot] = depth;
-                    self.cells.put(slot, place.clone());
-                }
+                self.cells.depths[slot] = depth;
             }
         }
         Some(())
