@@ -3,9 +3,11 @@
 //! The table is keyed by the series key's bytes, so a record of a known series costs one look-up per
 //! rule and its values need no second check: they were checked when the series first appeared.
 
+use std::cell::Cell;
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
+use logtally_core::decimal::Decimal;
 use logtally_core::delta::SeriesLimit;
 use logtally_core::rule::{self, Reject};
 use logtally_core::series::{Amount, Family, Increments, SeriesKey};
@@ -64,6 +66,7 @@ const SAMPLE_BYTES_MAX: usize = 512;
 pub struct Tally {
     table: Table,
     cells: Cells,
+    numbers: Numbers,
     hits: Hits,
     found: Vec<Option<u32>>,
     /// By rule: whether it counted anything.
@@ -95,12 +98,42 @@ struct TableRow {
 struct CellRow<'a> {
     cells: &'a Cells,
     record: &'a [u8],
+    numbers: &'a Numbers,
 }
 
 impl Row for CellRow<'_> {
     #[inline]
     fn get(&self, slot: usize) -> Option<&[u8]> {
         self.cells.get(self.record, slot)
+    }
+
+    fn number(&self, slot: usize) -> Option<Decimal> {
+        self.numbers.get(slot, || Decimal::parse(self.get(slot)?.trim_ascii()).ok())
+    }
+}
+
+/// The numbers of one record, each read once however many rules ask for it.
+#[derive(Default)]
+struct Numbers {
+    record: u64,
+    by_slot: Vec<Cell<(u64, Option<Decimal>)>>,
+}
+
+impl Numbers {
+    /// Forgets those of the record before.
+    fn begin(&mut self, slots: usize) {
+        self.record += 1;
+        self.by_slot.resize(slots.max(self.by_slot.len()), Cell::default());
+    }
+
+    fn get(&self, slot: usize, read: impl FnOnce() -> Option<Decimal>) -> Option<Decimal> {
+        let (record, number) = self.by_slot[slot].get();
+        if record == self.record {
+            return number;
+        }
+        let number = read();
+        self.by_slot[slot].set((self.record, number));
+        number
     }
 }
 
@@ -215,7 +248,8 @@ impl Tally {
     ) -> Result<bool, Reject> {
         let Record { body, quoted, position } = record;
         input.format.cells(layout, body, quoted, &mut self.cells)?;
-        let row = CellRow { cells: &self.cells, record: body };
+        self.numbers.begin(input.rules.columns().len());
+        let row = CellRow { cells: &self.cells, record: body, numbers: &self.numbers };
         let origin = Origin { path, position, missing: input.format.missing() };
         input.rules.evaluate(&row, origin, &mut self.hits)?;
         self.found.clear();

@@ -92,8 +92,9 @@ impl Condition {
                 texts => texts.binary_search_by(|t| (**t).cmp(text(*slot))).is_ok(),
             },
             Self::Matches(slot, regex) => regex.is_match(text(*slot)),
-            Self::Number(slot, compare, with) => Decimal::parse(text(*slot).trim_ascii())
-                .is_ok_and(|value| compare.holds(&value, with)),
+            Self::Number(slot, compare, with) => {
+                row.number(*slot).is_some_and(|value| compare.holds(&value, with))
+            }
             Self::Time(time, compare, with) => {
                 time.of(row).is_some_and(|value| compare.holds(&value, with))
             }

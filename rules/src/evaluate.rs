@@ -1,5 +1,6 @@
 //! What a record means: the series that it hits, or why it cannot be counted.
 
+use logtally_core::decimal::Decimal;
 use logtally_core::limits::LABEL_VALUE_BYTES_MAX;
 use logtally_core::rule::Reject;
 use logtally_core::series::{FAMILY_ID_BYTES, Value};
@@ -10,6 +11,12 @@ use crate::compile::{Rule, RuleSet};
 pub trait Row {
     /// The cell; `None` if the record does not have it.
     fn get(&self, slot: usize) -> Option<&[u8]>;
+
+    /// The cell as a decimal; `None` if it is none. Whoever has many conditions on one column may
+    /// remember it for the record.
+    fn number(&self, slot: usize) -> Option<Decimal> {
+        Decimal::parse(self.get(slot)?.trim_ascii()).ok()
+    }
 }
 
 /// Where a record comes from.

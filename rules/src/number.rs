@@ -40,7 +40,7 @@ impl Number {
 
     /// The record's number.
     pub fn of(&self, row: &impl Row) -> Taken<Decimal> {
-        let value = row.get(self.slot).and_then(|text| self.read(text));
+        let value = row.number(self.slot).and_then(|value| self.scaled(value));
         match (value, self.invalid) {
             (Some(value), _) | (None, Fallback::Default(value)) => Taken::Yes(value),
             (None, Fallback::Skip) => Taken::No,
@@ -48,8 +48,7 @@ impl Number {
         }
     }
 
-    fn read(&self, text: &[u8]) -> Option<Decimal> {
-        let value = Decimal::parse(text.trim_ascii()).ok()?;
+    fn scaled(&self, value: Decimal) -> Option<Decimal> {
         match self.scale {
             Some(scale) => value.checked_mul(scale),
             None => Some(value),
