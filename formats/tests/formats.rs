@@ -300,6 +300,32 @@ fn standard_patterns_compile() {
 }
 
 #[test]
+fn formats_are_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Format>();
+    shared::<Layout>();
+    shared::<Cells>();
+}
+
+/// The same cells serve formats in turn, and values that were there before are not there again.
+#[test]
+fn cells_are_used_again() {
+    let mut cells = Cells::new();
+    let json = compile(&FormatSpec::Json, &["a", "b"]);
+    for (record, expected) in [
+        (&br#"{"a":"\n","b":1}"#[..], [Some("\n"), Some("1")]),
+        (br#"{"b":"\t"}"#, [None, Some("\t")]),
+    ] {
+        for pattern in ["(?<a>1)?", "(?<x>(?<a>.))"] {
+            let regex = compile(&FormatSpec::Regex { pattern: pattern.into() }, &["a"]);
+            assert_eq!(regex.cells(&regex.start(), record, false, &mut cells), Ok(()));
+        }
+        assert_eq!(json.cells(&json.start(), record, false, &mut cells), Ok(()));
+        assert_eq!(texts(&cells, record, 2), expected.map(|v| v.map(str::to_owned)));
+    }
+}
+
+#[test]
 fn lines_are_lines() {
     let found = all(&FormatSpec::Lines, &["@line"], b"a \"b\r\n\r\n\nc");
     assert_eq!(found, [some(&["a \"b"]), some(&["c"])]);

@@ -2,9 +2,11 @@
 //!
 //! Deterministic unless `LOGTALLY_TEST_SEED` says otherwise; a failure names its seed.
 
+use std::io::{BufRead, BufReader};
+
 use logtally_core::limits::RECORD_BYTES_MAX;
 use logtally_formats::spec::{CsvSpec, FormatSpec};
-use logtally_recount::agree;
+use logtally_recount::{Record, Recount, agree};
 use proptest::prelude::*;
 
 const INPUTS: u64 = 20_000;
@@ -301,6 +303,23 @@ fn at_the_limit() {
                 agree::check_with(&FormatSpec::Lines, &["@line"], &text);
             }
         }
+    }
+}
+
+/// The input may come in any pieces, and memory does not grow with it.
+#[test]
+fn pieces_do_not_matter() {
+    let wanted = ["a".to_owned(), "@line".to_owned()];
+    let recount = Recount::new(&FormatSpec::Csv(CsvSpec::default()), &wanted).expect("a recount");
+    let records = |mut input: &mut dyn BufRead| -> Vec<Record> {
+        recount.records(&mut input).map(|record| record.expect("memory can be read")).collect()
+    };
+    let mut random = Random(seed());
+    for _ in 0..500 {
+        let text = [&b"a,b\n"[..], &random.input(CSV)].concat();
+        let whole = records(&mut text.as_slice());
+        let pieces = 1 + random.below(9);
+        assert_eq!(records(&mut BufReader::with_capacity(pieces, text.as_slice())), whole);
     }
 }
 
