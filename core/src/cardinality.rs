@@ -208,10 +208,11 @@ impl Known {
         }
         let moved = moved.iter().flat_map(|(key, sums)| sums.iter().map(|sum| (&key[..], *sum)));
         let moved = Increments::pack(moved);
-        let increments = match overflowed.is_empty() {
-            true => increments.clone(),
+        let increments = if overflowed.is_empty() {
+            increments.clone()
+        } else {
             // Something may go to the overflow series already.
-            false => Increments::merge([&Increments::pack(kept), &moved]),
+            Increments::merge([&Increments::pack(kept), &moved])
         };
         Limited { increments, overflowed, taken }
     }
@@ -289,7 +290,9 @@ mod tests {
         let key = |values: &[&str; 2]| SeriesKey::new(gauge().id(), *values);
         let mut all = Known::default();
         assert!(all.watch(&[limit]));
-        known.iter().for_each(|values| all.insert(key(values).as_bytes()));
+        for values in known {
+            all.insert(key(values).as_bytes());
+        }
         let counted: Vec<_> = counted.iter().map(|values| (key(values), 1)).collect();
         let limited = all.limit(&[limit], &pack(&counted));
         let expected: Vec<_> = expected.iter().map(|(values, n)| (key(values), *n)).collect();
@@ -360,7 +363,9 @@ mod tests {
         let key = SeriesKey::new(gauge().id(), ["t", "a"]);
         let limited = known.limit(&[only], &pack(&[(key.clone(), 1)]));
         assert!(known.has_all(&pack(&[(key.clone(), 1)])));
-        limited.taken.iter().for_each(|key| known.remove(key));
+        for taken in &limited.taken {
+            known.remove(taken);
+        }
         assert_eq!(known.series(gauge().id()), 0);
         let other = pack(&[(SeriesKey::new(gauge().id(), ["t", "b"]), 1)]);
         assert_eq!(known.limit(&[only], &other).increments, other);

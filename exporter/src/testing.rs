@@ -160,6 +160,11 @@ impl World {
         self.now_ms.fetch_add(ms, Ordering::Relaxed);
     }
 
+    /// The store's time.
+    pub(crate) fn now(&self) -> u64 {
+        self.now_ms.load(Ordering::Relaxed)
+    }
+
     /// Puts an image of the store back.
     pub(crate) fn roll_back(&self, to: &Content) {
         self.store.restore(to.clone());

@@ -2,6 +2,8 @@
 
 mod history;
 
+mod lifetimes;
+
 mod silence;
 
 use std::sync::Arc;
