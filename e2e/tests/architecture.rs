@@ -118,6 +118,23 @@ fn dependencies_point_one_way() {
 }
 
 #[test]
+fn what_is_read_and_counted_is_decided_without_any_input_or_output() {
+    let graph = graph();
+    for pure in ["logtally-formats", "logtally-rules"] {
+        let below = all_below(&graph, pure);
+        let ours: Vec<_> = below.iter().filter(|name| is_ours(name)).collect();
+        assert_eq!(ours, ["logtally-core"], "{pure}");
+        for name in ["tokio", "rustix", "axum"] {
+            assert!(!below.contains(name), "{pure} must not see {name}");
+        }
+    }
+    // The second reading would prove nothing if the first one used it.
+    for program in ["logtally-ingest", "logtally-formats", "logtally-rules", "logtally-config"] {
+        assert_never(&graph, program, &["logtally-recount"]);
+    }
+}
+
+#[test]
 fn nothing_that_ships_sees_the_tests() {
     let graph = graph();
     for name in our_packages(&graph) {
