@@ -131,7 +131,9 @@ impl Committer {
             let snapshot = self.insist(|| self.limits.load(at)).await;
             held.take_in(at, &snapshot);
         }
-        waiting.iter_mut().for_each(|w| held.limit(&mut w.delta));
+        for waiting in waiting {
+            held.limit(&mut waiting.delta);
+        }
         Some(held)
     }
 
