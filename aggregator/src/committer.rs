@@ -75,9 +75,7 @@ impl Committer {
             }
             self.backlog.has_room().await;
             postponed = self.commit_all(gathered.deltas).await.into();
-            for (opening, job) in gathered.openings {
-                self.open(opening, job).await;
-            }
+            self.open_all(gathered.openings).await;
             self.look_up(gathered.lookups).await;
         }
     }
@@ -181,13 +179,19 @@ impl Committer {
         tracing::info!(%source, case, stored = ?verdict.stored, "delta not applied");
     }
 
-    async fn open(&self, opening: Opening, job: Job) {
-        let opened = self.insist(|| self.store.open(self.partition, &opening)).await;
-        if opened.installed {
-            self.metrics.openings.inc();
-            tracing::info!(source = %opening.source, "opened");
+    async fn open_all(&self, openings: Vec<(Opening, Job)>) {
+        if openings.is_empty() {
+            return;
         }
-        job.answer(opened.stored);
+        let (openings, jobs): (Vec<Opening>, Vec<Job>) = openings.into_iter().unzip();
+        let opened = self.insist(|| self.store.open_all(self.partition, &openings)).await;
+        for ((opening, opened), job) in openings.iter().zip(opened).zip(jobs) {
+            if opened.installed {
+                self.metrics.openings.inc();
+                tracing::info!(source = %opening.source, "opened");
+            }
+            job.answer(opened.stored);
+        }
     }
 
     /// Answers with the stored states; marks sources that are behind what was acknowledged.

@@ -43,8 +43,9 @@ pub const SPANS_IN_FLIGHT_MAX: usize = 4;
 /// Encoded deltas (bytes) that one ingest may have under way to all aggregators together.
 pub const IN_FLIGHT_BYTES_MAX: usize = 32 << 20;
 
-/// Deltas that one aggregator queues per partition before it stops reading its streams.
-pub const COMMIT_QUEUE_MAX: usize = 64;
+/// Requests that one aggregator queues per partition before it stops reading its streams: a batch of
+/// the largest size. Their bytes are bounded by what the ingests may have under way.
+pub const COMMIT_QUEUE_MAX: usize = BATCH_DELTAS_MAX;
 
 /// Positions, sequences and counts of records are exact in every part of the system, including the
 /// store's script language, whose numbers are doubles: so they stay below 2^53.

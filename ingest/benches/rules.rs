@@ -20,7 +20,15 @@ fn log(records: usize) -> NamedTempFile {
     let mut text = String::new();
     for i in 0..records {
         let (host, job, status) = (i * 7 % 100, i * 13 % 50, 200 + i % 5);
-        text.extend(["server", &host.to_string(), ",job", &job.to_string(), ",", &status.to_string(), ",12\n"]);
+        text.extend([
+            "server",
+            &host.to_string(),
+            ",job",
+            &job.to_string(),
+            ",",
+            &status.to_string(),
+            ",12\n",
+        ]);
     }
     file.write_all(text.as_bytes()).expect("written");
     file
@@ -57,7 +65,8 @@ fn time(file: &NamedTempFile, reading: &Reading, runs: usize) -> Duration {
 fn rules(matching: usize, others: usize, when: impl Fn(usize) -> String) -> String {
     let labels = "labels: [host, job_name]";
     let matching = (0..matching).map(|i| format!("{{metric: yes{i}_total, {labels}}}"));
-    let others = (0..others).map(|i| format!("{{metric: no{i}_total, {labels}, when: {}}}", when(i)));
+    let others =
+        (0..others).map(|i| format!("{{metric: no{i}_total, {labels}, when: {}}}", when(i)));
     matching.chain(others).collect::<Vec<_>>().join(", ")
 }
 
@@ -70,9 +79,15 @@ fn main() {
         ("one rule", rules(1, 0, equal)),
         ("two rules", rules(2, 0, equal)),
         ("20 rules, 18 by a text that never comes", rules(2, 18, equal)),
-        ("20 rules, 18 by the same in CEL", rules(2, 18, |i| format!("'status == \"{}\"'", 500 + i))),
+        (
+            "20 rules, 18 by the same in CEL",
+            rules(2, 18, |i| format!("'status == \"{}\"'", 500 + i)),
+        ),
         ("20 rules, 18 by a number", rules(2, 18, |i| format!("{{ms: {{gt: {}}}}}", 100 + i))),
-        ("20 rules, 18 by an expression", rules(2, 18, |i| format!("{{job_name: {{matches: '^x{i}'}}}}"))),
+        (
+            "20 rules, 18 by an expression",
+            rules(2, 18, |i| format!("{{job_name: {{matches: '^x{i}'}}}}")),
+        ),
     ];
     let mut one = 0.0;
     let mut failed = false;

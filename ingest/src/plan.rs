@@ -41,6 +41,8 @@ pub struct Input {
     pub backfills: Vec<(String, Arc<Input>)>,
     /// Whether the first record of a source is a header in any case.
     pub first_is_header: bool,
+    /// If the only rule counts standard CSV by plain columns: the slots of its labels, in order.
+    pub plain: Option<Vec<usize>>,
     /// Finds what every header has.
     marker: Option<memmem::Finder<'static>>,
 }
@@ -134,6 +136,7 @@ impl Input {
         let marker = format.marker();
         let marker = (!marker.is_empty()).then(|| memmem::Finder::new(marker).into_owned());
         let first_is_header = format.has_header_first();
+        let plain = rules.plain().filter(|_| format.is_standard_csv());
         Ok(Self {
             name: spec.name.clone(),
             patterns: Vec::new(),
@@ -143,6 +146,7 @@ impl Input {
             rules,
             backfills: Vec::new(),
             first_is_header,
+            plain,
             marker,
         })
     }

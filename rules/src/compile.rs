@@ -96,6 +96,16 @@ impl RuleSet {
         &self.rules
     }
 
+    /// If there is one rule only, which counts every record by plain columns: the slots of its labels,
+    /// in their order. Its key can be put together without evaluating anything.
+    pub fn plain(&self) -> Option<Vec<usize>> {
+        let [rule] = self.rules.as_slice() else { return None };
+        let counts = matches!(rule.measure, Measure::Count);
+        let all = rule.condition.is_none() && rule.relabel.is_none();
+        let slots = rule.labels.iter().map(Label::plain_column).collect::<Option<Vec<usize>>>()?;
+        (counts && all && !slots.is_empty()).then_some(slots)
+    }
+
     pub(crate) fn selector(&self) -> &Selector {
         &self.selector
     }

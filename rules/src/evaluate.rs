@@ -191,18 +191,18 @@ impl Hit {
     /// Checks the label values in the key of a series that was not met before. A value with NUL makes
     /// a key with more separators than values, so it never equals the key of a good record.
     pub fn check(&self, key: &[u8]) -> Result<(), Reject> {
-        let Some((0, text)) =
-            key.get(FAMILY_ID_BYTES..).and_then(<[u8]>::split_first).map(|(b, t)| (*b, t))
-        else {
-            return Ok(());
-        };
-        std::str::from_utf8(text).map_err(|_| Reject::InvalidUtf8)?;
-        if memchr::memchr_iter(0, text).count() + 1 != self.values {
-            return Err(Reject::Nul);
-        }
-        let checked = |value: &[u8]| check_value(value);
-        text.split(|b| *b == 0).try_for_each(checked)
+        check_key(key, self.values)
     }
+}
+
+/// Checks the label values in a key, which must have so many of them.
+pub fn check_key(key: &[u8], values: usize) -> Result<(), Reject> {
+    let Some([0, text @ ..]) = key.get(FAMILY_ID_BYTES..) else { return Ok(()) };
+    std::str::from_utf8(text).map_err(|_| Reject::InvalidUtf8)?;
+    if memchr::memchr_iter(0, text).count() + 1 != values {
+        return Err(Reject::Nul);
+    }
+    text.split(|b| *b == 0).try_for_each(check_value)
 }
 
 /// Checks one label value.

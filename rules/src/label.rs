@@ -67,6 +67,14 @@ impl Label {
         })
     }
 
+    /// The slot of the column whose value it is, as it stands there.
+    pub fn plain_column(&self) -> Option<usize> {
+        match self.from {
+            From::Column(slot) if self.plain => Some(slot),
+            _ => None,
+        }
+    }
+
     /// Appends the value.
     pub fn push(&self, row: &impl Row, origin: Origin<'_>, out: &mut Vec<u8>) -> Taken<()> {
         let value = match &self.from {

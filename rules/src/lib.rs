@@ -29,7 +29,7 @@ mod error;
 
 pub use compile::{Columns, Rule, RuleSet};
 pub use error::RuleError;
-pub use evaluate::{Hit, Hits, Origin, Row};
+pub use evaluate::{Hit, Hits, Origin, Row, check_key};
 
 #[cfg(test)]
 mod tests;

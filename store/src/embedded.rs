@@ -137,6 +137,20 @@ impl CountStore for EmbeddedStore {
         .await
     }
 
+    async fn open_all(
+        &self,
+        at: Partition,
+        openings: &[Opening],
+    ) -> Result<Vec<Opened>, StoreError> {
+        let openings = openings.to_vec();
+        self.write(at, move |part| {
+            let open = |opening| partition_log::open(part, opening);
+            let value: Vec<Opened> = openings.iter().map(open).collect::<Result<_, _>>()?;
+            Ok(Written { changed: value.iter().any(|opened| opened.installed), value })
+        })
+        .await
+    }
+
     async fn states(
         &self,
         at: Partition,

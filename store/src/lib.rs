@@ -47,6 +47,20 @@ pub trait CountStore: Send + Sync {
     /// Opens a life of a source, if its stored state is still the one that the opener saw.
     async fn open(&self, at: Partition, opening: &Opening) -> Result<Opened, StoreError>;
 
+    /// [`CountStore::open`] for many sources, each for itself. A folder of a million files is opened at
+    /// once, so a store should not pay for each of them what it pays for one.
+    async fn open_all(
+        &self,
+        at: Partition,
+        openings: &[Opening],
+    ) -> Result<Vec<Opened>, StoreError> {
+        let mut opened = Vec::with_capacity(openings.len());
+        for opening in openings {
+            opened.push(self.open(at, opening).await?);
+        }
+        Ok(opened)
+    }
+
     /// The stored states of sources, in order; `None` for one that is not registered.
     async fn states(
         &self,

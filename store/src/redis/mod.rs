@@ -220,6 +220,16 @@ impl CountStore for RedisStore {
         self.explained(at, place.open(opening).await).await
     }
 
+    async fn open_all(
+        &self,
+        at: Partition,
+        openings: &[Opening],
+    ) -> Result<Vec<Opened>, StoreError> {
+        // Sent one behind the other on one connection, without waiting for each answer.
+        let opened = openings.iter().map(|opening| self.open(at, opening));
+        futures::future::try_join_all(opened).await
+    }
+
     async fn states(
         &self,
         at: Partition,

@@ -68,6 +68,7 @@ macro_rules! conformance {
         crate::backend::conformance!(@ $backend, opening:
             only_the_whole_state_opens,
             of_many_openers_one_wins,
+            many_open_at_once_each_for_itself,
             an_opening_counts_nothing,
             a_delayed_opening_after_a_rollback_is_refused
         );

@@ -53,6 +53,26 @@ pub async fn only_the_whole_state_opens(place: impl Backend) {
     }
 }
 
+pub async fn many_open_at_once_each_for_itself(place: impl Backend) {
+    let store = store_with(&place, &["a"]).await;
+    let seen = stored(&store, "a").await;
+    let openings: Vec<Opening> = ["a", "b", "b", "c"]
+        .into_iter()
+        .zip([seen, None, None, Some(state(9, 9))])
+        .zip(2..)
+        .map(|((name, expected), generation)| {
+            Opening { source: source(name), expected, fresh: state(generation, 0) }
+        })
+        .collect();
+    let opened = store.open_all(P, &openings).await.expect("the store answers");
+    let installed: Vec<bool> = opened.iter().map(|opened| opened.installed).collect();
+    assert_eq!(installed, [true, true, false, false], "one refusal refuses no other");
+    assert_eq!(opened[2].stored, Some(state(3, 0)), "the first one of a source wins");
+    for (name, expected) in [("a", Some(state(2, 0))), ("b", Some(state(3, 0))), ("c", None)] {
+        assert_eq!(stored(&store, name).await, expected, "{name}");
+    }
+}
+
 pub async fn of_many_openers_one_wins(place: impl Backend) {
     let store = store_with(&place, &[]).await;
     let openers = (1..=8).map(|generation| {
