@@ -41,6 +41,8 @@ pub struct Input {
     pub backfills: Vec<(String, Arc<Input>)>,
     /// Whether the first record of a source is a header in any case.
     pub first_is_header: bool,
+    /// Whether an unquoted record can be split at its commas.
+    pub is_standard_csv: bool,
     /// If the only rule counts standard CSV by plain columns: the slots of its labels, in order.
     pub plain: Option<Vec<usize>>,
     /// Finds what every header has.
@@ -136,7 +138,10 @@ impl Input {
         let marker = format.marker();
         let marker = (!marker.is_empty()).then(|| memmem::Finder::new(marker).into_owned());
         let first_is_header = format.has_header_first();
-        let plain = rules.plain().filter(|_| format.is_standard_csv());
+        // The whole record is a column that is not between commas.
+        let by_commas = !rules.columns().iter().any(|column| column == logtally_formats::LINE);
+        let is_standard_csv = format.is_standard_csv() && by_commas;
+        let plain = rules.plain().filter(|_| is_standard_csv);
         Ok(Self {
             name: spec.name.clone(),
             patterns: Vec::new(),
@@ -146,6 +151,7 @@ impl Input {
             rules,
             backfills: Vec::new(),
             first_is_header,
+            is_standard_csv,
             plain,
             marker,
         })
