@@ -311,25 +311,3 @@ fn shells_and_manual_readers_are_served() {
     assert_eq!(man.code(), 0, "{man:?}");
     assert!(dir.join("logtally-sources-rewind.1").exists(), "{}", man.stdout);
 }
-
-#[test]
-fn every_command_has_help_with_examples() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    for command in [
-        "run",
-        "check",
-        "explain",
-        "test",
-        "sources",
-        "series",
-        "forget",
-        "doctor",
-        "verify",
-        "completions",
-        "man",
-    ] {
-        let help = logtally(folder.path(), [command, "--help"]);
-        assert_eq!(help.code(), 0, "{command}");
-        assert!(help.stdout.contains("Examples:\n"), "{command}: {}", help.stdout);
-    }
-}
