@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use logtally_e2e::http;
 use logtally_e2e::one_process::{OneProcess, configure, embedded, once, samples};
 use logtally_e2e::program::{Finished, Program};
 use logtally_e2e::wait::{holds, until};
+use logtally_testkit::{RedisServer, free_port};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -37,6 +39,11 @@ fn folder_with_log() -> (TempDir, PathBuf) {
     let text = "host,job_name\nweb1,backup\nweb1,backup\nweb1,sync\nweb2,backup\n";
     fs::write(&log, text).expect("writing a log");
     (folder, log)
+}
+
+fn append(log: &Path, text: &str) {
+    let mut file = fs::OpenOptions::new().append(true).open(log).expect("the log");
+    file.write_all(text.as_bytes()).expect("appending to the log");
 }
 
 #[test]
@@ -103,40 +110,65 @@ fn explain_says_why_a_rule_does_not_take_a_line() {
     assert!(failed["rules"][1]["why"].as_str().expect("a reason").contains("ms"), "{failed}");
 }
 
-/// Examples that need nothing but standard CSV; `rest` are those that need more.
-fn examples() -> (Vec<PathBuf>, Vec<PathBuf>) {
-    const STANDARD: [&str; 1] = ["01-host-job"];
+/// Examples of standard CSV.
+const STANDARD: [&str; 4] = ["01-host-job", "02-headers", "07-durations", "09-labels"];
+
+/// Examples of other formats and dialects.
+const OTHER_FORMATS: [&str; 12] = [
+    "03-dialects",
+    "04-access-log",
+    "05-json",
+    "06-logfmt",
+    "08-conditions",
+    "10-relabel",
+    "12-lines",
+    "20-from-mtail",
+    "21-from-grok-exporter",
+    "22-from-vector",
+    "23-from-fluent-bit",
+    "24-from-otel-count",
+];
+
+/// Examples of limits of series, which the aggregator enforces.
+const LIMITS: [&str; 1] = ["11-limits"];
+
+/// Runs the tests of examples, and returns what is said of all of them.
+fn test_examples(names: &[&str]) -> String {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &&str| root().join("examples/guide").join(name).join("test.yaml");
+    let tests: Vec<PathBuf> = names.iter().map(path).collect();
+    let args = [OsStr::new("test")].into_iter().chain(tests.iter().map(AsRef::as_ref));
+    let finished = logtally(folder.path(), args);
+    assert_eq!(finished.code(), 0, "{}{}", finished.stdout, finished.stderr);
+    finished.stdout
+}
+
+#[test]
+fn every_example_is_tested() {
     let folders = fs::read_dir(root().join("examples/guide")).expect("the examples");
-    let mut tests: Vec<PathBuf> =
-        folders.map(|entry| entry.expect("an entry").path().join("test.yaml")).collect();
-    tests.retain(|path| path.exists());
-    tests.sort();
-    let is_standard = |path: &PathBuf| STANDARD.iter().any(|name| path.iter().any(|p| p == *name));
-    tests.into_iter().partition(is_standard)
+    let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+    let mut found: Vec<String> = folders.map(|entry| name(entry.expect("an entry"))).collect();
+    found.sort();
+    let mut known = [&STANDARD[..], &OTHER_FORMATS, &LIMITS].concat();
+    known.sort_unstable();
+    assert_eq!(found, known);
 }
 
 #[test]
-fn the_examples_of_the_guide_give_what_they_say() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let (standard, rest) = examples();
-    assert!(!standard.is_empty() && rest.len() >= 10, "{standard:?} {rest:?}");
-    let finished = logtally(
-        folder.path(),
-        [OsStr::new("test")].into_iter().chain(standard.iter().map(AsRef::as_ref)),
-    );
-    assert_eq!(finished.code(), 0, "{finished:?}");
-    assert!(finished.stdout.ends_with("2 tests passed\n"), "{}", finished.stdout);
+fn the_examples_of_standard_csv_give_what_they_say() {
+    assert!(test_examples(&STANDARD).ends_with("6 tests passed\n"));
 }
 
-/// All other examples; they pass once every format and the limits of series are there.
 #[test]
-#[ignore = "needs all formats and the limits of series"]
-fn the_other_examples_of_the_guide_give_what_they_say() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    for path in examples().1 {
-        let finished = logtally(folder.path(), [OsStr::new("test"), path.as_ref()]);
-        assert_eq!(finished.code(), 0, "{}: {finished:?}", path.display());
-    }
+#[ignore = "needs the other formats"]
+fn the_examples_of_other_formats_give_what_they_say() {
+    test_examples(&OTHER_FORMATS);
+}
+
+#[test]
+#[ignore = "needs the other formats and the limits of series"]
+fn the_examples_of_limits_give_what_they_say() {
+    test_examples(&LIMITS);
 }
 
 #[test]
@@ -188,16 +220,8 @@ fn a_running_process_is_asked_for_its_sources_and_series() {
         (&series["labels"][0]["label"], &series["labels"][0]["values"]),
         (&"host".into(), &2.into())
     );
-    let verified = logtally(
-        folder.path(),
-        [log.to_str().expect("UTF-8"), "--from", &page, "--exact"].into_iter().fold(
-            vec!["verify"],
-            |mut all, arg| {
-                all.push(arg);
-                all
-            },
-        ),
-    );
+    let path = log.display().to_string();
+    let verified = logtally(folder.path(), ["verify", &path, "--from", &page, "--exact"]);
     assert_eq!(verified.code(), 0, "{verified:?}");
     let in_use = logtally(folder.path(), ["series", "--store", &embedded(folder.path(), "store")]);
     assert_eq!(in_use.code(), 1);
@@ -225,10 +249,7 @@ fn series_are_forgotten_for_good_and_only_when_asked_twice() {
     assert_eq!((&done["done"], &done["series"]), (&true.into(), &2.into()));
     let left = samples(&once(folder.path(), &store, &[&log]).stdout);
     assert_eq!(left, ["log_host_job_count{host=\"web2\",job_name=\"backup\"} 1"]);
-    let text = fs::read_to_string(&log).expect("the log") + "web1,backup\n";
-    let mut file = fs::OpenOptions::new().append(true).open(&log).expect("the log");
-    std::io::Write::write_all(&mut file, b"web1,backup\n").expect("appending");
-    assert_eq!(fs::read_to_string(&log).expect("the log"), text);
+    append(&log, "web1,backup\n");
     let again = samples(&once(folder.path(), &store, &[&log]).stdout);
     assert_eq!(again[0], "log_host_job_count{host=\"web1\",job_name=\"backup\"} 1");
     let wrong =
@@ -310,4 +331,42 @@ fn shells_and_manual_readers_are_served() {
     let man = logtally(folder.path(), [OsStr::new("man"), "--dir".as_ref(), dir.as_ref()]);
     assert_eq!(man.code(), 0, "{man:?}");
     assert!(dir.join("logtally-sources-rewind.1").exists(), "{}", man.stdout);
+}
+
+#[test]
+fn a_store_is_repaired_while_a_process_uses_it() {
+    let (folder, log) = folder_with_log();
+    let redis = RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let url = &redis.url();
+    let (port, admin) = (free_port(), free_port());
+    let mut program = Program::new(folder.path(), "logtally", "logtally")
+        .args(["run", "--store", url])
+        .args(["--web.listen-address", &local(port), "--admin.listen-address", &local(admin)])
+        .arg(&log);
+    program.start();
+    wait_for_records(port, 4, START);
+    let page = |what: &str, expected: &[&str]| {
+        until(what, START, || {
+            let page = http::get(port, "/metrics").map_err(|e| e.to_string())?;
+            let found = samples(&page.text());
+            holds(found == expected, || page.text())
+        });
+    };
+    let command = |args: &[&str]| {
+        let finished =
+            logtally(folder.path(), args.iter().copied().chain(["--store", url, "--yes"]));
+        assert_eq!(finished.code(), 0, "{finished:?}");
+    };
+    command(&["forget", "log_host_job_count{host=\"web1\"}"]);
+    let web2 = "log_host_job_count{host=\"web2\",job_name=\"backup\"}";
+    page("the series are gone", &[&format!("{web2} 1")]);
+    append(&log, "web1,backup\n");
+    let web1 = "log_host_job_count{host=\"web1\",job_name=\"backup\"}";
+    page("the series begins again", &[&format!("{web1} 1"), &format!("{web2} 1")]);
+    let rows = json(&logtally(folder.path(), ["sources", "--store", url, "-o", "json"]));
+    let id = rows[0]["source"].as_str().expect("an id");
+    command(&["sources", "rewind", id, "--to", "0"]);
+    let sync = "log_host_job_count{host=\"web1\",job_name=\"sync\"} 1";
+    page("all is counted again", &[&format!("{web1} 4"), sync, &format!("{web2} 2")]);
+    program.assert_running();
 }

@@ -81,9 +81,10 @@ impl Table {
             let mut line = String::new();
             for ((cell, width), right) in row.iter().zip(&widths).zip(&self.right) {
                 // Writing to a string does not fail.
-                let _ = match right {
-                    true => write!(line, "{cell:>width$}  "),
-                    false => write!(line, "{cell:<width$}  "),
+                let _ = if *right {
+                    write!(line, "{cell:>width$}  ")
+                } else {
+                    write!(line, "{cell:<width$}  ")
                 };
             }
             text.push_str(line.trim_end());

@@ -69,7 +69,7 @@ pub fn check(args: &CheckArgs) -> anyhow::Result<()> {
     args.output.print(&checked, || {
         let mut text: String = config.warnings.iter().map(|d| d.render("warning")).collect();
         let inputs = count_of(checked.inputs as u64, "input");
-        text += &format!("ok: {inputs}, {}\n", count_of(rules as u64, "rule"));
-        text
+        text.push_str("ok: ");
+        text + &inputs + ", " + &count_of(rules as u64, "rule") + "\n"
     })
 }

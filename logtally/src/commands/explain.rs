@@ -5,6 +5,7 @@ mod line;
 mod names;
 mod rules;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use logtally_core::limits::PARTITIONS_DEFAULT_REDIS;
@@ -163,26 +164,27 @@ fn place(args: &ExplainArgs) -> anyhow::Result<Option<Place>> {
 impl Explained {
     fn render(&self) -> String {
         let mut text = format!("input   {}\n", self.input);
-        text += &match self.reason {
-            Some(reason) => format!("result  {}: {reason}\n", self.outcome),
-            None => format!("result  {}\n", self.outcome),
+        // Writing to a string does not fail.
+        let _ = match self.reason {
+            Some(reason) => writeln!(text, "result  {}: {reason}", self.outcome),
+            None => writeln!(text, "result  {}", self.outcome),
         };
         if !self.columns.is_empty() {
             text += "columns\n";
         }
         for Cell { name, value } in &self.columns {
             let value = value.as_ref().map_or("(missing)".to_owned(), |value| format!("{value:?}"));
-            text += &format!("  {name} = {value}\n");
+            let _ = writeln!(text, "  {name} = {value}");
         }
         for rule in &self.rules {
             text += &rule.render();
         }
         if let Some(place) = &self.source {
             let Place { source, partition, partitions, aggregator } = place;
-            text += &format!("source  {source}\n        partition {partition} of {partitions}");
-            text += &match aggregator {
-                Some(name) => format!(", aggregator {name}\n"),
-                None => "\n".to_owned(),
+            let _ = write!(text, "source  {source}\n        partition {partition} of {partitions}");
+            let _ = match aggregator {
+                Some(name) => writeln!(text, ", aggregator {name}"),
+                None => writeln!(text),
             };
         }
         text

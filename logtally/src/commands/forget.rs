@@ -2,6 +2,7 @@
 //! accounting, whose sums must agree.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use anyhow::bail;
 use logtally_core::journal::Nonce;
@@ -99,9 +100,9 @@ async fn find(
         let mut keys = Vec::new();
         for key in snapshot.counts.into_keys() {
             let Some(family) = families.get(&key.family()) else { continue };
-            let named = Named::of(family, &key);
-            if selector.matches(&named.metric, |label| named.value(label)) {
-                names.insert(named);
+            let series = Named::of(family, &key);
+            if selector.matches(&series.metric, |label| series.value(label)) {
+                names.insert(series);
                 keys.push(key);
             }
         }
@@ -140,15 +141,20 @@ async fn remove(store: &SharedStore, part: &Part) -> anyhow::Result<()> {
 
 impl Forgotten {
     fn render(&self) -> String {
-        let mut text: String = self.first.iter().map(|series| format!("  {series}\n")).collect();
+        let mut text = String::new();
+        for series in &self.first {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "  {series}");
+        }
         if self.series > self.first.len() {
-            text += &format!("  … and {} more\n", self.series - self.first.len());
+            let more = self.series - self.first.len();
+            let _ = writeln!(text, "  … and {more} more");
         }
         let series = count_of(self.series as u64, "series");
-        text += &match (self.series, self.done) {
-            (0, _) => "no series matches\n".to_owned(),
-            (_, true) => format!("{series} forgotten\n"),
-            (_, false) => format!("{series} would be forgotten\n"),
+        let _ = match (self.series, self.done) {
+            (0, _) => writeln!(text, "no series matches"),
+            (_, true) => writeln!(text, "{series} forgotten"),
+            (_, false) => writeln!(text, "{series} would be forgotten"),
         };
         if self.series > 0 {
             text += "records that come later begin such a series again from 0\n";

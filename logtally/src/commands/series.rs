@@ -28,7 +28,7 @@ pub struct SeriesArgs {
     #[command(flatten)]
     pub store: StoreArgs,
 
-    /// One metric only.
+    /// One metric only. Without it, all but logtally's own accounting.
     #[arg(long, value_name = "NAME")]
     pub metric: Option<String>,
 
@@ -91,8 +91,10 @@ async fn look(args: &SeriesArgs) -> anyhow::Result<Values> {
             of_page(&page::parse(&http::page(url).await?)?)
         }
     };
-    if let Some(metric) = &args.metric {
-        values.retain(|series, _| series.metric == *metric);
+    match &args.metric {
+        Some(metric) => values.retain(|series, _| series.metric == *metric),
+        // The accounting would always come first, and says nothing of series.
+        None => values.retain(|series, _| !series.metric.starts_with("logtally_")),
     }
     Ok(values)
 }

@@ -141,7 +141,9 @@ fn processes(from: &[String]) -> Vec<String> {
 /// The sources that a process follows.
 pub(crate) async fn followed(from: &str) -> anyhow::Result<Vec<SourceRow>> {
     let mut rows: Vec<SourceRow> = list(from, "api/sources").await?;
-    rows.iter_mut().for_each(|row| from.clone_into(&mut row.from));
+    for row in &mut rows {
+        from.clone_into(&mut row.from);
+    }
     Ok(rows)
 }
 

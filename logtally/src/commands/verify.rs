@@ -7,6 +7,7 @@ mod recount;
 mod split;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -228,7 +229,9 @@ impl Verified {
         text.push('\n');
         if self.differences.is_empty() {
             let agree = if self.exact { "agree" } else { "have at least as many" };
-            text += &format!("ok: {} {agree}\n", count_of(self.series as u64, "series"));
+            let series = count_of(self.series as u64, "series");
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "ok: {series} {agree}");
         } else {
             let mut table = Table::new(&[">recount", ">store", "series"]);
             for difference in &self.differences {
@@ -236,7 +239,9 @@ impl Verified {
             }
             text += &table.render();
         }
-        self.notes.iter().for_each(|note| text += &format!("note: {note}\n"));
+        for note in &self.notes {
+            let _ = writeln!(text, "note: {note}");
+        }
         text
     }
 }

@@ -1,6 +1,8 @@
 //! What each rule says about a line by itself: the series, or why there is none. Compiles parts of a
 //! rule to find the one that says no.
 
+use std::fmt::Write as _;
+
 use logtally_config::InputSpec;
 use logtally_core::rule::Reject;
 use logtally_core::series::Amount;
@@ -36,11 +38,12 @@ impl RuleSays {
     pub fn render(&self) -> String {
         let mut text = format!("rule    {}: {}", self.metric, self.outcome.replace('_', " "));
         if let Some(why) = &self.why {
-            text += &format!(": {why}");
+            // Writing to a string does not fail.
+            let _ = write!(text, ": {why}");
         }
         text.push('\n');
         for SeriesSays { series, value } in &self.series {
-            text += &format!("  {series} {value}\n");
+            let _ = writeln!(text, "  {series} {value}");
         }
         text
     }
@@ -56,7 +59,7 @@ pub(super) async fn explain(spec: &InputSpec, line: &Line) -> anyhow::Result<Vec
         let metric = rule.metric.clone();
         let says = |outcome, why| RuleSays { metric, outcome, why, series: Vec::new() };
         all.push(match evaluate(rule, line) {
-            Ok(Some(_)) => RuleSays { series: series(rule, line).await?, ..says("taken", None) },
+            Ok(Some(())) => RuleSays { series: series(rule, line).await?, ..says("taken", None) },
             Ok(None) => says("not_taken", Some(why_not(rule, line))),
             Err(reason) => says("rejected", Some(why_rejected(rule, line, reason))),
         });
@@ -104,7 +107,7 @@ fn why_not(rule: &RuleSpec, line: &Line) -> String {
 fn why_rejected(rule: &RuleSpec, line: &Line, reason: Reject) -> String {
     let rule = RuleSpec { when: None, relabel: Vec::new(), ..rule.clone() };
     let reason = reason.as_str();
-    match culprit(&rule, line, |result| result.is_err()) {
+    match culprit(&rule, line, Result::is_err) {
         Some(part) => format!("{reason} ({part})"),
         None => reason.to_owned(),
     }

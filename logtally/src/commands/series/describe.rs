@@ -11,19 +11,19 @@ use crate::output::Table;
 /// What is told of a set of series.
 #[derive(Debug, Serialize)]
 pub(super) struct Description {
-    metrics: Vec<Metric>,
-    labels: Vec<Label>,
+    metrics: Vec<MetricOf>,
+    labels: Vec<LabelOf>,
     top: Vec<Top>,
 }
 
 #[derive(Debug, Serialize)]
-struct Metric {
+struct MetricOf {
     metric: String,
     series: usize,
 }
 
 #[derive(Debug, Serialize)]
-struct Label {
+struct LabelOf {
     metric: String,
     label: String,
     /// Number of different values.
@@ -58,12 +58,13 @@ impl Description {
                 *values.entry(value).or_default() += 1;
             }
         }
-        let metric = |(metric, series): (&str, usize)| Metric { metric: metric.to_owned(), series };
-        let mut metrics: Vec<Metric> = metrics.into_iter().map(metric).collect();
+        let metric =
+            |(metric, series): (&str, usize)| MetricOf { metric: metric.to_owned(), series };
+        let mut metrics: Vec<MetricOf> = metrics.into_iter().map(metric).collect();
         metrics.sort_by_key(|metric| std::cmp::Reverse(metric.series));
-        let mut labels: Vec<Label> = labels
+        let mut labels: Vec<LabelOf> = labels
             .into_iter()
-            .map(|((metric, label), values)| Label {
+            .map(|((metric, label), values)| LabelOf {
                 metric: metric.to_owned(),
                 label: label.to_owned(),
                 values: values.len(),

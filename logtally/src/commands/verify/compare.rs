@@ -80,9 +80,10 @@ pub(super) fn compare_pages(
     for sample in &ours.samples {
         let series = sample.series();
         let stored = theirs.get(&series).map_or("0", String::as_str);
-        let wrong = match exact {
-            true => number(stored).to_bits() != number(&sample.value).to_bits(),
-            false => grows(&sample.metric) && number(stored) < number(&sample.value),
+        let wrong = if exact {
+            number(stored).to_bits() != number(&sample.value).to_bits()
+        } else {
+            grows(&sample.metric) && number(stored) < number(&sample.value)
         };
         if wrong {
             let (recount, store) = (sample.value.clone(), stored.to_owned());
