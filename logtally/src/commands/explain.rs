@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use logtally_core::limits::PARTITIONS_DEFAULT_REDIS;
 use logtally_core::partition::partition_of;
 use logtally_core::ring::Ring;
+use logtally_core::rule::Reject;
 use logtally_core::source::SourceId;
 use logtally_ingest::discover::identity;
 use logtally_ingest::uplink::Peer;
@@ -169,6 +170,9 @@ impl Explained {
             Some(reason) => writeln!(text, "result  {}: {reason}", self.outcome),
             None => writeln!(text, "result  {}", self.outcome),
         };
+        if self.reason == Some(Reject::NoHeader.as_str()) {
+            text += "        give the header that stands before the line with --header\n";
+        }
         if !self.columns.is_empty() {
             text += "columns\n";
         }

@@ -71,8 +71,8 @@ pub async fn forget(args: &ForgetArgs) -> anyhow::Result<()> {
     let store = open_existing(args.change.url())?;
     let (parts, names) = find(&store, &selector).await?;
     if args.change.yes {
-        // Writing is only possible to a store whose partitions are known.
-        store.create(None).await?;
+        // Writing is only possible to a store whose partitions were looked at.
+        store.create(Some(parts.len() as u16)).await?;
         for part in &parts {
             remove(&store, part).await?;
         }

@@ -109,13 +109,18 @@ impl ChangeArgs {
     async fn find(&self, id: &str) -> anyhow::Result<Stored> {
         let source = SourceId::new(id).map_err(|error| usage(format!("{id:?}: {error}")))?;
         let store = open_existing(self.url())?;
-        let partition = partition_of(&source, store.info().await?.partitions);
-        // Writing is only possible to a store whose partitions are known.
-        store.create(None).await?;
-        let states = store.states(partition, std::slice::from_ref(&source)).await?;
-        let state = states.into_iter().next().flatten().with_context(|| {
+        let partitions = store.info().await?.partitions;
+        let partition = partition_of(&source, partitions);
+        // Only read: a dry run must not even create what somebody has just removed.
+        let known = store.sources(partition).await?;
+        let state = known.into_iter().find(|(id, _)| *id == source).map(|(_, state)| state);
+        let state = state.with_context(|| {
             format!("the store has no source {source}; `logtally sources --store …` lists them")
         })?;
+        if self.yes {
+            // Writing is only possible to a store whose partitions were looked at.
+            store.create(Some(partitions)).await?;
+        }
         Ok(Stored { store, source, partition, state })
     }
 

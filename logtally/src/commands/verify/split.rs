@@ -96,8 +96,13 @@ impl<'a> Csv<'a> {
                 // An open quote waits for its end, unless nothing can follow.
                 return Ok(self.whole.then(|| self.reject_line(Reject::UnclosedQuote)));
             }
-            record.extend_from_slice(&self.lines[taken]);
+            let line = &self.lines[taken];
+            record.extend_from_slice(line);
             taken += 1;
+            // Only a quote can close a quote; without this look, long records cost their square.
+            if taken > 1 && record.len() <= RECORD_BYTES_MAX && !line.contains(&b'"') {
+                continue;
+            }
             let body = without_line_end(&record);
             let body = match (self.position, body.strip_prefix(b"\xef\xbb\xbf")) {
                 (0, Some(rest)) => rest,
