@@ -6,6 +6,16 @@ use logtally_exporter::ViewArgs;
 use logtally_ingest::{ConfigArgs, FollowArgs};
 use logtally_service::{ListenAddress, LogArgs};
 
+use crate::commands::check::CheckArgs;
+use crate::commands::completions::{CompletionsArgs, ManArgs};
+use crate::commands::doctor::DoctorArgs;
+use crate::commands::explain::ExplainArgs;
+use crate::commands::forget::ForgetArgs;
+use crate::commands::samples::TestArgs;
+use crate::commands::series::SeriesArgs;
+use crate::commands::sources::SourcesArgs;
+use crate::commands::verify::VerifyArgs;
+
 /// Counts log lines exactly once, for Prometheus.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "logtally", version, after_help = EXAMPLES)]
@@ -20,6 +30,26 @@ pub struct Cli {
 pub enum Command {
     /// Follow CSV logs and serve their counts, all in one process.
     Run(Box<RunArgs>),
+    /// Check a configuration; exits 3 if it is not valid.
+    Check(CheckArgs),
+    /// Show what becomes of a line: columns, rules, series, or why it is rejected.
+    Explain(Box<ExplainArgs>),
+    /// Compare what sample lines give with what they must give.
+    Test(TestArgs),
+    /// Show what is read and how far; rewind or forget a source.
+    Sources(Box<SourcesArgs>),
+    /// Show the largest series, and labels with many values.
+    Series(SeriesArgs),
+    /// Remove series from a store for good.
+    Forget(ForgetArgs),
+    /// Look for what may be wrong: configuration, files, store, processes.
+    Doctor(DoctorArgs),
+    /// Count files again and compare with what a store or a page has.
+    Verify(Box<VerifyArgs>),
+    /// Print completions for a shell.
+    Completions(CompletionsArgs),
+    /// Print the manual pages, or write them into a folder.
+    Man(ManArgs),
     /// Ask a running program whether it is healthy; exits 0 if it is.
     Healthcheck(HealthcheckArgs),
 }

@@ -9,12 +9,36 @@ pub mod store;
 
 pub mod healthcheck;
 
+pub mod commands;
+
+pub mod pipeline;
+
+pub mod http;
+
+pub mod output;
+
+pub mod page;
+
+pub mod selector;
+
+pub mod series;
+
 pub use cli::Cli;
 
 /// Carries out a command.
 pub async fn dispatch(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         cli::Command::Run(args) => run::run(*args).await,
+        cli::Command::Check(args) => commands::check::check(&args),
+        cli::Command::Explain(args) => commands::explain::explain(&args).await,
+        cli::Command::Test(args) => commands::samples::test(&args).await,
+        cli::Command::Sources(args) => commands::sources::sources(&args).await,
+        cli::Command::Series(args) => commands::series::series(&args).await,
+        cli::Command::Forget(args) => commands::forget::forget(&args).await,
+        cli::Command::Doctor(args) => commands::doctor::doctor(&args).await,
+        cli::Command::Verify(args) => commands::verify::verify(&args).await,
+        cli::Command::Completions(args) => commands::completions::completions(&args),
+        cli::Command::Man(args) => commands::completions::man(&args),
         cli::Command::Healthcheck(args) => healthcheck::healthcheck(&args).await,
     }
 }

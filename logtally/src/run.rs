@@ -8,25 +8,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use logtally_aggregator::{Aggregator, Options as AggregatorOptions};
 use logtally_exporter::{Exporter, Format};
 use logtally_ingest::discover::check_volume;
-use logtally_ingest::metrics::Metrics;
 use logtally_ingest::shard::Shard;
-use logtally_ingest::uplink::Peer;
-use logtally_ingest::{Outcome, Reloader, View, follow, raise_file_limit};
+use logtally_ingest::{Outcome, Reloader, View, raise_file_limit};
 use logtally_service::{
     AdminHandle, Context, ExitError, bind, bind_std, cancel_on_signal, init_telemetry,
     spawn_admin_with, version,
 };
 use logtally_store::SharedStore;
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_stream::StreamExt;
-use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::CancellationToken;
 
 use crate::cli::RunArgs;
+use crate::pipeline;
 use crate::store::open_store;
 
 /// Runs until told to stop, or, with `--once`, until everything is counted and printed.
@@ -101,28 +95,10 @@ async fn count(
     store: SharedStore,
     context: &Context,
 ) -> anyhow::Result<Outcome> {
-    // The ingest drains into the aggregator, so the aggregator stops after it.
-    let inner = Context { shutdown: CancellationToken::new(), ..context.clone() };
-    let aggregator = tokio::select! {
-        started = Aggregator::start(store, AggregatorOptions::default(), &inner) => started?,
-        () = context.shutdown.cancelled() => return Ok(Outcome::default()),
-    };
-    let (pipes, incoming) = mpsc::channel(1);
-    let incoming = ReceiverStream::new(incoming).map(Ok::<_, std::io::Error>);
-    let aggregator = Arc::new(aggregator);
-    let serving = {
-        let (aggregator, inner) = (Arc::clone(&aggregator), inner.clone());
-        tokio::spawn(async move { logtally_aggregator::serve(incoming, &aggregator, &inner).await })
-    };
     raise_file_limit();
     let shard = Shard { index: 0, total: 1 };
     let options = args.follow.options(args.volume.clone(), shard, args.once, true);
-    let metrics = Metrics::new(&context.registry)?;
-    let peers = vec![Peer::Local(pipes)];
-    let outcome = follow(options, peers, reloader.plans(), view, metrics, context).await;
-    inner.shutdown.cancel();
-    serving.await??;
-    Ok(outcome)
+    pipeline::count(options, reloader.plans(), view, store, context).await
 }
 
 /// Where the counts are, as a person on this machine can open it.

@@ -1,0 +1,44 @@
+//! Running processes: whether they are ready, and what their sources say.
+
+use super::Findings;
+use crate::commands::sources::followed;
+use crate::http::{Limits, get};
+use crate::output::count_of;
+
+/// Asks every process.
+pub(super) async fn look(from: &[String], findings: &mut Findings) {
+    if from.is_empty() {
+        return findings.skipped("processes", "none is named: add --from http://HOST:ADMIN-PORT");
+    }
+    for url in from {
+        look_at(url.trim_end_matches('/'), findings).await;
+    }
+    if from.len() > 1 {
+        findings.skipped(
+            "ring",
+            "processes do not tell their aggregators: compare --aggregators by hand",
+        );
+    }
+}
+
+async fn look_at(url: &str, findings: &mut Findings) {
+    match get(&format!("{url}/-/ready"), Limits::PROBE).await {
+        Ok(answer) if answer.status == 200 => findings.ok("ready", url),
+        Ok(answer) => findings.error("ready", format!("{url} is not: {}", answer.body.trim())),
+        Err(error) => return findings.error("ready", format!("{error:#}")),
+    }
+    // Aggregators and exporters have no sources.
+    let Ok(rows) = followed(url).await else { return };
+    let sources = count_of(rows.len() as u64, "source");
+    let lag: u64 = rows.iter().filter_map(|row| row.lag_bytes).sum();
+    let failing = || rows.iter().filter_map(|row| Some((row, row.last_error.as_ref()?)));
+    match failing().next() {
+        None => findings.ok("sources", format!("{url} follows {sources}, {lag} bytes behind")),
+        Some((row, error)) => {
+            let n = failing().count();
+            let path = row.path.as_deref().unwrap_or(&row.source);
+            let text = format!("{url}: {n} of {sources} cannot be read, such as {path}: {error}");
+            findings.error("sources", text);
+        }
+    }
+}

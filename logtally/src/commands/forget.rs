@@ -1,0 +1,167 @@
+//! `logtally forget`: removes series for good. A dry run unless `--yes`; never touches logtally's own
+//! accounting, whose sums must agree.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use anyhow::bail;
+use logtally_core::journal::Nonce;
+use logtally_core::limits::BATCH_BYTES_MAX;
+use logtally_core::partition::Partition;
+use logtally_core::series::{Family, SeriesKey};
+use logtally_store::{SharedStore, by_id};
+use serde::Serialize;
+
+use super::sources::ChangeArgs;
+use super::usage;
+use crate::output::count_of;
+use crate::selector::Selector;
+use crate::series::Named;
+use crate::store::open_existing;
+
+/// Flags of `logtally forget`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct ForgetArgs {
+    /// The series: a metric with matchers (=, !=, =~, !~), as in a query.
+    pub selector: String,
+
+    /// The store and how.
+    #[command(flatten)]
+    pub change: ChangeArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Which series of a host that is gone there are; then remove them:
+    logtally forget 'log_host_job_count{host=\"web1\"}' --store redis://localhost:6379
+    logtally forget 'log_host_job_count{host=\"web1\"}' --store redis://localhost:6379 --yes
+  All series of some paths:
+    logtally forget 'http_requests_total{path=~\"/tmp/.*\"}' --store embedded:./logtally-data";
+
+/// How many series are listed.
+const LISTED_MAX: usize = 10;
+
+/// Bytes of keys that are forgotten in one entry: less than a batch.
+const KEYS_BYTES_MAX: usize = BATCH_BYTES_MAX / 2;
+
+#[derive(Serialize)]
+struct Forgotten {
+    selector: String,
+    series: usize,
+    /// The first of them.
+    first: Vec<String>,
+    done: bool,
+}
+
+/// What is to be removed from one partition.
+struct Part {
+    partition: Partition,
+    keys: Vec<SeriesKey>,
+}
+
+/// Forgets series.
+pub async fn forget(args: &ForgetArgs) -> anyhow::Result<()> {
+    let selector = Selector::parse(&args.selector).map_err(|error| usage(format!("{error:#}")))?;
+    if selector.metric().starts_with("logtally_") {
+        bail!(usage(
+            "logtally's own accounting cannot be forgotten: its sums would not agree any more"
+        ));
+    }
+    let store = open_existing(args.change.url())?;
+    let (parts, names) = find(&store, &selector).await?;
+    if args.change.yes {
+        // Writing is only possible to a store whose partitions were looked at.
+        store.create(Some(parts.len() as u16)).await?;
+        for part in &parts {
+            remove(&store, part).await?;
+        }
+    }
+    let forgotten = Forgotten {
+        selector: args.selector.clone(),
+        series: names.len(),
+        first: names.iter().take(LISTED_MAX).map(Named::written).collect(),
+        done: args.change.yes,
+    };
+    args.change.output.print(&forgotten, || forgotten.render())
+}
+
+async fn find(
+    store: &SharedStore,
+    selector: &Selector,
+) -> anyhow::Result<(Vec<Part>, BTreeSet<Named>)> {
+    let (mut parts, mut names) = (Vec::new(), BTreeSet::new());
+    for partition in (0..store.info().await?.partitions).map(Partition) {
+        let snapshot = store.load(partition).await?;
+        let families = by_id(&snapshot.families);
+        for family in families.values().filter(|family| family.name == selector.metric()) {
+            check_labels(selector, family)?;
+        }
+        let mut keys = Vec::new();
+        for key in snapshot.counts.into_keys() {
+            let Some(family) = families.get(&key.family()) else { continue };
+            let series = Named::of(family, &key);
+            if selector.matches(&series.metric, |label| series.value(label)) {
+                names.insert(series);
+                keys.push(key);
+            }
+        }
+        parts.push(Part { partition, keys });
+    }
+    Ok((parts, names))
+}
+
+/// A label that the metric does not have would match all or nothing, and neither is meant.
+fn check_labels(selector: &Selector, family: &Family) -> anyhow::Result<()> {
+    let unknown = selector.labels().find(|l| *l == "le" || !family.labels.iter().any(|f| f == l));
+    let Some(label) = unknown else { return Ok(()) };
+    let labels: Vec<&str> =
+        family.labels.iter().map(String::as_str).filter(|l| *l != "le").collect();
+    Err(usage(format!(
+        "{} has no label {label:?}; its labels are {}",
+        family.name,
+        labels.join(", ")
+    )))
+}
+
+async fn remove(store: &SharedStore, part: &Part) -> anyhow::Result<()> {
+    let mut rest = part.keys.as_slice();
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let fits = rest.iter().take_while(|key| {
+            bytes += key.as_bytes().len();
+            bytes <= KEYS_BYTES_MAX
+        });
+        let (now, later) = rest.split_at(fits.count().max(1));
+        store.forget(part.partition, now, Nonce(rand::random::<u64>() | 1)).await?;
+        rest = later;
+    }
+    Ok(())
+}
+
+impl Forgotten {
+    fn render(&self) -> String {
+        let mut text = String::new();
+        for series in &self.first {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "  {series}");
+        }
+        if self.series > self.first.len() {
+            let more = self.series - self.first.len();
+            let _ = writeln!(text, "  … and {more} more");
+        }
+        let series = count_of(self.series as u64, "series");
+        let _ = match (self.series, self.done) {
+            (0, _) => writeln!(text, "no series matches"),
+            (_, true) => writeln!(text, "{series} forgotten"),
+            (_, false) => writeln!(text, "{series} would be forgotten"),
+        };
+        if self.series > 0 {
+            text += "records that come later begin such a series again from 0\n";
+        }
+        if !self.done {
+            text += "dry run: nothing was changed; add --yes to do it\n";
+        }
+        text
+    }
+}
