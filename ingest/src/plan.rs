@@ -24,6 +24,7 @@ pub struct Plan {
 
 /// One input: files, their format, and their rules.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state in disguise")]
 pub struct Input {
     /// Its name.
     pub name: String,
@@ -43,8 +44,8 @@ pub struct Input {
     pub first_is_header: bool,
     /// Whether an unquoted record can be split at its commas.
     pub is_standard_csv: bool,
-    /// If the only rule counts standard CSV by plain columns: the slots of its labels, in order.
-    pub plain: Option<Vec<usize>>,
+    /// Whether, besides, all rules count by columns as they stand there.
+    pub is_plain: bool,
     /// Finds what every header has.
     marker: Option<memmem::Finder<'static>>,
 }
@@ -141,7 +142,7 @@ impl Input {
         // The whole record is a column that is not between commas.
         let by_commas = !rules.columns().iter().any(|column| column == logtally_formats::LINE);
         let is_standard_csv = format.is_standard_csv() && by_commas;
-        let plain = rules.plain().filter(|_| is_standard_csv);
+        let is_plain = is_standard_csv && rules.is_plain();
         Ok(Self {
             name: spec.name.clone(),
             patterns: Vec::new(),
@@ -152,7 +153,7 @@ impl Input {
             backfills: Vec::new(),
             first_is_header,
             is_standard_csv,
-            plain,
+            is_plain,
             marker,
         })
     }

@@ -13,7 +13,7 @@ use logtally_core::rule::{self, Reject};
 use logtally_core::series::{Amount, Family, Increments, SeriesKey, Value};
 use logtally_core::source::RecordCounts;
 use logtally_formats::{Cells, Layout};
-use logtally_rules::{Hits, Origin, Row, check_key};
+use logtally_rules::{Hits, Origin, Row, Rule, check_key};
 
 use crate::plan::Input;
 
@@ -71,6 +71,8 @@ pub struct Tally {
     found: Vec<Option<u32>>,
     key: Vec<u8>,
     ends: Vec<u32>,
+    candidates: Vec<u32>,
+    found_plain: Vec<PlainHit>,
     /// By rule: whether it counted anything.
     used: Vec<bool>,
     counted: u64,
@@ -80,12 +82,22 @@ pub struct Tally {
     samples_per_reason: usize,
 }
 
+/// A series that a record hits, by its key's place.
+struct PlainHit {
+    rule: usize,
+    from: usize,
+    to: usize,
+    known: Option<u32>,
+}
+
 /// Amounts by key.
 #[derive(Default)]
 struct Table {
     hasher: DefaultHashBuilder,
     index: HashTable<u32>,
     rows: Vec<TableRow>,
+    /// By row; apart, because most rows have none, and small rows stay in the cache.
+    values: Vec<Value>,
     keys: Vec<u8>,
     bytes: usize,
 }
@@ -93,7 +105,7 @@ struct Table {
 struct TableRow {
     from: u32,
     to: u32,
-    amount: Amount,
+    count: u64,
 }
 
 /// An unquoted record of standard CSV as the rules see it: fields as they stand there.
@@ -272,15 +284,21 @@ impl Tally {
         record: Record<'_>,
     ) -> Result<bool, Reject> {
         let Record { body, quoted, position } = record;
-        if let (Some(slots), false) = (&input.plain, quoted)
-            && layout.is_known()
+        let by_commas = input.is_standard_csv && !quoted && layout.is_known();
+        if by_commas
+            && let [rule] = input.rules.rules()
+            && rule.is_unconditional()
+            && let Some(slots) = &rule.plain
         {
-            return self.count_plain(input, slots, layout, body);
+            return self.count_one_plain(rule, slots, layout, body);
         }
         let origin = Origin { path, position, missing: input.format.missing() };
         self.numbers.begin(input.rules.columns().len());
-        if input.is_standard_csv && !quoted && layout.is_known() {
+        if by_commas {
             self.find_ends(body, layout);
+            if input.is_plain {
+                return self.count_plain(input, layout, body);
+            }
             let Self { ends, numbers, hits, .. } = self;
             let row = PlainRow { record: body, ends, layout, numbers };
             input.rules.evaluate(&row, origin, hits)?;
@@ -317,23 +335,59 @@ impl Tally {
     fn find_ends(&mut self, body: &[u8], layout: &Layout) {
         let last = layout.indexes().iter().flatten().max().map_or(0, |last| last + 1);
         self.ends.clear();
-        let commas = memchr::memchr_iter(b',', body).chain([body.len()]);
-        self.ends.extend(commas.take(last).map(|end| end as u32));
+        let mut from = 0;
+        for _ in 0..last {
+            let Some(len) = memchr::memchr(b',', &body[from..]) else {
+                self.ends.push(body.len() as u32);
+                return;
+            };
+            self.ends.push((from + len) as u32);
+            from += len + 1;
+        }
     }
 
-    /// The most frequent case, without cells and without evaluation: an unquoted record of standard
-    /// CSV, and one rule that counts it by columns as they stand there.
-    fn count_plain(
+    /// Rules that count an unquoted record of standard CSV by columns as they stand there.
+    fn count_plain(&mut self, input: &Input, layout: &Layout, body: &[u8]) -> Result<bool, Reject> {
+        let Self { ends, numbers, candidates, key, found_plain, table, .. } = self;
+        let row = PlainRow { record: body, ends, layout, numbers };
+        let rules = input.rules.rules();
+        input.rules.candidates(&row, candidates);
+        key.clear();
+        found_plain.clear();
+        for index in candidates {
+            let rule = &rules[*index as usize];
+            let Some(slots) = rule.plain.as_ref().filter(|_| rule.takes(&row)) else { continue };
+            let from = key.len();
+            key.extend_from_slice(rule.id.as_bytes());
+            for slot in slots {
+                key.push(0);
+                key.extend_from_slice(row.get(*slot).ok_or(Reject::Ragged)?);
+            }
+            let known = table.find(&key[from..]);
+            if known.is_none() {
+                check_key(&key[from..], slots.len())?;
+            }
+            found_plain.push(PlainHit { rule: *index as usize, from, to: key.len(), known });
+        }
+        self.used.resize(rules.len(), false);
+        for hit in &self.found_plain {
+            self.used[hit.rule] = true;
+            self.table.add(&self.key[hit.from..hit.to], hit.known, Amount::records(1));
+        }
+        Ok(!self.found_plain.is_empty())
+    }
+
+    /// The most frequent case: one such rule, which takes every record.
+    fn count_one_plain(
         &mut self,
-        input: &Input,
+        rule: &Rule,
         slots: &[usize],
         layout: &Layout,
         body: &[u8],
     ) -> Result<bool, Reject> {
-        let rule = &input.rules.rules()[0];
         self.key.clear();
         self.key.extend_from_slice(rule.id.as_bytes());
-        // The comma before the column that is looked for next, and that column's number.
+        // Where the column that was found last begins, and its number.
         let (mut from, mut column) = (0, 0);
         for slot in slots {
             let wanted = layout.indexes()[*slot].ok_or(Reject::Ragged)?;
@@ -369,20 +423,20 @@ impl Table {
     /// have the same new key).
     fn add(&mut self, key: &[u8], known: Option<u32>, amount: Amount) {
         let Some(row) = known.or_else(|| self.find(key)) else { return self.insert(key, amount) };
-        let sum = &mut self.rows[row as usize].amount;
-        if amount.value == Value::None && sum.value == Value::None {
-            sum.count += amount.count;
-            return;
+        self.rows[row as usize].count += amount.count;
+        if amount.value != Value::None {
+            let value = &mut self.values[row as usize];
+            // A span has fewer than 2^25 records, so its sums are far within range.
+            *value = value.merge(amount.value).expect("the values of one span and series add up");
         }
-        // A span has fewer than 2^25 records, so its sums are far within range.
-        *sum = sum.merge(amount).expect("the amounts of one span and series add up");
     }
 
     fn insert(&mut self, key: &[u8], amount: Amount) {
         let row = self.rows.len() as u32;
         let from = self.keys.len() as u32;
         self.keys.extend_from_slice(key);
-        self.rows.push(TableRow { from, to: self.keys.len() as u32, amount });
+        self.rows.push(TableRow { from, to: self.keys.len() as u32, count: amount.count });
+        self.values.push(amount.value);
         let Self { hasher, index, rows, keys, .. } = self;
         let rehash = |row: &u32| hasher.hash_one(key_of(keys, &rows[*row as usize]));
         index.insert_unique(hasher.hash_one(key), row, rehash);
@@ -391,12 +445,15 @@ impl Table {
     }
 
     fn iter(&self) -> impl Iterator<Item = (&[u8], Amount)> {
-        self.rows.iter().map(|row| (key_of(&self.keys, row), row.amount))
+        let amount = |(row, value): (&TableRow, &Value)| Amount { count: row.count, value: *value };
+        let rows = self.rows.iter().zip(&self.values);
+        rows.map(move |(row, value)| (key_of(&self.keys, row), amount((row, value))))
     }
 
     fn clear(&mut self) {
         self.index.clear();
         self.rows.clear();
+        self.values.clear();
         self.keys.clear();
         self.bytes = 0;
     }
@@ -459,11 +516,12 @@ mod tests {
         check(b"a\xc3,\xa9b\n", &[("invalid_utf8", 1)]);
     }
 
-    const CONFIGURATIONS: [&str; 4] = [
+    const CONFIGURATIONS: [&str; 5] = [
         "",
         "inputs: [{format: {type: csv, columns: [a, b, c, d]}, rules: [{metric: m, labels: [d, b]}]}]",
         "inputs: [{format: {type: csv, columns: [a, b, c]}, rules: [{metric: m, labels: {x: c, y: a, z: c}}]}]",
         "inputs: [{format: {type: csv, columns: [a, b, c]}, rules: [{metric: m, labels: [c], when: {a: b}}, {metric: n, labels: [b, a]}]}]",
+        "inputs: [{format: {type: csv, columns: [a, b]}, rules: [{metric: m, labels: [b]}, {metric: n, labels: {x: {column: a, upper: true}}}]}]",
     ];
 
     proptest! {
@@ -478,7 +536,7 @@ mod tests {
             prop_assert!(input.is_standard_csv);
             let short = tally(&input, &text);
             let long = Arc::get_mut(&mut input).expect("nobody else has it");
-            (long.plain, long.is_standard_csv) = (None, false);
+            long.is_standard_csv = false;
             prop_assert_eq!(short, tally(&input, &text));
         }
     }

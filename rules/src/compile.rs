@@ -7,6 +7,7 @@ use logtally_core::series::{Family, FamilyId, Kind};
 
 use crate::condition::Condition;
 use crate::error::{RuleError, Wrong};
+use crate::evaluate::Row;
 use crate::label::Label;
 use crate::measure::Measure;
 use crate::relabel::Relabeller;
@@ -33,6 +34,8 @@ pub struct Rule {
     /// For a rule that counts files from their beginning: its name as a part of source names. Another
     /// rule has another name, so that a changed rule counts from the beginning again.
     pub backfill: Option<String>,
+    /// For a rule that counts records by columns as they stand there: the slots of its labels, in order.
+    pub plain: Option<Vec<usize>>,
     pub(crate) condition: Option<Condition>,
     pub(crate) labels: Vec<Label>,
     pub(crate) measure: Measure,
@@ -96,14 +99,15 @@ impl RuleSet {
         &self.rules
     }
 
-    /// If there is one rule only, which counts every record by plain columns: the slots of its labels,
-    /// in their order. Its key can be put together without evaluating anything.
-    pub fn plain(&self) -> Option<Vec<usize>> {
-        let [rule] = self.rules.as_slice() else { return None };
-        let counts = matches!(rule.measure, Measure::Count);
-        let all = rule.condition.is_none() && rule.relabel.is_none();
-        let slots = rule.labels.iter().map(Label::plain_column).collect::<Option<Vec<usize>>>()?;
-        (counts && all && !slots.is_empty()).then_some(slots)
+    /// Whether every rule counts by columns as they stand there ([`Rule::plain`]), so that keys can be
+    /// put together without evaluating labels and values.
+    pub fn is_plain(&self) -> bool {
+        self.rules.iter().all(|rule| rule.plain.is_some())
+    }
+
+    /// The rules that may take a record, in their order; those that do also fulfil [`Rule::takes`].
+    pub fn candidates(&self, row: &impl Row, out: &mut Vec<u32>) {
+        self.selector.candidates(row, out);
     }
 
     pub(crate) fn selector(&self) -> &Selector {
@@ -136,7 +140,19 @@ impl Rule {
         let id = family.id();
         let limit = limit_of(spec, &family)?;
         let backfill = spec.backfill.then(|| format!("{:012x}", fingerprint(spec) >> 16));
-        Ok(Self { family, id, limit, backfill, condition, labels, measure, relabel })
+        let slots = labels.iter().map(Label::plain_column).collect::<Option<Vec<usize>>>();
+        let plain = slots.filter(|_| matches!(measure, Measure::Count) && relabel.is_none());
+        Ok(Self { family, id, limit, backfill, plain, condition, labels, measure, relabel })
+    }
+
+    /// Whether a record fulfils the rule's condition.
+    pub fn takes(&self, row: &impl Row) -> bool {
+        self.condition.as_ref().is_none_or(|condition| condition.holds(row))
+    }
+
+    /// Whether the rule takes every record that it can count.
+    pub fn is_unconditional(&self) -> bool {
+        self.condition.is_none()
     }
 }
 

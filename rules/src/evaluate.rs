@@ -144,7 +144,7 @@ impl Rule {
         keys: &mut Vec<u8>,
         scratch: &mut Vec<Vec<u8>>,
     ) -> Taken<TakenRow> {
-        if self.condition.as_ref().is_some_and(|condition| !condition.holds(row)) {
+        if !self.takes(row) {
             return Taken::No;
         }
         let from = keys.len();

@@ -12,10 +12,28 @@ pub(crate) struct Selector {
     /// Rules that cannot be told by a text.
     always: Vec<u32>,
     /// By column: the rules that need one of some texts there.
-    by_text: Vec<(usize, ByText)>,
+    by_text: Vec<ByText>,
 }
 
-type ByText = HashMap<Box<[u8]>, Vec<u32>>;
+/// The rules that need one of some texts in a column.
+#[derive(Clone, Debug)]
+struct ByText {
+    slot: usize,
+    /// Whether a text begins with a byte: most values are told from all texts by that alone. The
+    /// empty text counts as one that begins with NUL.
+    begins: [bool; 256],
+    rules: HashMap<Box<[u8]>, Vec<u32>>,
+}
+
+impl ByText {
+    fn first(text: &[u8]) -> usize {
+        text.first().copied().unwrap_or(0).into()
+    }
+
+    fn rules(&self, text: &[u8]) -> Option<&Vec<u32>> {
+        if self.begins[Self::first(text)] { self.rules.get(text) } else { None }
+    }
+}
 
 impl Selector {
     /// A selector for rules with these conditions.
@@ -31,12 +49,15 @@ impl Selector {
     }
 
     fn insert(&mut self, rule: u32, slot: usize, texts: &[Box<[u8]>]) {
-        let at = self.by_text.iter().position(|(s, _)| *s == slot).unwrap_or_else(|| {
-            self.by_text.push((slot, HashMap::new()));
+        let at = self.by_text.iter().position(|column| column.slot == slot).unwrap_or_else(|| {
+            let (begins, rules) = ([false; 256], HashMap::new());
+            self.by_text.push(ByText { slot, begins, rules });
             self.by_text.len() - 1
         });
+        let column = &mut self.by_text[at];
         for text in texts {
-            self.by_text[at].1.entry(text.clone()).or_default().push(rule);
+            column.begins[ByText::first(text)] = true;
+            column.rules.entry(text.clone()).or_default().push(rule);
         }
     }
 
@@ -44,12 +65,12 @@ impl Selector {
     pub fn candidates(&self, row: &impl Row, out: &mut Vec<u32>) {
         out.clear();
         out.extend_from_slice(&self.always);
-        for (slot, rules) in &self.by_text {
-            if let Some(found) = rules.get(row.get(*slot).unwrap_or_default()) {
+        for column in &self.by_text {
+            if let Some(found) = column.rules(row.get(column.slot).unwrap_or_default()) {
                 out.extend_from_slice(found);
             }
         }
-        if !self.by_text.is_empty() && out.len() > 1 {
+        if out.len() > self.always.len() {
             out.sort_unstable();
         }
     }

@@ -60,8 +60,10 @@ pub async fn many_open_at_once_each_for_itself(place: impl Backend) {
         .into_iter()
         .zip([seen, None, None, Some(state(9, 9))])
         .zip(2..)
-        .map(|((name, expected), generation)| {
-            Opening { source: source(name), expected, fresh: state(generation, 0) }
+        .map(|((name, expected), generation)| Opening {
+            source: source(name),
+            expected,
+            fresh: state(generation, 0),
         })
         .collect();
     let opened = store.open_all(P, &openings).await.expect("the store answers");
