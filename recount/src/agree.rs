@@ -112,11 +112,11 @@ fn read(case: &Case, text: &[u8]) -> Vec<Record> {
         match scan {
             Scan::Record { body, len, quoted } => {
                 at += len;
-                records.extend(reader.record(offset, &rest[..body], quoted));
+                records.extend(reader.record([offset, at as u64], &rest[..body], quoted));
             }
             Scan::Rejected { reason, len } => {
                 at += len;
-                records.push(Record { offset, values: Err(reason) });
+                records.push(Record { offset, end: at as u64, values: Err(reason) });
             }
             Scan::RejectedOpen { .. } | Scan::Incomplete => panic!("no end at the end: {scan:?}"),
         }
@@ -141,7 +141,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn record(&mut self, offset: u64, record: &[u8], quoted: bool) -> Option<Record> {
+    fn record(&mut self, place: [u64; 2], record: &[u8], quoted: bool) -> Option<Record> {
         if record.is_empty() {
             return None;
         }
@@ -157,7 +157,8 @@ impl Reader<'_> {
             let slots = 0..self.case.wanted.len();
             slots.map(|slot| self.cells.get(record, slot).map(<[u8]>::to_vec)).collect()
         });
-        Some(Record { offset, values })
+        let [offset, end] = place;
+        Some(Record { offset, end, values })
     }
 }
 

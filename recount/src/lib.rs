@@ -37,6 +37,8 @@ pub type Values = Vec<Option<Vec<u8>>>;
 pub struct Record {
     /// Where it begins in the input.
     pub offset: u64,
+    /// Just after it, terminator included.
+    pub end: u64,
     /// Its wanted values, in the order in which they were wanted, or why it is rejected.
     pub values: Result<Values, Reject>,
 }
@@ -130,7 +132,7 @@ impl Records<'_> {
                 },
             };
             if let Some(values) = values {
-                return Ok(Some(Record { offset, values }));
+                return Ok(Some(Record { offset, end: self.input.offset(), values }));
             }
         }
         Ok(None)

@@ -4,7 +4,6 @@
 
 mod compare;
 mod recount;
-mod split;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -64,7 +64,7 @@ impl Line {
     /// Parses the line of the arguments.
     pub fn parse(spec: &InputSpec, input: &Input, args: &ExplainArgs) -> anyhow::Result<Self> {
         let text = args.line.trim_end_matches(['\n', '\r']);
-        let (format, wanted) = widest(spec, input, text, args.header.as_deref());
+        let (format, wanted) = widest(spec, input, text, args.header.as_deref())?;
         let mut line = Self {
             columns: Vec::new(),
             parsed: Parsed::Blank,
@@ -123,8 +123,8 @@ impl Line {
     }
 
     /// The values of the placeholders that these rules use.
-    pub fn path(&self, rules: &RuleSet) -> Vec<String> {
-        let value = |name: &String| self.placeholders.get(name).cloned().unwrap_or_default();
+    pub fn path(&self, rules: &RuleSet) -> Vec<Option<String>> {
+        let value = |name: &String| self.placeholders.get(name).cloned();
         rules.placeholders().iter().map(value).collect()
     }
 
@@ -159,7 +159,7 @@ fn widest(
     input: &Input,
     line: &str,
     header: Option<&str>,
-) -> (Format, Vec<String>) {
+) -> anyhow::Result<(Format, Vec<String>)> {
     let own = input.rules.columns();
     let mut wanted = own.to_vec();
     for name in names(&spec.format, line, header) {
@@ -168,8 +168,8 @@ fn widest(
         }
     }
     match Format::compile(&spec.format, &wanted) {
-        Ok(format) => (format, wanted),
-        Err(_) => (input.format.clone(), own.to_vec()),
+        Ok(format) => Ok((format, wanted)),
+        Err(_) => Ok((Format::compile(&spec.format, own)?, own.to_vec())),
     }
 }
 
@@ -187,7 +187,8 @@ fn placeholders(input: &Input, path: Option<&Path>) -> BTreeMap<String, String> 
     let names = input.rules.placeholders();
     let values = match path {
         Some(path) => input.placeholder_values(path),
-        None => names.iter().map(|name| format!("{{{name}}}")).collect(),
+        None => names.iter().map(|name| Some(format!("{{{name}}}"))).collect(),
     };
-    names.iter().cloned().zip(values).collect()
+    let pairs = names.iter().cloned().zip(values);
+    pairs.filter_map(|(name, value)| Some((name, value?))).collect()
 }

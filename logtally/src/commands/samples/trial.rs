@@ -126,6 +126,7 @@ async fn count(plan: Plan) -> anyhow::Result<String> {
         volume: "test".to_owned(),
         shard: Shard { index: 0, total: 1 },
         once: true,
+        poll_only: true,
         poll_interval: Duration::from_secs(1),
         rotate_wait: Duration::from_secs(1),
         idle_check: Duration::from_secs(1),

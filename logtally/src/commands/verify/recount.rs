@@ -1,10 +1,12 @@
 //! The recount: from records to sums by the rules, one record at a time and without deltas, batches or
 //! positions.
 
-use std::io::{BufReader, Read};
+use std::fs::File;
+use std::io::{BufReader, Read, Take};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use logtally_config::Config;
 use logtally_core::rule::{self, Reject};
 use logtally_core::series::{Amount, Family, SeriesKey};
@@ -12,11 +14,11 @@ use logtally_formats::spec::FormatSpec;
 use logtally_ingest::content::Content;
 use logtally_ingest::discover::compression_of;
 use logtally_ingest::plan::Plan;
+use logtally_recount::{Record, Values};
 use logtally_rules::{Hits, Origin, Row};
 use serde::Serialize;
 
 use super::spec;
-use super::split::{Cells, Record, splitter};
 use crate::series::Counted;
 
 /// What one file gave.
@@ -42,7 +44,7 @@ pub(super) struct Recount<'a> {
     files: Vec<FileCount>,
 }
 
-struct RowOf<'a>(&'a Cells);
+struct RowOf<'a>(&'a Values);
 
 impl Row for RowOf<'_> {
     fn get(&self, slot: usize) -> Option<&[u8]> {
@@ -70,22 +72,18 @@ impl<'a> Recount<'a> {
     pub fn file(&mut self, path: &Path, input: usize, to: Option<u64>) -> anyhow::Result<()> {
         let format = &spec(self.config, input).format;
         let rules = &self.plan.inputs[input].rules;
-        let bytes = open(path, to.unwrap_or(u64::MAX))?;
-        // A stored position is behind a record, whatever ends it.
-        let whole = to.is_some();
-        let Some(splitter) = splitter(format, rules.columns(), bytes, whole) else {
-            bail!("{} is {}, which cannot be counted again yet", path.display(), named(format));
-        };
+        let recount = logtally_recount::Recount::new(format, rules.columns())?;
+        let mut bytes = open(path, to)?;
         let placeholders = self.plan.inputs[input].placeholder_values(path);
-        let missing = splitter.missing();
+        let missing = missing(format);
         let mut file = FileCount { path: path.display().to_string(), ..FileCount::default() };
         let mut hits = Hits::default();
-        for record in splitter {
-            let Record { cells, position } =
+        for record in recount.records(&mut bytes) {
+            let Record { values, end: position, .. } =
                 record.with_context(|| format!("cannot read {}", path.display()))?;
             let origin = Origin { path: &placeholders, position, missing };
-            let result = cells.and_then(|cells| {
-                rules.evaluate(&RowOf(&cells), origin, &mut hits)?;
+            let result = values.and_then(|values| {
+                rules.evaluate(&RowOf(&values), origin, &mut hits)?;
                 hits.iter().try_for_each(|(hit, key)| hit.check(key))
             });
             file.bytes = position;
@@ -132,13 +130,11 @@ impl<'a> Recount<'a> {
     }
 }
 
-fn named(format: &FormatSpec) -> &'static str {
+/// Why a record without a needed value is rejected.
+fn missing(format: &FormatSpec) -> Reject {
     match format {
-        FormatSpec::Csv(_) => "CSV of another dialect",
-        FormatSpec::Json => "JSON",
-        FormatSpec::Logfmt => "logfmt",
-        FormatSpec::Regex { .. } | FormatSpec::Grok { .. } => "lines of an expression",
-        FormatSpec::Lines => "lines",
+        FormatSpec::Csv(_) => Reject::Ragged,
+        _ => Reject::Missing,
     }
 }
 
@@ -156,9 +152,33 @@ impl Read for Bytes {
     }
 }
 
-fn open(path: &Path, to: u64) -> anyhow::Result<Box<dyn std::io::BufRead>> {
-    let file = std::fs::File::open(path);
-    let file = file.with_context(|| format!("cannot read {}", path.display()))?;
-    let content = Content::of_file(file, compression_of(path));
-    Ok(Box::new(BufReader::with_capacity(256 << 10, Bytes { content, at: 0 }.take(to))))
+/// The bytes of a file up to a stored position, which is behind a record, whatever ends it; else up to
+/// the last line feed, because what follows may not be complete.
+fn open(path: &Path, to: Option<u64>) -> anyhow::Result<BufReader<Take<Bytes>>> {
+    let context = || format!("cannot read {}", path.display());
+    let file = File::open(path).with_context(context)?;
+    let compression = compression_of(path);
+    let to = match (to, compression) {
+        (Some(to), _) => to,
+        (None, Some(_)) => u64::MAX,
+        (None, None) => last_line_end(&file).with_context(context)?,
+    };
+    let content = Content::of_file(file, compression);
+    Ok(BufReader::with_capacity(256 << 10, Bytes { content, at: 0 }.take(to)))
+}
+
+/// The offset behind the last line feed.
+fn last_line_end(file: &File) -> std::io::Result<u64> {
+    let mut end = file.metadata()?.len();
+    let mut block = [0; 8192];
+    while end > 0 {
+        let from = end.saturating_sub(block.len() as u64);
+        let part = &mut block[..(end - from) as usize];
+        file.read_exact_at(part, from)?;
+        if let Some(at) = part.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(from + at as u64 + 1);
+        }
+        end = from;
+    }
+    Ok(0)
 }
