@@ -170,10 +170,37 @@ expect(shards == [(i, len(shards)) for i in range(len(shards))], f"docker-compos
 for name in ("aggregators", "volume"):
     expect(len({flag(c, name) for c in commands}) == 1, f"docker-compose.yml: --{name} differs")
 
-# The rule that is shipped is the rule that is tested.
-shipped = named["ConfigMap", "logtally-prometheus-rules"]["data"]["logtally.rules.yml"]
-tested = read("examples/prometheus/logtally.rules.yml")
-expect(shipped == tested, "prometheus-rules.yaml is not examples/prometheus/logtally.rules.yml")
+# The rules that are shipped are the rules that are tested.
+shipped = named["ConfigMap", "logtally-prometheus-rules"]["data"]
+tested = {name: read(f"examples/prometheus/{name}") for name in ("logtally.rules.yml", "logtally.alerts.yml")}
+expect(shipped == tested, "prometheus-rules.yaml is not examples/prometheus")
+groups = [g for text in tested.values() for g in yaml.safe_load(text)["groups"]]
+operator = yaml.safe_load(read("k8s/prometheus-operator/rules.yaml"))
+expect(operator["spec"]["groups"] == groups, "prometheus-operator/rules.yaml is not examples/prometheus")
+
+# Every alert is described, and leads to a place in the runbook that exists.
+operations = read("docs/operations.md")
+headings = re.findall(r"^#+ (.+)$", operations, re.M)
+anchors = {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}
+for rule in (r for g in groups for r in g["rules"] if "alert" in r):
+    page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+    expect(page == "docs/operations.md" and anchor in anchors, f"{rule['alert']}: no runbook at #{anchor}")
+    expect(f"`{rule['alert']}`" in operations, f"{rule['alert']} is not in docs/operations.md")
+
+# Programs read the configuration from a folder that is mounted.
+mounts = {m["mountPath"] for m in ingest["template"]["spec"]["containers"][0]["volumeMounts"]}
+config = flag(args, "config.file")
+expect(os.path.dirname(config) in mounts, f"ingest.yaml: {config} is not mounted")
+data = named["ConfigMap", "logtally-config"]["data"]
+expect(os.path.basename(config) in data, f"config.yaml has no {os.path.basename(config)}")
+yaml.safe_load(data[os.path.basename(config)])
+for service in (s for s in services.values() if s.get("command", [""])[0] == "logtally-ingest"):
+    config = flag(service["command"], "config.file")
+    sources = {v.split(":")[1]: v.split(":")[0] for v in service["volumes"]}
+    path = os.path.join(sources.get(os.path.dirname(config), "?"), os.path.basename(config))
+    expect(os.path.isfile(path), f"docker-compose.yml: {config} is not mounted")
+    for logs in (i["files"] for i in yaml.safe_load(read(path))["inputs"]):
+        expect(os.path.dirname(logs) in sources, f"docker-compose.yml: {logs} is not mounted")
 
 # --durability=fsync is only as good as the server's own settings.
 redis = named["ConfigMap", "logtally-redis"]["data"]["redis.conf"] + " ".join(services["redis"]["command"])
@@ -198,7 +225,7 @@ check_example_totals() {
 
 install_tools
 
-for file in k8s/*.yaml docker-compose.yml examples/prometheus/*.yml; do
+for file in k8s/*.yaml k8s/*/*.yaml docker-compose.yml examples/prometheus/*.yml; do
   check "yamllint $file" lint_yaml "$file"
 done
 
@@ -220,8 +247,10 @@ check "numbers and names agree" check_agreement
 
 check "promtool check config prometheus.yml" promtool check config examples/prometheus/prometheus.yml
 check "promtool check config kubernetes.yml" check_kubernetes_scrape_config
-check "promtool check rules" promtool check rules examples/prometheus/logtally.rules.yml
-check "promtool test rules" promtool test rules examples/prometheus/logtally.rules.test.yml
+for name in rules alerts; do
+  check "promtool check $name" promtool check rules examples/prometheus/logtally.$name.yml
+  check "promtool test $name" promtool test rules examples/prometheus/logtally.$name.test.yml
+done
 
 for file in scripts/*.sh; do
   check "shellcheck $file" $BIN/shellcheck "$file"
