@@ -129,10 +129,10 @@ impl Look<'_> {
                 return;
             }
         };
-        let mut matched = false;
+        let (mut matched, mut packed) = (false, false);
         for path in paths {
             match path {
-                Ok(path) if self.is_left_out(&path) => {}
+                Ok(path) if self.is_left_out(&path) => packed |= compression_of(&path).is_some(),
                 Ok(path) => matched |= self.add_matched(&path),
                 Err(e) => {
                     let text = format!("cannot be read: {}", plain(e.error()));
@@ -140,7 +140,10 @@ impl Look<'_> {
                 }
             }
         }
-        if !matched {
+        if !matched && packed {
+            let text = "matches compressed files only; to read them, name them one by one, or set `compressed: true` for the input";
+            self.problem(Path::new(pattern.text()), text);
+        } else if !matched {
             let text = "matches no file yet; quote globs, so that logtally can see new files";
             self.problem(Path::new(pattern.text()), text);
         }
@@ -295,6 +298,8 @@ mod tests {
         };
         check(at("missing.csv"), "no such file");
         check(at("*.none"), "matches no file yet");
+        std::fs::write(at("old.gz"), "x").expect("written");
+        check(at("*.gz"), "compressed: true");
         check(dir.path().display().to_string(), "is a directory; use '");
         check(at("old.bz2"), "unpack it, or use .gz");
         check(at("loop"), "too many levels of symbolic links");

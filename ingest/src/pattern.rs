@@ -21,7 +21,8 @@ impl Pattern {
             return Ok(Self { text: text.to_owned(), glob: text.to_owned(), regex: None });
         }
         let (mut glob, mut regex) = (String::new(), String::from("^"));
-        let mut rest = text;
+        // Files are found without it.
+        let mut rest = text.strip_prefix("./").unwrap_or(text);
         while let Some((before, after)) = rest.split_once('{') {
             let (name, after) = after.split_once('}').ok_or("a { without its }")?;
             glob.push_str(before);
@@ -74,7 +75,8 @@ impl Pattern {
     /// pattern does not have has no value.
     pub fn values(&self, path: &Path, names: &[String]) -> Option<Vec<Option<String>>> {
         let text = path.to_string_lossy();
-        let captures = self.regex.as_ref()?.captures(&text)?;
+        let text = text.strip_prefix("./").unwrap_or(&text);
+        let captures = self.regex.as_ref()?.captures(text)?;
         let value = |name: &String| Some(captures.name(name)?.as_str().to_owned());
         Some(names.iter().map(value).collect())
     }
@@ -134,6 +136,8 @@ mod tests {
         check("/l/**/{cluster}-{host}.log", "/l/a/b/eu-x.log", Some(&["eu", "x"]));
         check("/l/**/{cluster}-{host}.log", "/l/eu-x.log", Some(&["eu", "x"]));
         check("[ab]/{cluster}.{host}", "a/x.y", Some(&["x", "y"]));
+        check("./{cluster}/{host}", "eu/web", Some(&["eu", "web"]));
+        check("{cluster}/{host}", "./eu/web", Some(&["eu", "web"]));
         check("plain", "plain", None);
     }
 

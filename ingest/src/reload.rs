@@ -119,7 +119,9 @@ impl Reloader {
 async fn reload(State(reloader): State<Reloader>) -> Response {
     match reloader.reload() {
         Ok(()) => "reloaded\n".into_response(),
-        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+        Err(error) => {
+            (StatusCode::BAD_REQUEST, format!("{}\n", error.to_string().trim_end())).into_response()
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::text::one_line;
 /// Starting it again may help.
 pub const EXIT_FAILURE: u8 = 1;
 
-/// The command line or the configuration is wrong: starting again without a change cannot help.
+/// The command line is wrong: starting again without a change cannot help.
 ///
 /// The same code that clap uses for arguments that it rejects.
 pub const EXIT_USAGE: u8 = 2;

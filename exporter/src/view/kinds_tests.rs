@@ -335,21 +335,20 @@ fn a_hidden_series_comes_back_with_its_whole_value() {
 }
 
 #[test]
-fn of_several_families_only_those_with_a_time_to_live_keep_a_line() {
+fn a_line_is_hidden_only_if_all_its_families_have_a_time_to_live_and_none_lives() {
     let mut bench = Bench::new(vec![lasting("m", 0), lasting("m", 2), lasting("m", 10)]);
-    bench.count(10_000, 0, 0);
-    bench.step(90_000, Step::Tick { partition: 0 });
+    bench.count(10_000, 0, 1);
     bench.check(&["m{a=\"0\"} 1"]);
-    bench.count(100_000, 0, 1);
+    bench.count(11_000, 1, 2);
+    bench.step(20_999, Step::Tick { partition: 0 });
     bench.check(&["m{a=\"0\"} 2"]);
-    bench.count(102_000, 0, 0);
+    bench.step(21_000, Step::Tick { partition: 0 });
     bench.check(&[]);
-    bench.count(103_000, 1, 2);
-    bench.check(&["m{a=\"0\"} 4"]);
-    bench.step(112_999, Step::Tick { partition: 0 });
-    bench.check(&["m{a=\"0\"} 4"]);
-    bench.step(113_000, Step::Tick { partition: 0 });
-    bench.check(&[]);
+    // Counted without a time-to-live from here on, as after its removal from the configuration.
+    bench.count(30_000, 0, 0);
+    bench.check(&["m{a=\"0\"} 3"]);
+    bench.step(90_000, Step::Tick { partition: 0 });
+    bench.check(&["m{a=\"0\"} 3"]);
 }
 
 #[test]

@@ -155,19 +155,16 @@ impl<'a> MetricLines<'a> {
         }
     }
 
-    /// Whether there are series with a time-to-live among `slots`, and none of them lives. Those
-    /// without one keep nothing alive: they were counted before the family had one.
+    /// Whether all series among `slots` have a time-to-live, and none of them lives. One without keeps
+    /// the line: it may count at this moment, because nothing tells when it did last.
     fn is_hidden(self, slots: &[Slot]) -> bool {
         let View { families, table, totals, touched_ms, .. } = self.view;
-        let mut has_ttl = false;
-        for slot in slots.iter().filter(|slot| totals.get(**slot) > 0) {
+        let mut counted = slots.iter().filter(|slot| totals.get(**slot) > 0).peekable();
+        let any = counted.peek().is_some();
+        any && counted.all(|slot| {
             let ttl_s = families.known(table.family(*slot)).map_or(0, |family| family.ttl_s);
             let touched = touched_ms.get(slot).copied().unwrap_or(0);
-            if ttl_s > 0 && self.now_ms.saturating_sub(touched) < ttl_s.saturating_mul(1000) {
-                return false;
-            }
-            has_ttl |= ttl_s > 0;
-        }
-        has_ttl
+            ttl_s > 0 && self.now_ms.saturating_sub(touched) >= ttl_s.saturating_mul(1000)
+        })
     }
 }

@@ -102,7 +102,8 @@ impl Follower {
         let Role::Backfill { of } = &slot.role else { return };
         let waiting = self.slots.get(of).is_some_and(|live| live.preparing);
         if slot.is_over() && slot.flights.is_empty() && slot.reader.is_some() && !waiting {
-            if slot.acknowledged.is_some_and(|state| state.position > 0) {
+            // Not again at every look at what was counted long ago.
+            if slot.stamp.is_some() {
                 tracing::info!(source = %id, path = %slot.path.display(), "counted what was there before the rule");
             }
             self.drop_slot(id);

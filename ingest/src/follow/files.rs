@@ -241,7 +241,7 @@ impl Follower {
     /// further.
     fn lose_closed(&mut self, id: &SourceId) {
         let Some(slot) = self.slots.get(id) else { return };
-        if slot.lag_bytes() > 0 || slot.dirty {
+        if slot.lag_bytes() > 0 || slot.dirty || slot.last_error.is_some() {
             self.metrics.files_lost.inc();
             tracing::error!(source = %id, path = %slot.path.display(), bytes = slot.lag_bytes(),
                 "the file is gone, and what was appended to it last was not read");

@@ -1,5 +1,6 @@
 //! Requests to aggregators, their answers, and what workers bring back.
 
+use std::io::ErrorKind;
 use std::time::Instant;
 
 use logtally_core::limits::{IDLE_CHECKS_MAX, TAIL_BYTES_MAX};
@@ -9,6 +10,7 @@ use logtally_proto::{Action, Request};
 use tokio::sync::mpsc;
 
 use super::Follower;
+use crate::discover::Stamp;
 use crate::reader::{End, ReadError};
 use crate::slot::{Flight, Next, Phase, Role};
 use crate::worker::{Done, Step};
@@ -199,7 +201,7 @@ impl Follower {
         if slot.epoch == done.epoch {
             match done.result {
                 Ok(step) => self.take_step(&done.source, step, done.stamp, done.end),
-                Err(error) => self.take_error(&done.source, &error),
+                Err(error) => self.take_error(&done.source, &error, done.stamp),
             }
         } else {
             // The slot began anew meanwhile: what was read is read again from the stored state.
@@ -212,13 +214,7 @@ impl Follower {
         self.close_if_over(&done.source);
     }
 
-    fn take_step(
-        &mut self,
-        id: &SourceId,
-        step: Step,
-        stamp: Option<crate::discover::Stamp>,
-        end: End,
-    ) {
+    fn take_step(&mut self, id: &SourceId, step: Step, stamp: Option<Stamp>, end: End) {
         let Some(slot) = self.slots.get_mut(id) else { return };
         if step.span.resumed_mid_line {
             tracing::warn!(source = %id, path = %slot.path.display(), offset = step.span.from,
@@ -264,7 +260,7 @@ impl Follower {
         }
     }
 
-    fn take_error(&mut self, id: &SourceId, error: &ReadError) {
+    fn take_error(&mut self, id: &SourceId, error: &ReadError, stamp: Option<Stamp>) {
         let Some(slot) = self.slots.get_mut(id) else { return };
         match error {
             ReadError::Replaced { .. } if matches!(slot.role, Role::Backfill { .. }) => {
@@ -277,14 +273,23 @@ impl Follower {
                 let next = slot.replaced();
                 self.carry_out(id, next);
             }
-            ReadError::Io { .. } => {
+            ReadError::Io { source, .. } => {
                 self.metrics.read_errors.inc();
-                let text = format!("{}: {error}", slot.path.display());
-                tracing::error!(path = %slot.path.display(), %error, "cannot read the file");
-                // The next look at the file tries again; with `once` there is none.
+                let path = slot.path.display();
+                let reason = error.to_string();
+                if slot.last_error.as_ref() == Some(&reason) {
+                    tracing::debug!(%path, %error, "still cannot read the file");
+                } else {
+                    tracing::error!(%path, %error, "cannot read the file");
+                }
+                let text = format!("{path}: {error}");
+                // The next look at the file tries again; with `once` there is none. What cannot be
+                // unpacked stays so until the file changes.
                 slot.finished = self.options.once;
-                slot.stamp = None;
-                slot.last_error = Some(error.to_string());
+                let is_damaged =
+                    matches!(source.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof);
+                slot.stamp = stamp.filter(|_| is_damaged || slot.compression.is_some());
+                slot.last_error = Some(reason);
                 self.unread.insert(id.clone(), text);
             }
         }

@@ -155,13 +155,13 @@ impl Read for Bytes {
 /// The bytes of a file up to a stored position, which is behind a record, whatever ends it; else up to
 /// the last line feed, because what follows may not be complete.
 fn open(path: &Path, to: Option<u64>) -> anyhow::Result<BufReader<Take<Bytes>>> {
-    let context = || format!("cannot read {}", path.display());
-    let file = File::open(path).with_context(context)?;
+    let unreadable = || format!("cannot read {}", path.display());
+    let file = File::open(path).with_context(unreadable)?;
     let compression = compression_of(path);
     let to = match (to, compression) {
         (Some(to), _) => to,
         (None, Some(_)) => u64::MAX,
-        (None, None) => last_line_end(&file).with_context(context)?,
+        (None, None) => last_line_end(&file).with_context(unreadable)?,
     };
     let content = Content::of_file(file, compression);
     Ok(BufReader::with_capacity(256 << 10, Bytes { content, at: 0 }.take(to)))
