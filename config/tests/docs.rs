@@ -97,7 +97,9 @@ fn nothing_is_shown_that_is_not_tested() {
         let (page, mut is_open) = (read(&path), false);
         for (before, line) in page.lines().zip(page.lines().skip(1)) {
             let Some(language) = line.strip_prefix("```") else { continue };
-            let fine = is_open || before.starts_with(BEGIN) || ["sh", "promql"].contains(&language);
+            let fine = is_open
+                || before.starts_with(BEGIN)
+                || ["sh", "promql", "console"].contains(&language);
             assert!(fine, "{}: {line} after {before:?}", path.display());
             is_open = !is_open;
         }

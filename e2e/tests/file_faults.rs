@@ -188,12 +188,12 @@ fn copied_and_truncated() {
         write(&scene.log(), "");
     }
     append(&scene.log(), &line("last"));
-    let last = series("last", "job");
+    let newest = series("last", "job");
     until("the last line", CATCH_UP, || {
-        holds(scrape(scene.one.port)?.contains_key(&last), || "not counted".to_owned())
+        holds(scrape(scene.one.port)?.contains_key(&newest), || "not counted".to_owned())
     });
     let page = counted_series(&scrape(scene.one.port).expect("a page"));
-    assert_eq!((page[&last], page[&series("old", "job")]), (1, 10));
+    assert_eq!((page[&newest], page[&series("old", "job")]), (1, 10));
     let lost: u64 = (1..=ROUNDS)
         .map(|n| page.get(&series(&format!("h{n}"), "job")).copied().unwrap_or(0))
         .inspect(|n| assert!(*n <= 500, "above the truth: {page:?}"))

@@ -66,12 +66,12 @@ fn what_the_store_forgot_is_read_again_and_nobody_goes_back() {
     assert!(seen.pages > 2 && seen.unavailable > 0, "{seen:?}");
 }
 
-/// The records of all sources, by what the store remembers of them: the fifth word of a source's
+/// The records of all sources, by what the store remembers of them: the sixth word of a source's
 /// state is how many were counted.
 fn stored_records(port: u16) -> u64 {
     let keys = redis_cli(port, &["KEYS", "lt:*:positions"]);
     let states = keys.iter().flat_map(|key| redis_cli(port, &["HVALS", key]));
-    let counted = |state: String| state.split(' ').nth(4).and_then(|word| word.parse::<u64>().ok());
+    let counted = |state: String| state.split(' ').nth(5).and_then(|word| word.parse::<u64>().ok());
     states.map(|state| counted(state).expect("a source's state")).sum()
 }
 
