@@ -102,7 +102,7 @@ impl Reloader {
     pub fn admin(&self, view: View) -> Extra {
         let sources = view.clone();
         let mut routes = Router::new()
-            .route("/api/sources", get(|| async move { Json(sources.sources()) }))
+            .route("/api/sources", get(|| async move { Json(sources.sources().await) }))
             .route("/api/rejected", get(|| async move { Json(view.samples()) }));
         if self.inner.args.enable_lifecycle {
             routes = routes

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use logtally_core::limits::LAG_SOURCES_MAX;
 use logtally_core::rule::Reject;
@@ -12,6 +12,12 @@ use serde::Serialize;
 use super::Follower;
 use crate::slot::{Phase, Role, Slot};
 use crate::tally::Sample;
+
+/// Longest wait for a new table; then the one before is shown.
+const TABLE_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// How often the new table is looked for.
+const TABLE_POLL: Duration = Duration::from_millis(50);
 
 /// What is followed, for whoever asks. Clones are handles to the same thing.
 #[derive(Clone, Default)]
@@ -22,6 +28,10 @@ pub struct View {
 #[derive(Default)]
 struct Inner {
     sources: Vec<SourceRow>,
+    /// Whether somebody waits for a new table.
+    is_wanted: bool,
+    /// Counts the tables.
+    tables: u64,
     samples: BTreeMap<Reject, VecDeque<SampleRow>>,
 }
 
@@ -72,8 +82,18 @@ pub struct SampleRow {
 }
 
 impl View {
-    /// The sources, as of a second ago.
-    pub fn sources(&self) -> Vec<SourceRow> {
+    /// The sources. Made when it is asked for, because there may be a million of them: takes a second
+    /// or so.
+    pub async fn sources(&self) -> Vec<SourceRow> {
+        let before = {
+            let mut inner = self.lock();
+            inner.is_wanted = true;
+            inner.tables
+        };
+        let begun = Instant::now();
+        while self.lock().tables == before && begun.elapsed() < TABLE_WAIT_MAX {
+            tokio::time::sleep(TABLE_POLL).await;
+        }
         self.lock().sources.clone()
     }
 
@@ -142,9 +162,15 @@ impl Follower {
     }
 
     fn show_sources(&self, now: Instant) {
+        if !self.view.lock().is_wanted {
+            return;
+        }
         let mut rows: Vec<SourceRow> = self.slots.values().map(|slot| slot.row(now)).collect();
         rows.sort_unstable_by(|a, b| (&a.path, &a.source).cmp(&(&b.path, &b.source)));
-        self.view.lock().sources = rows;
+        let mut inner = self.view.lock();
+        inner.sources = rows;
+        inner.is_wanted = false;
+        inner.tables += 1;
     }
 }
 

@@ -131,7 +131,7 @@ pub async fn follow(
         stopping: false,
         stdin: None,
         handles: handles::Handles::new(),
-        idle_from: None,
+        idle_turn: 0,
         plan,
         view,
         metrics,
@@ -179,8 +179,8 @@ struct Follower {
     stdin: Option<(SourceId, Arc<Stdin>)>,
     /// Open files.
     handles: handles::Handles,
-    /// Where the next look at idle sources begins.
-    idle_from: Option<SourceId>,
+    /// Counts the looks at idle sources, each of which is at a part of them.
+    idle_turn: u64,
     look: Look,
     watch: Watch,
     latch: Latch,
@@ -227,9 +227,10 @@ impl Follower {
             }
             self.dispatch();
             self.heart.beat();
-            let drained = self.slots.values().all(|s| s.flights.is_empty());
             let late = stop_by.is_some_and(|by| Instant::now() > by);
-            if late || (self.stopping && drained) || self.all_finished() {
+            // Looks at all sources, of which there may be a million: only when it matters.
+            let is_drained = || self.slots.values().all(|s| s.flights.is_empty());
+            if late || (self.stopping && is_drained()) || self.all_finished() {
                 break;
             }
         }
