@@ -33,7 +33,7 @@ fn hint(text: &str) -> &'static str {
     if ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|look| text.contains(look)) {
         "write it without look-around; use a group and `to`, or a condition with `not`"
     } else {
-        "the syntax is that of https://docs.rs/regex; in YAML, expressions are best put in single quotes"
+        "the syntax is that of Rust's regex crate; in YAML, expressions are best put in single quotes"
     }
 }
 
