@@ -116,7 +116,20 @@ fn every_kind_is_the_same_everywhere_and_agrees_with_a_recount() {
     args.extend(files[1..].iter().map(String::as_str));
     let verified = run(&cluster, "verify", &args, &files[0], &config);
     assert_eq!(verified.code(), 0, "{}{}", verified.stdout, verified.stderr);
+    doctor_looks_at_the_ring(&cluster, &config);
     cluster.assert_all_running();
+}
+
+fn doctor_looks_at_the_ring(cluster: &Cluster, config: &str) {
+    let urls: Vec<String> =
+        cluster.ingests.iter().map(|i| format!("http://localhost:{}", i.admin)).collect();
+    let args = ["doctor", "--store", &cluster.redis.url(), "--from", &urls[0], "--from", &urls[1]];
+    let logs = cluster.logs().join("app0.csv").display().to_string();
+    let finished = run(cluster, "doctor", &args, &logs, config);
+    let said = format!("{}{}", finished.stdout, finished.stderr);
+    assert_eq!(finished.code(), 0, "{said}");
+    let ring = said.lines().find(|line| line.contains(" ring "));
+    assert!(ring.is_some_and(|line| line.starts_with("ok")), "{said}");
 }
 
 #[test]

@@ -100,9 +100,10 @@ impl Reloader {
     /// What the admin listener serves of an ingest: its sources, rejected records that are kept, and
     /// the reload, if the flag allows it.
     pub fn admin(&self, view: View) -> Extra {
-        let sources = view.clone();
+        let (sources, ring) = (view.clone(), view.clone());
         let mut routes = Router::new()
             .route("/api/sources", get(|| async move { Json(sources.sources().await) }))
+            .route("/api/aggregators", get(|| async move { Json(ring.aggregators()) }))
             .route("/api/rejected", get(|| async move { Json(view.samples()) }));
         if self.inner.args.enable_lifecycle {
             routes = routes

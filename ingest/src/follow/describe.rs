@@ -28,6 +28,7 @@ pub struct View {
 #[derive(Default)]
 struct Inner {
     sources: Vec<SourceRow>,
+    aggregators: Vec<String>,
     /// Whether somebody waits for a new table.
     is_wanted: bool,
     /// Counts the tables.
@@ -95,6 +96,16 @@ impl View {
             tokio::time::sleep(TABLE_POLL).await;
         }
         self.lock().sources.clone()
+    }
+
+    /// The names of the aggregators that this process knows: the ring, if all of them are reachable.
+    pub fn aggregators(&self) -> Vec<String> {
+        self.lock().aggregators.clone()
+    }
+
+    pub(super) fn set_aggregators(&self, mut names: Vec<String>) {
+        names.sort_unstable();
+        self.lock().aggregators = names;
     }
 
     /// The latest rejected records, by reason; empty unless the configuration asks for them.

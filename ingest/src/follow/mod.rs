@@ -110,6 +110,7 @@ pub async fn follow(
         links.spawn(keep_up(link, peer.clone(), events.clone()));
     }
     let names = peers.iter().map(|p| Link { name: p.name().to_owned(), requests: None });
+    view.set_aggregators(peers.iter().map(|peer| peer.name().to_owned()).collect());
     let plan = Arc::clone(&plans.borrow());
     let scratch = || Scratch::new(plan.samples_per_reason);
     let follower = Follower {

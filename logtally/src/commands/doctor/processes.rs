@@ -1,5 +1,7 @@
 //! Running processes: whether they are ready, and what their sources say.
 
+use std::collections::BTreeMap;
+
 use super::Findings;
 use crate::commands::sources::followed;
 use crate::http::{Limits, get};
@@ -13,11 +15,31 @@ pub(super) async fn look(from: &[String], findings: &mut Findings) {
     for url in from {
         look_at(url.trim_end_matches('/'), findings).await;
     }
-    if from.len() > 1 {
-        findings.skipped(
-            "ring",
-            "processes do not tell their aggregators: compare --aggregators by hand",
-        );
+    look_at_ring(from, findings).await;
+}
+
+/// Ingests that know different aggregators send the same source to different ones: right, but slow.
+async fn look_at_ring(from: &[String], findings: &mut Findings) {
+    let mut rings: BTreeMap<Vec<String>, &str> = BTreeMap::new();
+    for url in from {
+        let asked =
+            get(&format!("{}/api/aggregators", url.trim_end_matches('/')), Limits::PAGE).await;
+        // Aggregators and exporters know no ring.
+        let answer = asked.ok().filter(|answer| answer.status == 200);
+        let names = answer.and_then(|answer| serde_json::from_str(&answer.body).ok());
+        rings.extend(names.map(|names: Vec<String>| (names, url.as_str())));
+    }
+    let mut rings = rings.into_iter();
+    match (rings.next(), rings.next()) {
+        (None, _) => findings.skipped("ring", "no ingest among the processes"),
+        (Some((names, _)), None) => findings.ok("ring", format!("all know {}", names.join(", "))),
+        (Some((names, url)), Some((others, other))) => {
+            let (names, others) = (names.join(", "), others.join(", "));
+            let text = format!(
+                "{url} knows {names}, but {other} knows {others}: give all ingests the same --aggregators"
+            );
+            findings.warning("ring", text);
+        }
     }
 }
 
