@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use logtally_core::delta::{Delta, Span};
@@ -57,6 +58,12 @@ pub enum Next {
     Read,
 }
 
+/// The epochs at which slots begin.
+static EPOCHS: AtomicU64 = AtomicU64::new(0);
+
+/// More resets than any slot sees.
+const EPOCHS_PER_SLOT: u64 = 1 << 32;
+
 /// What a source is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Role {
@@ -104,7 +111,8 @@ pub struct Slot {
     pub flights: VecDeque<Flight>,
     /// Tag of a look at the stored state while idle.
     pub check: Option<u64>,
-    /// Counts resets: what a worker brings back from before a reset is dropped.
+    /// Counts resets: what a worker brings back from before a reset is dropped. No two slots have the
+    /// same, so a slot that comes after another one of the same source drops what was read for that.
     pub epoch: u64,
     /// Whether there may be something to read.
     pub dirty: bool,
@@ -158,7 +166,7 @@ impl Slot {
             acknowledged: None,
             flights: VecDeque::new(),
             check: None,
-            epoch: 0,
+            epoch: EPOCHS.fetch_add(EPOCHS_PER_SLOT, Ordering::Relaxed),
             dirty: true,
             queued: false,
             stamp: None,
@@ -195,6 +203,11 @@ impl Slot {
     /// The life that is being read.
     fn generation(&self) -> Option<Generation> {
         self.acknowledged.map(|s| s.generation)
+    }
+
+    /// Whether an epoch is one of this slot's, and not of another slot that the source had before.
+    pub fn has_begun(&self, epoch: u64) -> bool {
+        self.epoch / EPOCHS_PER_SLOT == epoch / EPOCHS_PER_SLOT
     }
 
     /// Takes in the answer to request `tag`. Returns what to do next, and the flights that landed.
@@ -377,6 +390,13 @@ mod tests {
         assert_eq!(slot.reset(Phase::Asking { tag: 3 }), 1);
         assert_eq!(slot.hear(2, Some(at(1, 10))).0, Next::Nothing);
         assert_eq!(slot.acknowledged.expect("open").position, 0);
+    }
+
+    #[test]
+    fn what_was_read_for_an_earlier_slot_of_the_source_is_not_taken() {
+        let (mut earlier, slot) = (slot(), slot());
+        earlier.reset(Phase::Offline);
+        assert!(earlier.has_begun(earlier.epoch - 1) && !slot.has_begun(earlier.epoch));
     }
 
     #[test]

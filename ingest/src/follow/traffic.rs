@@ -188,7 +188,8 @@ impl Follower {
         if done.opened {
             self.handles.opened();
         }
-        let Some(slot) = self.slots.get_mut(&done.source) else {
+        let Some(slot) = self.slots.get_mut(&done.source).filter(|s| s.has_begun(done.epoch))
+        else {
             self.handles.closed(Some(&done.reader));
             return;
         };
