@@ -91,7 +91,7 @@ else
   skip "Tests" "the programs do not build"
 fi
 # In the profile of the tests, and short: the ratio is what counts.
-section "Cost of rules" cargo test --quiet -p logtally-ingest --bench rules -- --test || true
+section "Cost of rules" cargo test --quiet --workspace --bench rules -- --test || true
 if [[ -x scripts/check-manifests.sh ]]; then
   section "Manifests" scripts/check-manifests.sh || true
 fi
