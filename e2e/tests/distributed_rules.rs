@@ -121,6 +121,8 @@ fn every_kind_is_the_same_everywhere_and_agrees_with_a_recount() {
 }
 
 fn doctor_looks_at_the_ring(cluster: &Cluster, config: &str) {
+    // One of them was just started again.
+    cluster.ingests.iter().for_each(logtally_e2e::cluster::Node::wait_ready);
     let urls: Vec<String> =
         cluster.ingests.iter().map(|i| format!("http://localhost:{}", i.admin)).collect();
     let args = ["doctor", "--store", &cluster.redis.url(), "--from", &urls[0], "--from", &urls[1]];

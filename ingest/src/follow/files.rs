@@ -43,7 +43,9 @@ impl Follower {
             self.read_by_successor(&id);
             self.seen_no_more(&id);
         }
-        self.look.done_once = true;
+        if !std::mem::replace(&mut self.look.done_once, true) {
+            self.show_readiness();
+        }
         if std::mem::take(&mut self.look.again) {
             self.rediscover();
         }
