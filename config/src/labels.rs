@@ -85,15 +85,7 @@ fn check_name(scope: &Scope, name: &str, mark: Mark) {
 }
 
 fn plain(name: &str, from: LabelSource) -> LabelSpec {
-    LabelSpec {
-        name: name.to_owned(),
-        from,
-        steps: Vec::new(),
-        missing: Invalid::Reject,
-        invalid: Invalid::Reject,
-        length_max: None,
-        truncate: false,
-    }
+    LabelSpec { from, ..LabelSpec::column(name) }
 }
 
 /// A label of an input: a text is a constant.

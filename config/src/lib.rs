@@ -135,7 +135,7 @@ impl Config {
 
     fn with_files(files: Option<Vec<String>>) -> Self {
         let csv = CsvSpec { columns: inputs::default_columns(), ..CsvSpec::default() };
-        let input = InputSpec::new(FormatSpec::Csv(csv), vec![rules::default_rule()]);
+        let input = InputSpec::new(FormatSpec::Csv(csv), vec![RuleSpec::default_rule()]);
         let place = Place { input: None, rules: Origin::Default };
         Self {
             inputs: vec![InputSpec { name: "input1".into(), files, ..input }],

@@ -2,7 +2,7 @@
 //! several agree is decided in [`crate::agree`].
 
 use logtally_rules::spec::{Invalid, Relabel};
-use logtally_rules::spec::{LabelSource, LabelSpec, Measure, RuleSpec, TenantLimit, ValueSpec};
+use logtally_rules::spec::{LabelSpec, Measure, RuleSpec, TenantLimit, ValueSpec};
 
 use crate::inputs::Scope;
 use crate::reader::Object;
@@ -14,34 +14,9 @@ use crate::{labels, names, relabel, times, when};
 /// Types of metrics that need a value.
 const VALUED: [&str; 5] = ["sum", "histogram", "min", "max", "last"];
 
-/// The rule that holds where none is given: what this program counted before it had rules.
-pub(crate) fn default_rule() -> RuleSpec {
-    let label = |name: &str| LabelSpec {
-        name: name.into(),
-        from: LabelSource::Column(name.into()),
-        steps: Vec::new(),
-        missing: Invalid::Reject,
-        invalid: Invalid::Reject,
-        length_max: None,
-        truncate: false,
-    };
-    RuleSpec {
-        metric: "log_host_job_count".into(),
-        measure: Measure::Gauge,
-        help: "Count of occurrences of host and job_name in log".into(),
-        labels: vec![label("host"), label("job_name")],
-        when: None,
-        series_max: None,
-        tenant: None,
-        ttl: None,
-        backfill: false,
-        relabel: Vec::new(),
-    }
-}
-
 /// The default rule with the labels of an input.
 pub(crate) fn default_with(scope: &Scope) -> RuleSpec {
-    let mut rule = default_rule();
+    let mut rule = RuleSpec::default_rule();
     labels::inherit(scope, &mut rule.labels);
     rule
 }

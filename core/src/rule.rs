@@ -1,7 +1,6 @@
-//! Rules: from a record's fields to series.
-//!
-//! For now there is the default rule, which needs no configuration, and the accounting families that
-//! are counted as exactly as everything else.
+//! What all rules have in common: why a record is rejected, which values can be label values, and the
+//! families that need no configuration, those of the accounting among them, which are counted as
+//! exactly as everything else.
 
 use crate::limits::LABEL_VALUE_BYTES_MAX;
 use crate::series::{Family, Kind};
@@ -71,37 +70,10 @@ impl Reject {
     }
 }
 
-/// A rule that counts records by the values of some columns.
-#[derive(Clone, Debug)]
-pub struct Rule {
-    /// The metric family that it feeds.
-    pub family: Family,
-    /// The columns that become labels, by header name, in the family's label order.
-    pub columns: Vec<String>,
-}
-
-impl Rule {
-    /// Columns `host` and `job_name` into the gauge that the naive exporter had.
-    pub fn default_rule() -> Self {
-        let columns = ["host", "job_name"];
-        let help = "Count of occurrences of host and job_name in log";
-        Self {
-            family: Family::new("log_host_job_count", Kind::Gauge, help, &columns),
-            columns: columns.map(str::to_owned).to_vec(),
-        }
-    }
-
-    /// Finds the rule's columns in a record. `Some` if the record is a header that has all of them:
-    /// the index of each. If a name occurs twice, the first one counts.
-    pub fn columns_in_header<'a>(&self, fields: &[&'a [u8]]) -> Option<Vec<usize>> {
-        let find = |name: &String| fields.iter().position(|f: &&'a [u8]| *f == name.as_bytes());
-        self.columns.iter().map(find).collect()
-    }
-
-    /// The columns of a source without a header: the first ones.
-    pub fn columns_without_header(&self) -> Vec<usize> {
-        (0..self.columns.len()).collect()
-    }
+/// What the default rule feeds: the gauge that the naive exporter had, by `host` and `job_name`.
+pub fn default_family() -> Family {
+    let help = "Count of occurrences of host and job_name in log";
+    Family::new("log_host_job_count", Kind::Gauge, help, &["host", "job_name"])
 }
 
 /// Checks a value that is about to become a label value.
@@ -147,15 +119,6 @@ pub fn records_overflowed() -> Family {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn columns_are_found_by_name_in_any_order() {
-        let rule = Rule::default_rule();
-        assert_eq!(rule.columns_in_header(&[b"time", b"job_name", b"host"]), Some(vec![2, 1]));
-        assert_eq!(rule.columns_in_header(&[b"host", b"job"]), None);
-        assert_eq!(rule.columns_in_header(&[b"host", b"job_name", b"host"]), Some(vec![0, 1]));
-        assert_eq!(rule.columns_without_header(), [0, 1]);
-    }
 
     #[test]
     fn reasons_stand_at_their_index() {

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use logtally_core::journal::{Entry, Mark, Nonce};
 use logtally_core::partition::Partition;
-use logtally_core::rule::Rule;
+use logtally_core::rule::default_family;
 use logtally_core::series::{Amount, Family, Increments, SeriesKey};
 use logtally_exporter::render::{Format, render};
 use logtally_exporter::view::View;
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let series: u64 = args.next().unwrap_or_else(|| "1000000".into()).parse()?;
     let partitions: u16 = args.next().unwrap_or_else(|| "4".into()).parse()?;
-    let family = Rule::default_rule().family;
+    let family = default_family();
     let mut view = View::default();
     view.reset(partitions);
     for partition in 0..partitions {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use logtally_core::decimal::Decimal;
 use logtally_core::journal::{Mark, Nonce};
 use logtally_core::partition::Partition;
-use logtally_core::rule::{Rule, records_counted, records_read, records_rejected};
+use logtally_core::rule::{default_family, records_counted, records_read, records_rejected};
 use logtally_core::series::{Amount, Family, Kind, Latest, SeriesKey, Value};
 use logtally_exporter::render::render;
 use logtally_exporter::view::View;
@@ -49,7 +49,7 @@ fn family(kind: Kind, name: &str, help: &str, labels: &[&str]) -> Family {
 
 /// A store of two partitions with everything that is special on a page.
 fn view() -> View {
-    let jobs = Rule::default_rule().family;
+    let jobs = default_family();
     let (read, counted, rejected) = (records_read(), records_counted(), records_rejected());
     let odd = family(Kind::Counter, "odd_events", "Without \"_total\",\nwith a \\", &["kind"]);
     let first = vec![

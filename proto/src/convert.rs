@@ -281,13 +281,13 @@ pub fn answer(tag: u64, source: &SourceId, stored: Option<SourceState>) -> v1::E
 
 #[cfg(test)]
 mod tests {
-    use logtally_core::rule::Rule;
+    use logtally_core::rule::default_family;
     use logtally_core::series::SeriesKey;
 
     use super::*;
 
     fn delta() -> Delta {
-        let family = Rule::default_rule().family;
+        let family = default_family();
         let key = SeriesKey::new(family.id(), ["server1", "backup"]);
         Delta {
             source: SourceId::new("file/local/1/2").expect("valid"),

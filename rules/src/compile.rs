@@ -3,6 +3,7 @@
 use logtally_core::delta::{SeriesLimit, TenantLimit};
 use logtally_core::hash::hash64;
 use logtally_core::limits::LABELS_MAX;
+use logtally_core::rule::default_family;
 use logtally_core::series::{Family, FamilyId, Kind};
 
 use crate::condition::Condition;
@@ -181,12 +182,12 @@ fn limit_of(spec: &RuleSpec, family: &Family) -> Result<Option<SeriesLimit>, Wro
 impl RuleSpec {
     /// Columns `host` and `job_name` into the gauge that the naive exporter had.
     pub fn default_rule() -> Self {
-        let labels = ["host", "job_name"];
+        let Family { name: metric, help, labels, .. } = default_family();
         Self {
-            metric: "log_host_job_count".to_owned(),
+            metric,
             measure: crate::spec::Measure::Gauge,
-            help: "Count of occurrences of host and job_name in log".to_owned(),
-            labels: labels.map(crate::spec::LabelSpec::column).to_vec(),
+            help,
+            labels: labels.iter().map(|name| crate::spec::LabelSpec::column(name)).collect(),
             when: None,
             series_max: None,
             tenant: None,

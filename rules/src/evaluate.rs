@@ -1,8 +1,7 @@
 //! What a record means: the series that it hits, or why it cannot be counted.
 
 use logtally_core::decimal::Decimal;
-use logtally_core::limits::LABEL_VALUE_BYTES_MAX;
-use logtally_core::rule::Reject;
+use logtally_core::rule::{Reject, check_value};
 use logtally_core::series::{FAMILY_ID_BYTES, Value};
 
 use crate::compile::{Rule, RuleSet};
@@ -202,17 +201,5 @@ pub fn check_key(key: &[u8], values: usize) -> Result<(), Reject> {
     if memchr::memchr_iter(0, text).count() + 1 != values {
         return Err(Reject::Nul);
     }
-    text.split(|b| *b == 0).try_for_each(check_value)
-}
-
-/// Checks one label value.
-pub(crate) fn check_value(value: &[u8]) -> Result<(), Reject> {
-    if value.len() > LABEL_VALUE_BYTES_MAX {
-        return Err(Reject::LabelTooLong);
-    }
-    match std::str::from_utf8(value) {
-        Err(_) => Err(Reject::InvalidUtf8),
-        Ok(_) if memchr::memchr(0, value).is_some() => Err(Reject::Nul),
-        Ok(_) => Ok(()),
-    }
+    text.split(|b| *b == 0).try_for_each(|value| check_value(value).map(drop))
 }

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use logtally_core::limits::LABEL_VALUE_BYTES_MAX;
-use logtally_core::rule::Reject;
+use logtally_core::rule::{Reject, check_value};
 use regex::Regex;
 
 use crate::compile::Columns;
 use crate::error::{Wrong, regex};
-use crate::evaluate::{Origin, Row, Taken, check_value};
+use crate::evaluate::{Origin, Row, Taken};
 use crate::spec;
 use crate::spec::{Invalid, LabelSource, LabelSpec};
 
@@ -114,8 +114,8 @@ impl Label {
         let text = self.cut(&text);
         let too_long = text.len() > self.length_max;
         match check_value(text.as_bytes()) {
-            Ok(()) if too_long => fall_back(&self.invalid, Reject::LabelTooLong, out),
-            Ok(()) => {
+            Ok(_) if too_long => fall_back(&self.invalid, Reject::LabelTooLong, out),
+            Ok(_) => {
                 out.extend_from_slice(text.as_bytes());
                 Taken::Yes(())
             }

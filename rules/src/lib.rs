@@ -7,7 +7,7 @@ pub mod spec;
 
 pub mod evaluate;
 
-pub mod condition;
+mod condition;
 
 mod cel;
 

@@ -1,10 +1,11 @@
 //! Prometheus-style relabelling of a rule's series. Label names are known before the first record, so
 //! everything about names is decided here once; only values are left for each record.
 
+use logtally_core::rule::check_value;
 use regex::Regex;
 
 use crate::error::{Wrong, regex};
-use crate::evaluate::{Origin, Row, Taken, check_value};
+use crate::evaluate::{Origin, Row, Taken};
 use crate::label::Label;
 use crate::spec;
 use crate::spec::RelabelAction;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use logtally_core::delta::{Delta, Span};
 use logtally_core::partition::Partition;
-use logtally_core::rule::Rule;
+use logtally_core::rule::default_family;
 use logtally_core::series::{Increments, SeriesKey};
 use logtally_core::source::{Generation, RecordCounts, SourceEnd, SourceId, SourceState, Tail};
 use logtally_proto::{Action, v1};
@@ -18,7 +18,7 @@ fn open() -> Action {
 }
 
 fn commit(source: &str, from: u64, to: u64) -> Action {
-    let family = Rule::default_rule().family;
+    let family = default_family();
     let key = SeriesKey::new(family.id(), ["a", "b"]);
     Action::Commit(Box::new(Delta {
         source: SourceId::new(source).expect("valid"),
