@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files = ["logtally/v1/aggregator.proto"];
+    let files =
+        ["logtally/v1/aggregator.proto", "logtally/v1/groups.proto", "logtally/v1/push.proto"];
     for file in files {
         println!("cargo:rerun-if-changed={file}");
     }

@@ -109,7 +109,7 @@ impl Committer {
         drop(held);
         for (source, stored) in answers {
             for (_, job) in jobs.remove(&source).unwrap_or_default() {
-                job.answer(stored);
+                job.answer(stored, self.store.is_durable());
             }
         }
         back
@@ -190,7 +190,7 @@ impl Committer {
                 self.metrics.openings.inc();
                 tracing::info!(source = %opening.source, "opened");
             }
-            job.answer(opened.stored);
+            job.answer(opened.stored, self.store.is_durable());
         }
     }
 
@@ -206,7 +206,7 @@ impl Committer {
             if let Some(known) = acknowledged.filter(|known| is_behind(stored.as_ref(), known)) {
                 self.report(&job.request.source, &known).await;
             }
-            job.answer(stored);
+            job.answer(stored, self.store.is_durable());
         }
     }
 

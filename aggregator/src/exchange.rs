@@ -36,8 +36,8 @@ type Reply = (Result<v1::ExchangeResponse, Status>, Option<OwnedSemaphorePermit>
 
 impl Job {
     /// Answers with what is stored now. A client that has gone asks again on its next stream.
-    pub fn answer(self, stored: Option<SourceState>) {
-        let response = answer(self.request.tag, &self.request.source, stored);
+    pub fn answer(self, stored: Option<SourceState>, durable: bool) {
+        let response = answer(self.request.tag, &self.request.source, stored, durable);
         let _ = self.reply.send((Ok(response), Some(self.permit)));
     }
 }
@@ -103,14 +103,19 @@ impl Exchange {
 
 /// Refuses a life that does not begin as one can: the store takes the state as it is.
 fn check_action(action: &Action) -> Result<(), &'static str> {
-    let Action::Open { fresh, .. } = action else { return Ok(()) };
-    let SourceState { position, tail, header, end, records, .. } = *fresh;
+    let Action::Open { expected, fresh } = action else { return Ok(()) };
+    let SourceState { position, tail, end, records, .. } = *fresh;
+    // A producer's new life goes on where the one before stands.
+    let goes_on = expected.is_some_and(|before| {
+        (before.position, before.tail, before.records) == (position, tail, records)
+    });
     match () {
-        () if records != RecordCounts::default() => Err("a new life has no records yet"),
+        () if records != RecordCounts::default() && !goes_on => {
+            Err("a new life has no records yet")
+        }
         () if end.is_some_and(|end| end.position < position) => {
             Err("a new life begins behind its end")
         }
-        () if header.is_some_and(|at| at > position) => Err("a new life begins before its header"),
         () if position == 0 && tail != Tail::empty() => Err("nothing stands before a beginning"),
         () => Ok(()),
     }

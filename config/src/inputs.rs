@@ -107,9 +107,11 @@ impl<'a> Shared<'a> {
         let placeholders = input.get("files").map(|node| patterns(self.reader, node));
         let scope = self.scope(input.get("labels"), columns(&format), placeholders);
         let (rules, origin) = self.rules(input.get("rules"), &scope, &mut format);
+        let push = input.flag("push");
         let spec = InputSpec {
             name,
-            files: input.texts("files"),
+            files: input.texts("files").or_else(|| push.then(Vec::new)),
+            push,
             exclude: input.texts("exclude").unwrap_or_default(),
             compressed: input.flag("compressed"),
             ..InputSpec::new(format, rules)

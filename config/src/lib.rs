@@ -56,12 +56,15 @@ pub struct Config {
 pub struct InputSpec {
     /// Its name, unique.
     pub name: String,
-    /// Paths and globs with placeholders; `None` for the files of the command line.
+    /// Paths and globs with placeholders; `None` for the files of the command line, which an input for
+    /// pushed records does not get.
     pub files: Option<Vec<String>>,
     /// Globs of files that are not read.
     pub exclude: Vec<String>,
     /// Whether compressed files that globs match are read too.
     pub compressed: bool,
+    /// Whether pushed records may name it.
+    pub push: bool,
     /// How bytes become records.
     pub format: FormatSpec,
     /// What is counted; the input's labels are in it already. Never empty.
@@ -75,6 +78,7 @@ impl InputSpec {
             files: None,
             exclude: Vec::new(),
             compressed: false,
+            push: false,
             format,
             rules,
         }

@@ -131,6 +131,11 @@ pub(crate) static INPUT: Shape = closed(
             Kind::Flag,
             "Whether .gz and .zst files that the globs match are read too. Default false; files named without a glob are always read.",
         ),
+        may(
+            "push",
+            Kind::Flag,
+            "Whether records may be pushed to it; it then gets no FILES of the command line. Default false; if no input has it, pushed records count as those of the first input.",
+        ),
         may("format", FORMAT, "How bytes become records. Default csv."),
         may(
             "labels",

@@ -89,7 +89,7 @@ mod tests {
             span: Span::new(span.start, span.end).expect("valid"),
             tail_before,
             tail_after: OTHER,
-            header: None,
+            note: None,
             records: RecordCounts::default(),
             families: Vec::new(),
             limits: vec![],

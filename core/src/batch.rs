@@ -124,7 +124,7 @@ mod tests {
             span: Span::new(span.start, span.end).expect("valid"),
             tail_before: Tail(span.start),
             tail_after: Tail(span.end),
-            header: None,
+            note: None,
             records: RecordCounts { counted: span.end - span.start, filtered: 0, rejected: 1 },
             families: vec![family("lines")],
             limits: vec![],

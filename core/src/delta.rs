@@ -83,8 +83,8 @@ pub struct Delta {
     pub tail_before: Tail,
     /// Hash of the bytes before `span.to()`.
     pub tail_after: Tail,
-    /// Offset of the header in force at `span.to()`.
-    pub header: Option<u64>,
+    /// The source's note at `span.to()`: see [`SourceState::note`].
+    pub note: Option<u64>,
     /// Records of the span.
     pub records: RecordCounts,
     /// The families that the increments belong to.
@@ -102,7 +102,7 @@ impl Delta {
             generation: self.generation,
             position: self.span.to(),
             tail: self.tail_after,
-            header: self.header,
+            note: self.note,
             end: stored.end,
             records: stored.records.plus(self.records),
         }
@@ -139,7 +139,7 @@ impl Delta {
             span: Span { from: self.span.from, to: next.span.to },
             tail_before: self.tail_before,
             tail_after: next.tail_after,
-            header: next.header,
+            note: next.note,
             records: self.records.plus(next.records),
             families,
             limits,

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::series::Increments;
+use crate::series::{Amount, Increments};
 
 /// A random id of one journal entry. 0 stands for "before the first entry" of a fresh partition.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -55,8 +55,17 @@ pub struct Entry {
     pub previous: Nonce,
     /// The store's time of the commit, milliseconds since 1970.
     pub time_ms: u64,
-    /// The merged increments.
+    /// The merged increments, as they were committed.
     pub increments: Increments,
+}
+
+impl Entry {
+    /// The increments in order, each with its place in the journal where that decides. A count of 0
+    /// forgets the series.
+    pub fn amounts(&self) -> impl Iterator<Item = (&[u8], Amount)> {
+        let settled = |amount: Amount| amount.settled(self.time_ms, self.mark.seq);
+        self.increments.iter().map(move |(key, amount)| (key, settled(amount)))
+    }
 }
 
 /// Checks that `entries` continue `after` without a gap: numbers follow each other and every entry

@@ -32,6 +32,8 @@ pub mod exchange;
 
 pub mod partition;
 
+pub mod push;
+
 pub mod ring;
 
 pub mod hash;

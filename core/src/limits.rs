@@ -54,6 +54,9 @@ pub const POSITION_MAX: u64 = (1 << 53) - 1;
 /// Longest encoded source name (bytes).
 pub const SOURCE_ID_BYTES_MAX: usize = 512;
 
+/// Longest name of a producer (bytes): a host, a path and an inode fit.
+pub const PRODUCER_NAME_BYTES_MAX: usize = 256;
+
 /// Longest label value (bytes). Longer values reject the record (`label_too_long`): they would make
 /// every scrape pay for one line.
 pub const LABEL_VALUE_BYTES_MAX: usize = 1024;
@@ -95,6 +98,28 @@ pub const GROK_TEXT_MAX: usize = 256 << 10;
 /// Grok patterns inside each other. The standard ones need eight levels; a pattern that names itself
 /// needs all of them.
 pub const GROK_DEPTH_MAX: usize = 32;
+
+/// Largest block of pushed records (bytes): the largest record fits, and what a block counts stays
+/// within one delta unless almost every record is a new series in several rules.
+pub const PUSH_BYTES_MAX: usize = 2 << 20;
+
+/// Blocks of pushed records (bytes) that one ingest holds, from the first byte of a block to its
+/// acknowledgement. What they count takes up to about as much again.
+pub const PUSH_IN_FLIGHT_BYTES_MAX: usize = 32 << 20;
+
+/// Of those, what one producer may have: an eighth, so that no producer holds up all others.
+pub const PRODUCER_IN_FLIGHT_BYTES_MAX: usize = PUSH_IN_FLIGHT_BYTES_MAX / 8;
+
+/// Messages of one producer that may wait for their acknowledgement: many small ones cost more than
+/// their bytes.
+pub const PRODUCER_IN_FLIGHT_MESSAGES_MAX: usize = 1024;
+
+/// Producers, keys and lanes that one ingest remembers between two pushes; one that it has forgotten
+/// costs a question to an aggregator.
+pub const LANES_MAX: usize = 100_000;
+
+/// Longest idempotency key (bytes).
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
 /// Largest gRPC message (bytes): one delta at its limit, and its envelope.
 pub const MESSAGE_BYTES_MAX: usize = DELTA_BYTES_MAX + (64 << 10);

@@ -58,10 +58,18 @@ impl SourceId {
     }
 
     /// The pinned hash of the name, from which partition, ring place and shard are derived. A
-    /// backfill has that of its file: the two must never be lost apart.
+    /// backfill has that of its file, and the sources of a group that of the group: what belongs
+    /// together must never be lost apart.
     pub fn hash64(&self) -> u64 {
-        let base = self.0.split_once(BACKFILL).map_or(&*self.0, |(file, _)| file);
-        hash64(base.as_bytes())
+        let file = || self.0.strip_prefix("file/").and(self.0.split_once(BACKFILL));
+        let base = self.group_part().or_else(|| file().map(|(file, _)| file));
+        hash64(base.unwrap_or(&self.0).as_bytes())
+    }
+
+    /// Wraps a name that was made of checked parts.
+    pub(crate) fn checked(name: &str) -> Self {
+        debug_assert!(Self::new(name).is_ok(), "{name:?}");
+        Self(name.into())
     }
 }
 
@@ -171,10 +179,10 @@ impl fmt::Display for SourceEnd {
 }
 
 /// What the store remembers of a source: which life, how far it is counted, what stood just before,
-/// where the header in force begins, and how many records that were.
+/// a note of the reader, and how many records that were.
 ///
-/// Its text form is the stored form: `generation position tail header end counted filtered rejected`,
-/// with hexadecimal hashes and `-` for no header and no end. The store's script compares the first
+/// Its text form is the stored form: `generation position tail note end counted filtered rejected`,
+/// with hexadecimal hashes and `-` for no note and no end. The store's script compares the first
 /// three words.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceState {
@@ -184,8 +192,10 @@ pub struct SourceState {
     pub position: u64,
     /// Hash of the bytes before `position`.
     pub tail: Tail,
-    /// Offset of the header in force at `position`, if the source has one.
-    pub header: Option<u64>,
+    /// What a reader wants to find again with the position: of a file, the offset of the header in
+    /// force; of a producer, whatever number it gave with its last message; of a key or a lane, when
+    /// it was opened (seconds since 1970).
+    pub note: Option<u64>,
     /// Where the source ends, if it ends before the file does.
     pub end: Option<SourceEnd>,
     /// Records so far in this generation.
@@ -199,7 +209,7 @@ impl SourceState {
             generation,
             position: 0,
             tail: Tail::empty(),
-            header: None,
+            note: None,
             end: None,
             records: RecordCounts::default(),
         }
@@ -213,12 +223,12 @@ impl SourceState {
 
     /// The stored text form.
     pub fn encode(&self) -> String {
-        let header = self.header.map_or_else(|| "-".to_owned(), |at| at.to_string());
+        let note = self.note.map_or_else(|| "-".to_owned(), |at| at.to_string());
         let end = self.end.map_or_else(|| "-".to_owned(), |end| end.to_string());
         let Self { generation, position, tail, records, .. } = self;
         let RecordCounts { counted, filtered, rejected } = records;
         format!(
-            "{:016x} {position} {:016x} {header} {end} {counted} {filtered} {rejected}",
+            "{:016x} {position} {:016x} {note} {end} {counted} {filtered} {rejected}",
             generation.0, tail.0,
         )
     }
@@ -237,7 +247,7 @@ impl SourceState {
             generation: Generation(hex(word()?)?),
             position: number(word()?)?,
             tail: Tail(hex(word()?)?),
-            header: match word()? {
+            note: match word()? {
                 "-" => None,
                 at => Some(number(at)?),
             },
@@ -276,7 +286,7 @@ mod tests {
             generation: Generation(7),
             position: 42,
             tail: Tail::of(b"server1,backup\n"),
-            header: Some(0),
+            note: Some(0),
             end: Some(SourceEnd { position: 50, tail: Tail(9) }),
             records: RecordCounts { counted: 2, filtered: 3, rejected: 1 },
         };

@@ -126,7 +126,7 @@ impl World {
             span: Span::new(stored.position, stored.position + 1).expect("a valid span"),
             tail_before: stored.tail,
             tail_after: Tail(stored.position + 1),
-            header: None,
+            note: None,
             records: RecordCounts { counted: n, filtered: 0, rejected: 0 },
             families: vec![family.clone()],
             limits: Vec::new(),

@@ -41,6 +41,8 @@ pub mod progress;
 
 pub mod reload;
 
+pub mod push;
+
 mod server;
 
 pub use args::{Args, ConfigArgs, FollowArgs};

@@ -12,12 +12,15 @@ use logtally_rules::RuleSet;
 use memchr::memmem;
 
 use crate::pattern::Pattern;
+use crate::push::inputs::PushInputs;
 
 /// Everything that is read.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The inputs; a file belongs to the first one that means it.
     pub inputs: Vec<Arc<Input>>,
+    /// What pushed records may name.
+    pub push: PushInputs,
     /// Rejected records kept per reason.
     pub samples_per_reason: usize,
 }
@@ -68,7 +71,10 @@ impl Plan {
         }
         match errors {
             Some(errors) => Err(errors),
-            None => Ok(Self { inputs, samples_per_reason: config.samples_per_reason }),
+            None => {
+                let push = PushInputs::compile(config, &inputs);
+                Ok(Self { inputs, push, samples_per_reason: config.samples_per_reason })
+            }
         }
     }
 
@@ -111,7 +117,7 @@ impl Input {
     }
 
     /// The input without its files, with all rules or with one.
-    fn of_rules(
+    pub(crate) fn of_rules(
         config: &Config,
         index: usize,
         spec: &InputSpec,

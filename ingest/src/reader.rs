@@ -158,7 +158,7 @@ impl Reader {
         let state = SourceState {
             position: here.position,
             tail: here.tail,
-            header: here.header,
+            note: here.header,
             end: here.end,
             ..SourceState::start(logtally_core::source::Generation(0))
         };
@@ -412,7 +412,7 @@ impl Reader {
     fn go_to(&mut self, state: &SourceState, buffer: &mut Vec<u8>) -> Result<(), ReadError> {
         // Where the first record is a header, one that was counted under other rules is one, too.
         let first = (self.reading.input.first_is_header && state.position > 0).then_some(0);
-        let (layout, header) = match state.header.or(first) {
+        let (layout, header) = match state.note.or(first) {
             None => (self.reading.input.format.start(), None),
             Some(offset) => self.layout_at(offset, state.position, buffer)?,
         };

@@ -331,7 +331,7 @@ mod tests {
             span,
             tail_before: Tail::empty(),
             tail_after: Tail::empty(),
-            header: None,
+            note: None,
             records: RecordCounts::default(),
             families: vec![],
             limits: vec![],

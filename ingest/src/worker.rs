@@ -153,7 +153,7 @@ fn make_delta(
         span: Span::new(span.from, span.to).expect("a span that moved, within a file"),
         tail_before: span.tail_before,
         tail_after: span.tail_after,
-        header: span.header,
+        note: span.header,
         records,
         families,
         limits,

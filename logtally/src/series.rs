@@ -129,7 +129,7 @@ pub async fn page_of<'a>(
         span: Span::new(0, 1)?,
         tail_before: Tail::empty(),
         tail_after: Tail::empty(),
-        header: None,
+        note: None,
         records: RecordCounts::default(),
         families: families.into_iter().cloned().collect(),
         limits: Vec::new(),

@@ -112,7 +112,7 @@ fn parse_delta(source: SourceId, delta: v1::Delta) -> Result<Delta, InvalidMessa
         span: Span::new(delta.from, delta.to)?,
         tail_before: Tail(delta.tail_before),
         tail_after: Tail(delta.tail_after),
-        header: delta.header.map(|at| exact("delta.header", at)).transpose()?,
+        note: delta.note.map(|n| exact("delta.note", n)).transpose()?,
         records: parse_records(delta.counted, delta.filtered, delta.rejected)?,
         families: delta.families.into_iter().map(Family::try_from).collect::<Result<_, _>>()?,
         limits: delta.limits.iter().map(parse_limit).collect::<Result<_, _>>()?,
@@ -170,7 +170,7 @@ impl From<Delta> for v1::Delta {
             to: delta.span.to(),
             tail_before: delta.tail_before.0,
             tail_after: delta.tail_after.0,
-            header: delta.header,
+            note: delta.note,
             counted: delta.records.counted,
             filtered: delta.records.filtered,
             rejected: delta.records.rejected,
@@ -203,8 +203,11 @@ impl TryFrom<v1::Family> for Family {
             return Err(InvalidMessage::Range("family.labels"));
         }
         check_buckets(kind, &family)?;
-        let v1::Family { name, help, labels, buckets, ttl_seconds, .. } = family;
-        Ok(Self { name, kind, help, labels, buckets, ttl_s: ttl_seconds })
+        if family.group.iter().any(|label| !family.labels.contains(label)) {
+            return Err(InvalidMessage::Range("family.group"));
+        }
+        let v1::Family { name, help, labels, buckets, ttl_seconds, group, .. } = family;
+        Ok(Self { name, kind, help, labels, buckets, ttl_s: ttl_seconds, group })
     }
 }
 
@@ -235,8 +238,8 @@ impl From<Family> for v1::Family {
             Kind::Max => v1::Kind::Max,
             Kind::Last => v1::Kind::Last,
         };
-        let Family { name, help, labels, buckets, ttl_s, .. } = family;
-        Self { name, kind: kind.into(), help, labels, buckets, ttl_seconds: ttl_s }
+        let Family { name, help, labels, buckets, ttl_s, group, .. } = family;
+        Self { name, kind: kind.into(), help, labels, buckets, ttl_seconds: ttl_s, group }
     }
 }
 
@@ -248,7 +251,7 @@ impl TryFrom<v1::SourceState> for SourceState {
             generation: Generation(state.generation),
             position: exact("state.position", state.position)?,
             tail: Tail(state.tail),
-            header: state.header.map(|at| exact("state.header", at)).transpose()?,
+            note: state.note.map(|n| exact("state.note", n)).transpose()?,
             end: state.end.map(parse_end).transpose()?,
             records: parse_records(state.counted, state.filtered, state.rejected)?,
         })
@@ -261,7 +264,7 @@ impl From<SourceState> for v1::SourceState {
             generation: state.generation.0,
             position: state.position,
             tail: state.tail.0,
-            header: state.header,
+            note: state.note,
             counted: state.records.counted,
             filtered: state.records.filtered,
             rejected: state.records.rejected,
@@ -274,9 +277,15 @@ fn parse_end(end: v1::SourceEnd) -> Result<SourceEnd, InvalidMessage> {
     Ok(SourceEnd { position: exact("state.end", end.position)?, tail: Tail(end.tail) })
 }
 
-/// The answer to request `tag`: what is stored now.
-pub fn answer(tag: u64, source: &SourceId, stored: Option<SourceState>) -> v1::ExchangeResponse {
-    v1::ExchangeResponse { tag, source: source.as_str().to_owned(), state: stored.map(Into::into) }
+/// The answer to request `tag`: what is stored now, and whether that is durable.
+pub fn answer(
+    tag: u64,
+    source: &SourceId,
+    stored: Option<SourceState>,
+    durable: bool,
+) -> v1::ExchangeResponse {
+    let state = stored.map(Into::into);
+    v1::ExchangeResponse { tag, source: source.as_str().to_owned(), state, durable }
 }
 
 #[cfg(test)]
@@ -295,7 +304,7 @@ mod tests {
             span: Span::new(0, 15).expect("valid"),
             tail_before: Tail::empty(),
             tail_after: Tail(9),
-            header: Some(0),
+            note: Some(0),
             records: RecordCounts { counted: 1, filtered: 2, rejected: 0 },
             increments: Increments::pack([(key.as_bytes(), 1)]),
             limits: vec![SeriesLimit {

@@ -137,7 +137,7 @@ impl Rule {
         }
         let ttl_s = spec.ttl.map_or(0, |ttl| ttl.as_secs().max(1));
         let (name, help) = (spec.metric.clone(), spec.help.clone());
-        let family = Family { name, kind, help, labels: names, buckets, ttl_s };
+        let family = Family { name, kind, help, labels: names, buckets, ttl_s, group: Vec::new() };
         let id = family.id();
         let limit = limit_of(spec, &family)?;
         let backfill = spec.backfill.then(|| format!("{:012x}", fingerprint(spec) >> 16));

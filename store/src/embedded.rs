@@ -100,6 +100,10 @@ impl EmbeddedStore {
 
 #[async_trait]
 impl CountStore for EmbeddedStore {
+    fn is_durable(&self) -> bool {
+        true
+    }
+
     async fn create(&self, wanted: Option<u16>) -> Result<StoreInfo, StoreError> {
         let partitions = wanted.unwrap_or(PARTITIONS_DEFAULT);
         let fresh = Meta::new(layout::VERSION, rand::random(), partitions, self.now_ms())?;

@@ -107,6 +107,9 @@ pub trait CountStore: Send + Sync {
     /// Any number of folders may run at once, late or twice.
     async fn fold(&self, at: Partition) -> Result<Folded, StoreError>;
 
+    /// Whether what is acknowledged survives a crash of whatever serves the store.
+    fn is_durable(&self) -> bool;
+
     /// Checks whatever serves the store, at start and from time to time: refuses settings that
     /// would lose counts for certain, naming the fix, and returns warnings about the rest.
     async fn check(&self) -> Result<Vec<String>, StoreError> {

@@ -79,6 +79,10 @@ impl MemoryStore {
 
 #[async_trait]
 impl CountStore for MemoryStore {
+    fn is_durable(&self) -> bool {
+        false
+    }
+
     async fn create(&self, wanted: Option<u16>) -> Result<StoreInfo, StoreError> {
         let partitions = wanted.unwrap_or(PARTITIONS_DEFAULT);
         let fresh = Meta::new(Content::LAYOUT, rand::random(), partitions, self.now_ms())?;

@@ -53,7 +53,7 @@ impl Source {
             span: Span::new(self.position, self.position + 1).expect("valid"),
             tail_before: tail(self.position),
             tail_after: tail(self.position + 1),
-            header: None,
+            note: None,
             records: RecordCounts { counted: 1, filtered: 0, rejected: 0 },
             families: vec![family()],
             limits: limits.to_vec(),

@@ -26,7 +26,7 @@ fn commit(source: &str, from: u64, to: u64) -> Action {
         span: Span::new(from, to).expect("valid"),
         tail_before: if from == 0 { Tail::empty() } else { Tail(from) },
         tail_after: Tail(to),
-        header: None,
+        note: None,
         records: RecordCounts { counted: 1, filtered: 0, rejected: 0 },
         families: vec![family],
         limits: Vec::new(),
@@ -109,13 +109,12 @@ async fn a_bad_message_ends_the_stream_with_the_reason() {
 async fn a_life_that_cannot_begin_like_that_is_refused() {
     let end = |position| Some(SourceEnd { position, tail: Tail(1) });
     let start = SourceState::start(Generation(7));
-    let middle = SourceState { position: 5, tail: Tail(5), header: Some(0), end: end(5), ..start };
+    let middle = SourceState { position: 5, tail: Tail(5), note: Some(0), end: end(5), ..start };
     let records = RecordCounts { counted: 1, ..RecordCounts::default() };
     for (fresh, reason) in [
         (SourceState { records, ..middle }, "no records yet"),
         (SourceState { end: end(4), ..middle }, "behind its end"),
-        (SourceState { header: Some(6), ..middle }, "before its header"),
-        (SourceState { position: 0, header: None, ..middle }, "before a beginning"),
+        (SourceState { position: 0, note: None, ..middle }, "before a beginning"),
     ] {
         let mut bench = Bench::start().await;
         bench.send("s", Action::Open { expected: None, fresh });

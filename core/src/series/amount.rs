@@ -48,10 +48,41 @@ pub struct Latest {
 #[error("two amounts cannot be merged: out of range, or of different kinds")]
 pub struct Unmergeable;
 
+impl Latest {
+    /// The time of values that came without one: they are ordered by arrival, which is the order of
+    /// the journal. [`Latest::settled`] puts the time of the entry in its place.
+    pub const ARRIVAL_NS: i64 = i64::MAX;
+
+    /// A value that came without a time. `tie` orders what arrives in one commit: higher is later.
+    pub fn arrived(tie: u64, value: Decimal) -> Self {
+        Self { time_ns: Self::ARRIVAL_NS, position: tie, value }
+    }
+
+    /// The value with its place in a journal, if it came without a time: entry number `seq`, committed
+    /// at `time_ms` (milliseconds since 1970).
+    #[must_use]
+    pub fn settled(self, time_ms: u64, seq: u64) -> Self {
+        if self.time_ns != Self::ARRIVAL_NS {
+            return self;
+        }
+        let time_ns = i64::try_from(time_ms.saturating_mul(1_000_000)).unwrap_or(i64::MAX - 1);
+        Self { time_ns, position: seq, value: self.value }
+    }
+}
+
 impl Amount {
     /// So many records, and nothing beside.
     pub fn records(count: u64) -> Self {
         Self { count, value: Value::None }
+    }
+
+    /// The amount with its place in a journal, where that decides: see [`Latest::settled`].
+    #[must_use]
+    pub fn settled(self, time_ms: u64, seq: u64) -> Self {
+        match self.value {
+            Value::Last(latest) => Self { value: Value::Last(latest.settled(time_ms, seq)), ..self },
+            _ => self,
+        }
     }
 
     /// Both together.

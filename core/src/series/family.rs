@@ -95,6 +95,10 @@ pub struct Family {
     /// Seconds after which a series without increments is hidden; 0 for never.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub ttl_s: u64,
+    /// Names of the labels that say which group of pushed metrics a series belongs to, ascending; empty
+    /// for families that belong to no groups. They are among `labels`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub group: Vec<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -164,7 +168,7 @@ impl fmt::Debug for FamilyId {
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 impl Family {
-    /// A family without buckets that is never hidden.
+    /// A family without buckets and groups that is never hidden.
     pub fn new(name: &str, kind: Kind, help: &str, labels: &[&str]) -> Self {
         Self {
             name: name.to_owned(),
@@ -173,6 +177,7 @@ impl Family {
             labels: labels.iter().map(|label| (*label).to_owned()).collect(),
             buckets: Vec::new(),
             ttl_s: 0,
+            group: Vec::new(),
         }
     }
 
@@ -201,6 +206,10 @@ impl Family {
         if self.ttl_s > 0 {
             text += "\0\0ttl ";
             text += &self.ttl_s.to_string();
+        }
+        if !self.group.is_empty() {
+            text += "\0\0group ";
+            text += &self.group.join("\0");
         }
         text
     }

@@ -170,7 +170,7 @@ impl View {
     fn apply_entry(&mut self, share: &mut Share, entry: &Entry) -> bool {
         let mut unknown = false;
         share.time_ms = entry.time_ms;
-        for (key, amount) in entry.increments.iter() {
+        for (key, amount) in entry.amounts() {
             if amount.count == 0 {
                 self.forget(share, key);
                 continue;

@@ -65,7 +65,7 @@ fn state_at(span: &ReadSpan) -> SourceState {
     SourceState {
         position: span.to,
         tail: span.tail_after,
-        header: span.header,
+        note: span.header,
         ..SourceState::start(Generation(1))
     }
 }
@@ -106,7 +106,7 @@ fn headers_name_the_columns_wherever_they_stand() {
 fn a_resume_knows_the_header_in_force() {
     let mut bench = Bench::new(b"\xef\xbb\xbftime,job_name,\"host\"\r\n1,backup,s1\r\n");
     let state = state_at(&bench.read(End::Open).expect("read"));
-    assert_eq!(state.header, Some(3));
+    assert_eq!(state.note, Some(3));
     bench.append(b"2,backup,s1\r\n");
     bench.reopen();
     bench.reader.seek(state);

@@ -100,7 +100,7 @@ impl<'e> Changes<'e> {
 
 /// What an entry does, step by step. Only some kinds of rows carry times.
 pub(crate) fn steps(entry: &Entry) -> impl Iterator<Item = (&[u8], Change)> {
-    entry.increments.iter().map(|(series, amount)| (series, step(series, amount, entry.time_ms)))
+    entry.amounts().map(|(series, amount)| (series, step(series, amount, entry.time_ms)))
 }
 
 fn step(series: &[u8], amount: Amount, time_ms: u64) -> Change {

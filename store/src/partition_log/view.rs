@@ -76,7 +76,7 @@ mod tests {
             span: Span::new(from, from + 1).expect("valid"),
             tail_before: Tail::empty(),
             tail_after: Tail::empty(),
-            header: None,
+            note: None,
             records: RecordCounts::default(),
             families: Vec::new(),
             limits: Vec::new(),

@@ -4,7 +4,7 @@
 -- ARGV: state id, nonce, increments, number of families,
 --       per family: id, description
 --       per delta: source, expected state (`generation position tail`), state after it
---                  (`generation position tail header`), records counted, filtered, rejected
+--                  (`generation position tail note`), records counted, filtered, rejected
 --
 -- Replies `applied seq states` or `refused 0 states`, with the states as they were found, '' for an
 -- unknown source. Which case of the admission table a refused delta is, the caller works out from

@@ -185,10 +185,10 @@ fn before(delta: &Delta) -> String {
 
 /// The state after `delta`, without the end, which the script keeps, and the records, which it adds up.
 fn after(delta: &Delta) -> String {
-    let header = delta.header.map_or_else(|| "-".to_owned(), |at| at.to_string());
+    let note = delta.note.map_or_else(|| "-".to_owned(), |at| at.to_string());
     let position = delta.span.to();
     let tail = id_text(delta.tail_after.0);
-    format!("{} {position} {tail} {header}", id_text(delta.generation.0))
+    format!("{} {position} {tail} {note}", id_text(delta.generation.0))
 }
 
 /// Works out the verdicts from the states that the script found, and holds its decision against ours.

@@ -198,6 +198,10 @@ impl Known {
 
 #[async_trait]
 impl CountStore for RedisStore {
+    fn is_durable(&self) -> bool {
+        self.options.durability == Durability::Fsync
+    }
+
     async fn create(&self, wanted: Option<u16>) -> Result<StoreInfo, StoreError> {
         let info = identity::create(&self.quick, wanted, rand::random()).await?;
         self.writes.set(info);

@@ -71,7 +71,7 @@ impl Bench {
             span: Span::new(position, position + 1).expect("a span"),
             tail_before: tail(position),
             tail_after: tail(position + 1),
-            header: None,
+            note: None,
             records: RecordCounts { counted: 1, filtered: 0, rejected: 0 },
             families: vec![family()],
             limits: Vec::new(),

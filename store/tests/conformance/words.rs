@@ -61,7 +61,7 @@ pub fn delta(name: &str, generation: u64, span: Range<u64>, series: &[(SeriesKey
         span: Span::new(span.start, span.end).expect("a valid span"),
         tail_before: tail(span.start),
         tail_after: tail(span.end),
-        header: None,
+        note: None,
         records: RecordCounts { counted: 1, filtered: 0, rejected: 0 },
         families: vec![family(Kind::Gauge), family(Kind::Counter)],
         limits: Vec::new(),

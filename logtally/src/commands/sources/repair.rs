@@ -202,7 +202,7 @@ fn target(args: &RewindArgs, state: &SourceState, id: &SourceId) -> anyhow::Resu
     let Some(path) = &args.file else {
         bail!(usage("a position other than 0 is checked against the file: add --file PATH"));
     };
-    if state.header.is_some_and(|header| header >= args.to) {
+    if state.note.is_some_and(|header| header >= args.to) {
         bail!("the header in force at {} is not known; rewind to 0", args.to);
     }
     let mut content = open(path, id)?;
@@ -213,7 +213,7 @@ fn target(args: &RewindArgs, state: &SourceState, id: &SourceId) -> anyhow::Resu
     if last != Some(b'\n') {
         bail!("{} is not the end of a record in {}: no line ends there", args.to, path.display());
     }
-    Ok(SourceState { position: args.to, tail, header: state.header, ..start })
+    Ok(SourceState { position: args.to, tail, note: state.note, ..start })
 }
 
 /// The content of the file, if it is that of the source.

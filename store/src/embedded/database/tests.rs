@@ -119,7 +119,7 @@ fn line(from: u64) -> Batch {
         span: Span::new(from, from + 1).expect("valid"),
         tail_before: tail(from),
         tail_after: tail(from + 1),
-        header: None,
+        note: None,
         records: RecordCounts { counted: 1, filtered: 0, rejected: 0 },
         families: Vec::new(),
         limits: Vec::new(),

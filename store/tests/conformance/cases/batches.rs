@@ -19,7 +19,7 @@ use crate::words::{
 pub async fn an_admitted_batch_is_written_as_a_whole(place: impl Backend) {
     let store = store_with(&place, &["a", "b"]).await;
     let mut first = delta("a", 1, 0..10, &[(gauge("x"), 3), (counter("y"), 1)]);
-    first.header = Some(0);
+    first.note = Some(0);
     first.records = RecordCounts { counted: 4, filtered: 3, rejected: 2 };
     let second = delta("b", 1, 0..7, &[(gauge("x"), 2)]);
     let committed = commit(&store, [first.clone(), second.clone()]).await;

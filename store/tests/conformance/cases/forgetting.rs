@@ -95,7 +95,7 @@ pub async fn a_source_is_forgotten_if_it_is_still_as_it_was(place: impl Backend)
     for other in [
         state(2, 5),
         SourceState { records, ..known },
-        SourceState { header: Some(0), ..known },
+        SourceState { note: Some(0), ..known },
         SourceState { end: Some(SourceEnd { position: 9, tail: Tail(9) }), ..known },
     ] {
         assert!(!forget(other).await, "{other:?}");
@@ -132,7 +132,7 @@ pub async fn the_end_of_a_source_stays(place: impl Backend) {
     let end = Some(SourceEnd { position: 20, tail: Tail(8) });
     install(&store, "a", SourceState { end, ..state(1, 0) }).await;
     let mut first = lines("a", 1, 0..10, "x");
-    first.header = Some(3);
+    first.note = Some(3);
     first.records = RecordCounts { counted: 5, filtered: 4, rejected: 1 };
     apply(&store, first.clone()).await;
     let mut second = lines("a", 1, 10..20, "x");

@@ -37,7 +37,7 @@ pub async fn only_the_whole_state_opens(place: impl Backend) {
         ("a lower position", Some(found), seen_with(|s| s.position = 9), false),
         ("a higher position", Some(found), seen_with(|s| s.position = 11), false),
         ("another tail", Some(found), seen_with(|s| s.tail = Tail(3)), false),
-        ("another header", Some(found), seen_with(|s| s.header = Some(0)), true),
+        ("another note", Some(found), seen_with(|s| s.note = Some(0)), true),
         ("other records", Some(found), seen_with(|s| s.records.counted = 9), true),
     ];
     for (i, (case, stored_before, seen, installs)) in table.into_iter().enumerate() {

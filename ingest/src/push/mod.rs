@@ -1,0 +1,3 @@
+//! Pushed records: from a message to an acknowledgement.
+
+pub mod inputs;
