@@ -146,8 +146,13 @@ impl Producer {
         self.turn += 1;
     }
 
+    /// Which of the ports it pushes to now.
+    pub fn at(&self) -> usize {
+        self.turn % self.clients.len()
+    }
+
     fn client(&self) -> Client {
-        self.clients[self.turn % self.clients.len()].clone()
+        self.clients[self.at()].clone()
     }
 
     /// Opens the producer, as often as it takes, and goes on after what is counted.
