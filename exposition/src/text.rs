@@ -1,7 +1,7 @@
 //! The text format 0.0.4 of Prometheus, line by line.
 //!
 //! Must never read more into a line than it says: what belongs to which metric, and what its value
-//! means, is for others. Names, values and most texts are borrowed from the body.
+//! means, is for [`convert`](mod@crate::convert). Names, values and most texts are borrowed from the body.
 
 use std::borrow::Cow;
 
@@ -140,9 +140,8 @@ impl<'a> Iterator for Lines<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let line = self.next_bytes()?;
-            match line.and_then(read_line).transpose() {
-                Some(line) => return Some((self.number, line)),
-                None => {}
+            if let Some(line) = line.and_then(read_line).transpose() {
+                return Some((self.number, line));
             }
         }
     }
@@ -213,9 +212,11 @@ fn read_sample(line: &str) -> Result<Sample<'_>, SyntaxError> {
     let end = line.find(|c| !is_name_char(c)).unwrap_or(line.len());
     let (name, rest) = line.split_at(end);
     if !is_metric_name(name) || !rest.starts_with(|c| BLANKS.contains(&c) || c == '{') {
-        return Err(match rest.is_empty() && is_metric_name(name) {
-            true => SyntaxError::NoValue(shown(name)),
-            false => SyntaxError::Name(shown(line)),
+        let is_whole = rest.is_empty() && is_metric_name(name);
+        return Err(if is_whole {
+            SyntaxError::NoValue(shown(name))
+        } else {
+            SyntaxError::Name(shown(line))
         });
     }
     check_length(name)?;

@@ -65,7 +65,7 @@ fn what_needs_no_change_is_borrowed() {
 #[test]
 fn lines_that_cannot_be_read() {
     let own = |text: &str| text.to_owned();
-    let labels: String = (0..=LABELS_MAX).map(|n| format!("l{n}=\"\",")).collect();
+    let labels = (0..=LABELS_MAX).map(|n| format!("l{n}=\"\",")).collect::<Vec<_>>().concat();
     let long = "x".repeat(LABEL_VALUE_BYTES_MAX + 1);
     for (line, expected) in [
         ("a 1\r", SyntaxError::CarriageReturn),
