@@ -1,3 +1,5 @@
-//! Pushed records: from a message to an acknowledgement.
+//! What is pushed, records or metrics: from a message to an acknowledgement.
 
 pub mod inputs;
+
+pub mod groups;
