@@ -8,6 +8,8 @@ pub mod block;
 
 pub mod budget;
 
+pub mod groups;
+
 pub mod grpc;
 
 pub mod inputs;
