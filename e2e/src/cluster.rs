@@ -35,8 +35,6 @@ pub struct Layout {
     pub settle: &'static str,
     /// Environment variables of aggregators and ingests.
     pub env: Vec<(String, String)>,
-    /// Whether ingests take pushes over HTTP.
-    pub push: bool,
     /// What the ingests read and count; without it they count all logs by the default rule.
     pub config: Option<String>,
 }
@@ -52,7 +50,6 @@ impl Default for Layout {
             appendfsync: "always",
             settle: "1s",
             env: Vec::new(),
-            push: false,
             config: None,
         }
     }
@@ -263,10 +260,8 @@ impl Builder<'_> {
                 None => args.push(self.inside("logs/*.csv*")),
             }
         });
-        if self.layout.push {
-            node.push = free_port();
-            node.program = node.program.args(["--push.listen-address", &local(node.push)]);
-        }
+        node.push = free_port();
+        node.program = node.program.args(["--push.listen-address", &local(node.push)]);
         node
     }
 

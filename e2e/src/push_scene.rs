@@ -34,7 +34,7 @@ impl PushScene {
     pub fn start(layout: Layout) -> Self {
         let rng = seed::rng();
         let catalogue = Catalogue::new(20, 5);
-        let mut cluster = Cluster::prepare(Layout { push: true, ..layout });
+        let mut cluster = Cluster::prepare(layout);
         cluster.start();
         let scraper = Scraper::start(cluster.scrape_ports(), Floor::Any, &catalogue);
         Self { cluster, rng, catalogue, scraper }

@@ -120,13 +120,17 @@ fn dependencies_point_one_way() {
 #[test]
 fn what_is_read_and_counted_is_decided_without_any_input_or_output() {
     let graph = graph();
-    for pure in ["logtally-formats", "logtally-rules"] {
+    for pure in ["logtally-formats", "logtally-rules", "logtally-exposition"] {
         let below = all_below(&graph, pure);
         let ours: Vec<_> = below.iter().filter(|name| is_ours(name)).collect();
         assert_eq!(ours, ["logtally-core"], "{pure}");
         for name in ["tokio", "rustix", "axum"] {
             assert!(!below.contains(name), "{pure} must not see {name}");
         }
+    }
+    // What is pushed is read by whoever takes it, and never looked at again.
+    for other in ["logtally-config", "logtally-store", "logtally-aggregator", "logtally-exporter"] {
+        assert_never(&graph, other, &["logtally-exposition"]);
     }
     // The second reading would prove nothing if the first one used it.
     for program in ["logtally-ingest", "logtally-formats", "logtally-rules", "logtally-config"] {

@@ -8,15 +8,16 @@ use logtally_service::{ExitError, ListenAddress, LogArgs};
 
 use crate::discover::check_volume;
 use crate::follow::Options;
+use crate::reload::Reads;
 use crate::shard::Shard;
 use crate::uplink::Peer;
 
-/// Reads CSV shards and streams what they count to the aggregators.
+/// Reads log files, takes pushed records, and streams what they count to the aggregators.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "logtally-ingest", version, after_help = EXAMPLES)]
 pub struct Args {
     /// Files or globs to follow, unless the configuration names them. Quote globs, so that new files
-    /// are found, too.
+    /// are found, too. Without any, only pushes are taken.
     #[arg(value_name = "FILES")]
     pub files: Vec<String>,
 
@@ -29,9 +30,9 @@ pub struct Args {
     pub aggregators: Vec<String>,
 
     /// Name of the volume that the files lie on: the same on every host that sees the same disk,
-    /// another one for another disk.
+    /// another one for another disk. Needed if files are read.
     #[arg(long, env = "LOGTALLY_VOLUME")]
-    pub volume: String,
+    pub volume: Option<String>,
 
     /// Which of the shards to read, counted from 0. Without it, the number at the end of the pod's
     /// name (`POD_NAME`, else the host name).
@@ -42,13 +43,21 @@ pub struct Args {
     #[arg(long, env = "LOGTALLY_TOTAL_SHARDS", default_value_t = 1)]
     pub total_shards: u32,
 
-    /// Where gRPC is served.
+    /// Where pushes are taken over gRPC.
     #[arg(
         long = "grpc.listen-address",
         env = "LOGTALLY_GRPC_LISTEN_ADDRESS",
         default_value = ":9500"
     )]
     pub grpc_listen_address: ListenAddress,
+
+    /// Where pushes are taken over HTTP.
+    #[arg(
+        long = "push.listen-address",
+        env = "LOGTALLY_PUSH_LISTEN_ADDRESS",
+        default_value = ":9502"
+    )]
+    pub push_listen_address: ListenAddress,
 
     /// Where own metrics and probes are served.
     #[arg(
@@ -71,6 +80,8 @@ const EXAMPLES: &str = "\
 Examples:
   One ingest for all files of a host:
     logtally-ingest --aggregators localhost:9510 --volume host1 '/var/log/jobs/*.csv*'
+  One of any number that take pushes and read no files:
+    logtally-ingest --aggregators localhost:9510
   The second of two ingests that share a network volume:
     logtally-ingest --aggregators a:9510,b:9510 --volume nfs1 --shard 1 --total-shards 2 '/logs/*.csv*'";
 
@@ -151,10 +162,16 @@ impl Args {
         peers.collect::<Result<_, _>>().map_err(ExitError::usage)
     }
 
+    /// What this ingest may read.
+    pub fn reads(&self) -> Reads {
+        if self.volume.is_some() { Reads::Files } else { Reads::PushesOnly }
+    }
+
     /// The share of this ingest.
     pub fn own_shard(&self) -> Result<Shard, ExitError> {
         let pod = std::env::var("POD_NAME").unwrap_or_else(|_| host_name());
-        check_volume(&self.volume).map_err(|text| ExitError::usage(anyhow::anyhow!(text)))?;
+        let volume = self.volume.as_deref().map_or(Ok(()), check_volume);
+        volume.map_err(|text| ExitError::usage(anyhow::anyhow!(text)))?;
         Shard::resolve(self.shard, self.total_shards, &pod).map_err(ExitError::usage)
     }
 }

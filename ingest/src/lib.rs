@@ -21,6 +21,8 @@ pub mod stdin;
 
 pub mod tally;
 
+pub mod records;
+
 pub mod reader;
 
 pub mod worker;
@@ -30,6 +32,8 @@ pub mod slot;
 pub mod follow;
 
 pub mod uplink;
+
+pub mod links;
 
 pub mod watch;
 
@@ -47,5 +51,5 @@ mod server;
 
 pub use args::{Args, ConfigArgs, FollowArgs};
 pub use follow::{Options, Outcome, View, follow};
-pub use reload::Reloader;
+pub use reload::{Reads, Reloader};
 pub use server::{raise_file_limit, run, serve};

@@ -10,14 +10,14 @@ use std::io;
 use std::sync::Arc;
 
 use logtally_core::limits::{DELTA_BYTES_TARGET, READ_BYTES, RECORD_BYTES_MAX, SPAN_BYTES_MAX};
-use logtally_core::rule::Reject;
 use logtally_core::source::{SourceEnd, SourceState, Tail};
 use logtally_formats::{Layout, Scan};
 use memchr::memchr;
 
 use crate::content::Content;
 use crate::plan::Input;
-use crate::tally::{Record, Tally};
+use crate::records::{BYTE_ORDER_MARK, Cursor};
+use crate::tally::Tally;
 
 /// Buffers of one worker, reused from span to span: first touch of memory is expensive.
 #[derive(Default)]
@@ -61,10 +61,8 @@ pub enum End {
 /// A place in a file and what is known there.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Place {
-    position: u64,
+    at: Cursor,
     tail: Tail,
-    header: Option<u64>,
-    layout: Layout,
     end: Option<SourceEnd>,
 }
 
@@ -122,8 +120,8 @@ pub enum ReadError {
 impl Reader {
     /// A reader at the beginning of a source. Without content it must be opened before it reads.
     pub fn new(content: Option<Content>, reading: Reading) -> Self {
-        let layout = reading.input.format.start();
-        let place = Place { position: 0, tail: Tail::empty(), header: None, layout, end: None };
+        let at = Cursor::start(&reading.input);
+        let place = Place { at, tail: Tail::empty(), end: None };
         Self { content, reading, place, seek: None, resumed: false }
     }
 
@@ -156,9 +154,9 @@ impl Reader {
         // The header in force is to be understood anew; whatever is going to be sought comes first.
         let here = &self.place;
         let state = SourceState {
-            position: here.position,
+            position: here.at.position,
             tail: here.tail,
-            note: here.header,
+            note: here.at.header,
             end: here.end,
             ..SourceState::start(logtally_core::source::Generation(0))
         };
@@ -173,7 +171,7 @@ impl Reader {
     /// The tail at a position that is not behind the one that was reached; for the end of a source
     /// that begins now.
     pub fn place(&self) -> SourceEnd {
-        SourceEnd { position: self.place.position, tail: self.place.tail }
+        SourceEnd { position: self.place.at.position, tail: self.place.tail }
     }
 
     /// Reads the next span: up to the end of the file, or until the span or its increments are large
@@ -209,22 +207,23 @@ impl Reader {
                 mid_line = !data.is_empty() && tail.last() != Some(&b'\n');
             }
             let last = chunk.at_end && end == End::Final;
-            let (used, open_line) = self.consume(data, last, &mut scratch.tally);
+            let (used, open_line) =
+                self.place.at.consume(&self.reading, data, last, &mut scratch.tally);
             self.place.tail = Tail::of(&read[..chunk.tail_len + used]);
             let mut pending = (data.len() - used) as u64;
             let mut at_end = chunk.at_end;
             if let Some(line) = open_line {
-                let from = self.place.position + line.from as u64;
+                let from = self.place.at.position + line.from as u64;
                 let (ended, to) = self.skip_line(&mut scratch.buffer, from, end)?;
                 at_end = !ended;
                 if ended {
                     scratch.tally.reject(line.reason, &[], to);
                     self.go_past(&mut scratch.buffer, to)?;
                 } else {
-                    pending = to - self.place.position;
+                    pending = to - self.place.at.position;
                 }
             }
-            let moved = self.place.position > before.position;
+            let moved = self.place.at.position > before.at.position;
             match chunk.error {
                 // What stands before the error counts; the next read meets the error again.
                 Some(_) if moved => return Ok(self.span(before, false, pending, mid_line)),
@@ -250,17 +249,17 @@ impl Reader {
     }
 
     fn is_full(&self, before: &Place, tally: &Tally) -> bool {
-        self.place.position - before.position >= SPAN_BYTES_MAX
+        self.place.at.position - before.at.position >= SPAN_BYTES_MAX
             || tally.packed_len() >= DELTA_BYTES_TARGET
     }
 
     fn span(&self, before: &Place, at_end: bool, pending: u64, mid_line: bool) -> ReadSpan {
         ReadSpan {
-            from: before.position,
-            to: self.place.position,
+            from: before.at.position,
+            to: self.place.at.position,
             tail_before: before.tail,
             tail_after: self.place.tail,
-            header: self.place.header,
+            header: self.place.at.header,
             at_end,
             pending,
             resumed_mid_line: mid_line,
@@ -269,7 +268,7 @@ impl Reader {
 
     /// Fills the buffer with the tail and up to `want` bytes after it, and verifies the tail.
     fn read_chunk(&mut self, buffer: &mut Vec<u8>, want: usize) -> Result<Chunk, ReadError> {
-        let position = self.place.position;
+        let position = self.place.at.position;
         let tail_len = Tail::len_at(position);
         let left = self.place.end.map_or(u64::MAX, |end| end.position - position);
         let size = tail_len + left.min(want as u64) as usize;
@@ -322,62 +321,6 @@ impl Reader {
         Ok((filled == len).then(|| Tail::of(&buffer[..len])))
     }
 
-    /// Counts the complete records at the beginning of `data` and moves the position over them.
-    /// Returns their length, and the rejected line after them if its end is not in `data`.
-    fn consume(&mut self, data: &[u8], last: bool, tally: &mut Tally) -> (usize, Option<OpenLine>) {
-        let start = self.place.position;
-        let mut used = 0;
-        if start == 0 && data.starts_with(BYTE_ORDER_MARK) {
-            used = BYTE_ORDER_MARK.len();
-        }
-        let input = Arc::clone(&self.reading.input);
-        let path = Arc::clone(&self.reading.path);
-        let mut marker = input.next_marker(data, used);
-        let mut open_line = None;
-        while used < data.len() {
-            let len = match input.format.scan(&data[used..], last) {
-                Scan::Record { body, len, quoted } => {
-                    let record = &data[used..used + body];
-                    let offset = start + used as u64;
-                    let is_first = input.first_is_header && self.place.header.is_none();
-                    let may_be_header = body > 0 && (marker < used + body || is_first);
-                    if may_be_header && self.take_header(record, offset) {
-                    } else if body > 0 {
-                        let position = offset + len as u64;
-                        let record = Record { body: record, quoted, position };
-                        tally.add(&input, &self.place.layout, &path, record);
-                    }
-                    len
-                }
-                Scan::Rejected { reason, len } => {
-                    let position = start + (used + len) as u64;
-                    tally.reject(reason, &data[used..used + len], position);
-                    len
-                }
-                Scan::RejectedOpen { reason, from } => {
-                    open_line = Some(OpenLine { reason, from });
-                    break;
-                }
-                Scan::Incomplete => break,
-            };
-            used += len;
-            if marker < used {
-                marker = input.next_marker(data, used);
-            }
-        }
-        self.place.position = start + used as u64;
-        (used, open_line)
-    }
-
-    /// If the record is a header, its columns are in force from here on.
-    fn take_header(&mut self, record: &[u8], offset: u64) -> bool {
-        let is_first = self.place.header.is_none();
-        let Some(layout) = self.reading.input.format.header(record, is_first) else { return false };
-        self.place.layout = layout;
-        self.place.header = Some(offset);
-        true
-    }
-
     /// Finds the end of a rejected line that has no LF before offset `from`: whether it has ended,
     /// and where it ends so far.
     fn skip_line(
@@ -405,7 +348,7 @@ impl Reader {
             return Err(ReadError::Replaced { position: to });
         }
         self.place.tail = Tail::of(tail);
-        self.place.position = to;
+        self.place.at.position = to;
         Ok(())
     }
 
@@ -417,7 +360,7 @@ impl Reader {
             Some(offset) => self.layout_at(offset, state.position, buffer)?,
         };
         let SourceState { position, tail, end, .. } = *state;
-        self.place = Place { position, tail, header, layout, end };
+        self.place = Place { at: Cursor { position, header, layout }, tail, end };
         self.resumed = position > 0;
         Ok(())
     }
@@ -457,8 +400,6 @@ fn grow(buffer: &mut Vec<u8>, len: usize) {
     }
 }
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
 /// What a chunk is made of: `tail_len` bytes before the position, then new ones, `filled` in all.
 struct Chunk {
     tail_len: usize,
@@ -466,12 +407,6 @@ struct Chunk {
     at_end: bool,
     /// Why there is not more.
     error: Option<ReadError>,
-}
-
-/// A rejected line without an LF before `from`, counted from the line's beginning.
-struct OpenLine {
-    reason: Reject,
-    from: usize,
 }
 
 #[cfg(test)]

@@ -31,8 +31,18 @@ pub struct Reloader {
 struct Inner {
     args: ConfigArgs,
     files: Vec<String>,
+    reads: Reads,
     plans: watch::Sender<Arc<Plan>>,
     metrics: Metrics,
+}
+
+/// What a process may read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reads {
+    /// Files, and pushes.
+    Files,
+    /// Pushes only: the files' volume is not named.
+    PushesOnly,
 }
 
 struct Metrics {
@@ -43,13 +53,19 @@ struct Metrics {
 
 impl Reloader {
     /// Loads the first configuration: that of the flag, else the default rule over `files`.
-    pub fn start(args: &ConfigArgs, files: &[String], registry: &Registry) -> anyhow::Result<Self> {
-        let plan = load(args, files).map_err(|error| ExitError::report(EXIT_CONFIG, error))?;
+    pub fn start(
+        args: &ConfigArgs,
+        files: &[String],
+        reads: Reads,
+        registry: &Registry,
+    ) -> anyhow::Result<Self> {
+        let plan =
+            load(args, files, reads).map_err(|error| ExitError::report(EXIT_CONFIG, error))?;
         let metrics = Metrics::new(registry)?;
         metrics.note(true);
         let plans = watch::Sender::new(Arc::new(plan));
         let (args, files) = (args.clone(), files.to_vec());
-        Ok(Self { inner: Arc::new(Inner { args, files, plans, metrics }) })
+        Ok(Self { inner: Arc::new(Inner { args, files, reads, plans, metrics }) })
     }
 
     /// The plan in force, and each that comes after it.
@@ -59,8 +75,8 @@ impl Reloader {
 
     /// Loads the configuration again. If it is not valid, the old one goes on.
     pub fn reload(&self) -> Result<(), ConfigError> {
-        let Inner { args, files, plans, metrics } = &*self.inner;
-        let loaded = load(args, files);
+        let Inner { args, files, reads, plans, metrics } = &*self.inner;
+        let loaded = load(args, files, *reads);
         metrics.note(loaded.is_ok());
         metrics.reloads.with_label_values(&[if loaded.is_ok() { "ok" } else { "refused" }]).inc();
         match loaded {
@@ -126,7 +142,7 @@ async fn reload(State(reloader): State<Reloader>) -> Response {
     }
 }
 
-fn load(args: &ConfigArgs, files: &[String]) -> Result<Plan, ConfigError> {
+fn load(args: &ConfigArgs, files: &[String], reads: Reads) -> Result<Plan, ConfigError> {
     let config = match &args.config_file {
         Some(path) => Config::load(path)?,
         None => Config::default(),
@@ -140,7 +156,17 @@ fn load(args: &ConfigArgs, files: &[String]) -> Result<Plan, ConfigError> {
             "suspicious configuration"
         );
     }
-    Plan::compile(&config, files)
+    let plan = Plan::compile(&config, files)?;
+    let with_files = plan.inputs.iter().position(|input| !input.patterns.is_empty());
+    match with_files {
+        Some(index) if reads == Reads::PushesOnly => {
+            let message = "files are to be read, but their volume, which is a part of their identity, is not named";
+            let help = "start with --volume NAME: the same on every host that sees the same disk";
+            let help = Some(help.to_owned());
+            Err(ConfigError::at(&config, index, None, "files", message.to_owned(), help))
+        }
+        _ => Ok(plan),
+    }
 }
 
 impl Metrics {

@@ -1,28 +1,42 @@
-//! The ingest as a program: follower, gRPC listener, admin listener.
+//! The ingest as a program: follower, hub of pushes, and their listeners.
 
+use std::time::Duration;
+
+use logtally_proto::v1::push_service_server::SERVICE_NAME;
 use logtally_service::{
-    Context, ExitError, bind, bind_std, cancel_on_signal, init_telemetry, spawn_admin_with, version,
+    Context, bind, bind_std, cancel_on_signal, init_telemetry, spawn_admin_with, version,
 };
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
+use tonic_health::ServingStatus;
 
 use crate::args::Args;
 use crate::follow::{View, follow};
 use crate::metrics::Metrics;
+use crate::push::{Push, Pushing};
 use crate::reload::Reloader;
+
+/// Streams of one connection: a client may have one per producer.
+const STREAMS_MAX: u32 = 1024;
+
+/// Flow-control windows (bytes): what the system keeps of one stream, and of one connection, before
+/// there is room for it.
+const WINDOWS: (u32, u32) = (128 << 10, 512 << 10);
+
+/// How long streams have to end.
+const DRAIN_MAX: Duration = Duration::from_secs(6);
+
+/// A silent client is asked for a sign of life after this time, and given up after the same again.
+const KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// Runs the program until it is told to stop.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let telemetry = init_telemetry("logtally-ingest", &args.log)?;
     let context = Context::new("logtally-ingest", version());
     cancel_on_signal(context.shutdown.clone());
-    if args.files.is_empty() && args.config.config_file.is_none() {
-        let text = "nothing to read: name FILES, or a configuration with --config.file";
-        return Err(ExitError::usage(anyhow::anyhow!(text)).into());
-    }
     let (shard, peers) = (args.own_shard()?, args.peers()?);
-    let reloader = Reloader::start(&args.config, &args.files, &context.registry)?;
+    let reloader = Reloader::start(&args.config, &args.files, args.reads(), &context.registry)?;
     reloader.reload_on_hangup(context.shutdown.clone());
     let admin = bind_std("--admin.listen-address", &args.admin_listen_address).await?;
     let grpc = bind("--grpc.listen-address", &args.grpc_listen_address).await?;
@@ -31,7 +45,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let view = View::default();
     let admin =
         spawn_admin_with(admin, context.clone(), "logtally-ingest", reloader.admin(view.clone()));
-    let server = tokio::spawn(serve(grpc, context.clone()));
+    let pushing = Pushing::start(&peers, reloader.plans(), &context)?;
+    let server = tokio::spawn(serve(grpc, pushing.push.clone(), context.clone()));
     tracing::info!(
         version = version(),
         shard = shard.index,
@@ -39,9 +54,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         volume = args.volume,
         "started"
     );
-    let options = args.follow.options(args.volume, shard, false, false);
+    let options = args.follow.options(args.volume.unwrap_or_default(), shard, false, false);
     follow(options, peers, reloader.plans(), view, metrics, &context).await;
     context.shutdown.cancel();
+    pushing.finish().await;
     server.await??;
     admin.stop();
     telemetry.shutdown();
@@ -58,20 +74,41 @@ pub fn raise_file_limit() {
     }
 }
 
-/// Serves gRPC health and reflection until the context's shutdown.
-pub async fn serve(listener: TcpListener, context: Context) -> anyhow::Result<()> {
+/// Takes pushes over gRPC, with health and reflection, until the context's shutdown.
+pub async fn serve(listener: TcpListener, push: Push, context: Context) -> anyhow::Result<()> {
     let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+    for service in ["", SERVICE_NAME] {
+        health.set_service_status(service, ServingStatus::Serving).await;
+    }
     let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(logtally_proto::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .with_service_name(SERVICE_NAME)
         .build_v1()?;
-    Server::builder()
+    let shutdown = context.shutdown.clone();
+    let server = Server::builder()
+        .max_concurrent_streams(STREAMS_MAX)
+        .initial_stream_window_size(WINDOWS.0)
+        .initial_connection_window_size(WINDOWS.1)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
+        .add_service(crate::push::grpc::service(&push))
         .add_service(health_service)
         .add_service(reflection)
         .serve_with_incoming_shutdown(
             TcpListenerStream::new(listener),
-            context.shutdown.cancelled_owned(),
-        )
-        .await?;
+            shutdown.clone().cancelled_owned(),
+        );
+    let late = async {
+        shutdown.cancelled().await;
+        for service in ["", SERVICE_NAME] {
+            health.set_service_status(service, ServingStatus::NotServing).await;
+        }
+        tokio::time::sleep(DRAIN_MAX).await;
+    };
+    tokio::select! {
+        result = server => result?,
+        () = late => tracing::warn!("stopped before all streams had ended; their clients go on elsewhere"),
+    }
     Ok(())
 }

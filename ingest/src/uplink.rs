@@ -142,6 +142,8 @@ pub enum LinkEvent {
         source: SourceId,
         /// Its stored state.
         stored: Option<SourceState>,
+        /// Whether that survives a crash of the store.
+        durable: bool,
     },
 }
 
@@ -196,7 +198,7 @@ fn parse(answer: &v1::ExchangeResponse) -> Result<LinkEvent, String> {
     let source = SourceId::new(&answer.source).map_err(|e| format!("bad answer: {e}"))?;
     let stored = answer.state.map(SourceState::try_from).transpose();
     let stored = stored.map_err(|e| format!("bad answer: {e}"))?;
-    Ok(LinkEvent::Answer { tag: answer.tag, source, stored })
+    Ok(LinkEvent::Answer { tag: answer.tag, source, stored, durable: answer.durable })
 }
 
 fn status_text(status: &tonic::Status) -> String {

@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 use logtally_exporter::{Exporter, Format};
 use logtally_ingest::discover::check_volume;
 use logtally_ingest::shard::Shard;
-use logtally_ingest::{Outcome, Reloader, View, raise_file_limit};
+use logtally_ingest::{Outcome, Reads, Reloader, View, raise_file_limit};
 use logtally_service::{
     AdminHandle, Context, ExitError, bind, bind_std, cancel_on_signal, init_telemetry,
     spawn_admin_with, version,
@@ -29,7 +29,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let context = Context::new("logtally", version());
     cancel_on_signal(context.shutdown.clone());
     check_volume(&args.volume).map_err(|text| ExitError::usage(anyhow::anyhow!(text)))?;
-    let reloader = Reloader::start(&args.config, &args.files, &context.registry)?;
+    let reloader = Reloader::start(&args.config, &args.files, Reads::Files, &context.registry)?;
     let result = if args.once {
         once(&args, &reloader, &context).await
     } else {

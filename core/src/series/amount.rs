@@ -80,7 +80,9 @@ impl Amount {
     #[must_use]
     pub fn settled(self, time_ms: u64, seq: u64) -> Self {
         match self.value {
-            Value::Last(latest) => Self { value: Value::Last(latest.settled(time_ms, seq)), ..self },
+            Value::Last(latest) => {
+                Self { value: Value::Last(latest.settled(time_ms, seq)), ..self }
+            }
             _ => self,
         }
     }

@@ -15,9 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use logtally_core::ring::Ring;
 use logtally_core::source::SourceId;
-use logtally_proto::Request;
 use logtally_service::{Context, Heart, Latch};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
@@ -25,6 +23,7 @@ use tokio::time::{MissedTickBehavior, interval};
 pub use describe::{SampleRow, SourceRow, View};
 
 use crate::discover::{Discovery, Search, discover};
+use crate::links::Links;
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::progress::Progress;
@@ -82,11 +81,6 @@ impl From<LinkEvent> for Event {
     }
 }
 
-struct Link {
-    name: String,
-    requests: Option<mpsc::UnboundedSender<Request>>,
-}
-
 /// What reading with `once` came to.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Outcome {
@@ -109,13 +103,11 @@ pub async fn follow(
     for (link, peer) in peers.iter().enumerate() {
         links.spawn(keep_up(link, peer.clone(), events.clone()));
     }
-    let names = peers.iter().map(|p| Link { name: p.name().to_owned(), requests: None });
     view.set_aggregators(peers.iter().map(|peer| peer.name().to_owned()).collect());
     let plan = Arc::clone(&plans.borrow());
     let scratch = || Scratch::new(plan.samples_per_reason);
     let follower = Follower {
-        links: names.collect(),
-        ring: Ring::new([]),
+        links: Links::new(&peers),
         slots: HashMap::new(),
         paths: HashMap::new(),
         ready: VecDeque::new(),
@@ -161,8 +153,7 @@ struct Follower {
     view: View,
     metrics: Metrics,
     events: mpsc::Sender<Event>,
-    links: Vec<Link>,
-    ring: Ring,
+    links: Links,
     slots: HashMap<SourceId, Slot>,
     /// Which source is at an absolute path.
     paths: HashMap<PathBuf, SourceId>,
@@ -245,7 +236,7 @@ impl Follower {
         match event {
             Event::Link(LinkEvent::Up { link, requests }) => self.link_up(link, requests),
             Event::Link(LinkEvent::Down { link }) => self.link_down(link),
-            Event::Link(LinkEvent::Answer { tag, source, stored }) => {
+            Event::Link(LinkEvent::Answer { tag, source, stored, .. }) => {
                 self.take_answer(tag, &source, stored);
             }
             Event::Done(done) => self.take_done(*done),
@@ -319,7 +310,7 @@ impl Follower {
     }
 
     fn show_readiness(&self) {
-        if self.links.iter().all(|link| link.requests.is_none()) {
+        if self.links.count() == 0 {
             self.latch.not_ready("no aggregator is reachable");
         } else if !self.look.done_once {
             self.latch.not_ready("looking for files");

@@ -4,7 +4,6 @@ use std::io::ErrorKind;
 use std::time::Instant;
 
 use logtally_core::limits::{IDLE_CHECKS_MAX, TAIL_BYTES_MAX};
-use logtally_core::ring::Ring;
 use logtally_core::source::{SourceId, SourceState};
 use logtally_proto::{Action, Request};
 use tokio::sync::mpsc;
@@ -17,26 +16,21 @@ use crate::worker::{Done, Step};
 
 impl Follower {
     pub(super) fn link_up(&mut self, link: usize, requests: mpsc::UnboundedSender<Request>) {
-        tracing::info!(aggregator = self.links[link].name, "linked to the aggregator");
-        self.links[link].requests = Some(requests);
+        self.links.up(link, requests);
         self.ring_changed(None);
     }
 
     pub(super) fn link_down(&mut self, link: usize) {
-        tracing::warn!(aggregator = self.links[link].name, "lost the link to the aggregator");
-        self.links[link].requests = None;
+        self.links.down(link);
         self.ring_changed(Some(link));
     }
 
-    /// Only aggregators that are reachable are on the ring. Sources whose owner changed, or was
-    /// lost, start again from what is stored.
+    /// Sources whose owner changed, or was lost, start again from what is stored.
     fn ring_changed(&mut self, lost: Option<usize>) {
-        let up = self.links.iter().filter(|l| l.requests.is_some());
-        self.ring = Ring::new(up.map(|l| l.name.as_str()));
-        self.metrics.links.set(self.links.iter().filter(|l| l.requests.is_some()).count() as i64);
+        self.metrics.links.set(self.links.count() as i64);
         let ids: Vec<SourceId> = self.slots.keys().cloned().collect();
         for id in ids {
-            let owner = self.owner_of(&id);
+            let owner = self.links.owner_of(&id);
             let slot = &self.slots[&id];
             if slot.owner != owner || (lost.is_some() && slot.owner == lost) {
                 self.assign(&id);
@@ -45,14 +39,9 @@ impl Follower {
         self.show_readiness();
     }
 
-    fn owner_of(&self, id: &SourceId) -> Option<usize> {
-        let name = self.ring.owner(id)?;
-        self.links.iter().position(|l| l.name == name && l.requests.is_some())
-    }
-
     /// Gives a slot to its owner on the ring and begins anew there.
     pub(super) fn assign(&mut self, id: &SourceId) {
-        let owner = self.owner_of(id);
+        let owner = self.links.owner_of(id);
         if let Some(slot) = self.slots.get_mut(id) {
             slot.owner = owner;
             self.in_flight_bytes -= slot.reset(Phase::Offline);
@@ -93,13 +82,10 @@ impl Follower {
         self.next_tag
     }
 
-    /// Hands a request to the slot's link. If the link is just breaking, its event follows and the
-    /// slot begins anew.
+    /// Hands a request to the slot's link.
     fn send(&self, id: &SourceId, tag: u64, action: Action, traceparent: String) {
         let owner = self.slots.get(id).and_then(|s| s.owner);
-        if let Some(requests) = owner.and_then(|link| self.links[link].requests.as_ref()) {
-            let _ = requests.send(Request { tag, source: id.clone(), action, traceparent });
-        }
+        self.links.send(owner, Request { tag, source: id.clone(), action, traceparent });
     }
 
     pub(super) fn path_of(&self, id: &SourceId) -> String {

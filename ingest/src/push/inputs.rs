@@ -53,6 +53,16 @@ pub enum UnknownInput {
     },
 }
 
+impl UnknownInput {
+    /// The field of a message that is wrong.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Input { .. } => "input",
+            Self::Format { .. } | Self::Unfit { .. } => "format",
+        }
+    }
+}
+
 impl PushInputs {
     /// The inputs that records may be pushed to: those that say so, or else the first one.
     pub(crate) fn compile(config: &Config, inputs: &[Arc<Input>]) -> Self {

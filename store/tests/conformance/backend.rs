@@ -60,6 +60,7 @@ macro_rules! conformance {
             a_duplicate_changes_nothing,
             joined_spans_move_as_one,
             a_span_without_increments_still_moves,
+            a_span_without_records_counts_its_increments,
             families_are_registered_once,
             a_batch_at_its_limits_is_one_commit,
             what_fits_commits_after_a_refusal,

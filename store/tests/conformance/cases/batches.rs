@@ -111,6 +111,21 @@ pub async fn joined_spans_move_as_one(place: impl Backend) {
     assert_eq!(sums(&store).await, expected([(gauge("x"), 40)]));
 }
 
+/// Pushed metrics have no records: the accounting stays as it is, and everything else goes on.
+pub async fn a_span_without_records_counts_its_increments(place: impl Backend) {
+    let store = store_with(&place, &["a"]).await;
+    let push =
+        |from| Delta { records: RecordCounts::default(), ..lines("a", 1, from..from + 1, "x") };
+    apply(&store, push(0)).await;
+    apply(&store, push(1)).await;
+    let after = stored(&store, "a").await.expect("registered");
+    assert_eq!((after.position, after.records), (2, RecordCounts::default()));
+    let again = commit(&store, [push(0)]).await;
+    assert!(again.applied.is_none(), "it is a duplicate: {:?}", again.verdicts);
+    assert_eq!(store.fold(P).await.expect("folds").entries, 2);
+    assert_eq!(sums(&store).await, expected([(gauge("x"), 2)]));
+}
+
 pub async fn a_span_without_increments_still_moves(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     let mut rejected = delta("a", 1, 0..10, &[]);

@@ -1,0 +1,166 @@
+//! What a push counts: an exposition as families and increments.
+//!
+//! Every push adds: the value of a counter, the observations of a histogram, sum and count of a
+//! summary. Gauges, untyped samples and quantiles keep the value that arrived last. A metric is counted
+//! as a whole or the push is refused; nothing is left out silently, except quantiles that say that they
+//! have no value.
+//!
+//! Must never depend on what was pushed before.
+
+use logtally_core::decimal::Decimal;
+use logtally_core::limits::DELTA_BYTES_MAX;
+use logtally_core::push::Group;
+use logtally_core::series::{Amount, Family, Increments, Kind, Latest, Value};
+
+use crate::error::{Problem, PushError};
+use crate::histogram::add_histogram;
+use crate::metrics::{Metric, Placed, collect};
+use crate::number;
+use crate::table::{Refusal, Shapes, Table};
+use crate::text::{Sample, Type};
+
+/// What a push counts.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Pushed {
+    /// The families of the increments.
+    pub families: Vec<Family>,
+    /// The increments.
+    pub increments: Increments,
+}
+
+impl Pushed {
+    /// Both together.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        for family in other.families {
+            if !self.families.contains(&family) {
+                self.families.push(family);
+            }
+        }
+        let increments = Increments::merge([&self.increments, &other.increments]);
+        Self { families: self.families, increments }
+    }
+
+    /// Refuses what is too large for one commit: its increments, and its families as well, which travel
+    /// in the same message.
+    pub fn check_size(&self) -> Result<(), PushError> {
+        let families: usize = self.families.iter().map(|family| family.encode().len()).sum();
+        let bytes = self.increments.len() + families;
+        if bytes > DELTA_BYTES_MAX { Err(PushError::TooLarge) } else { Ok(()) }
+    }
+}
+
+/// What a body counts in a group. Series are hidden `ttl_s` seconds after their last push, with 0 never.
+/// `tie` orders the gauges of pushes that are committed together: higher is later.
+pub fn convert(body: &[u8], group: &Group, ttl_s: u64, tie: u64) -> Result<Pushed, PushError> {
+    let mut table = Table::new(group, ttl_s);
+    for metric in &collect(body)? {
+        match metric.kind() {
+            Type::Counter => add_counter(&mut table, metric)?,
+            Type::Gauge | Type::Untyped => add_gauge(&mut table, metric, tie)?,
+            Type::Histogram => add_histogram(&mut table, metric)?,
+            Type::Summary => add_summary(&mut table, metric, tie)?,
+        }
+    }
+    let pushed = table.finish();
+    pushed.check_size()?;
+    Ok(pushed)
+}
+
+/// A counter that is 0 makes its series, so that its first increase is seen as one.
+fn add_counter(table: &mut Table<'_>, metric: &Metric<'_>) -> Result<(), PushError> {
+    let mut shapes = Shapes::new(metric.name, help(metric), Kind::SumCounter);
+    for Placed { line, sample } in &metric.samples {
+        let value = sum(sample).map_err(|problem| problem.at(*line))?;
+        add(table, &mut shapes, sample, value).map_err(|refusal| refusal.at(*line))?;
+    }
+    Ok(())
+}
+
+fn add_gauge(table: &mut Table<'_>, metric: &Metric<'_>, tie: u64) -> Result<(), PushError> {
+    let mut shapes = Shapes::new(metric.name, help(metric), Kind::Last);
+    for Placed { line, sample } in &metric.samples {
+        let value = last(sample, tie).map_err(|problem| problem.at(*line))?;
+        add(table, &mut shapes, sample, value).map_err(|refusal| refusal.at(*line))?;
+    }
+    Ok(())
+}
+
+/// Quantiles cannot be added up, so they are a gauge with the name of the summary.
+fn add_summary(table: &mut Table<'_>, metric: &Metric<'_>, tie: u64) -> Result<(), PushError> {
+    let sums = format!("{}_sum", metric.name);
+    let counts = format!("{}_count", metric.name);
+    let mut quantiles = Shapes::new(metric.name, help(metric), Kind::Last);
+    let mut sums = Shapes::new(sums, help(metric), Kind::SumCounter);
+    let mut counts = Shapes::new(counts, help(metric), Kind::SumCounter);
+    for Placed { line, sample } in &metric.samples {
+        let (shapes, value) = match &sample.name[metric.name.len()..] {
+            "_sum" => (&mut sums, sum(sample)),
+            "_count" => (&mut counts, whole(sample)),
+            _ if has_quantile(sample) && number::is_nan(sample.value) => continue,
+            _ => (&mut quantiles, quantile(sample, tie)),
+        };
+        let value = value.map_err(|problem| problem.at(*line))?;
+        add(table, shapes, sample, value).map_err(|refusal| refusal.at(*line))?;
+    }
+    Ok(())
+}
+
+fn add(
+    table: &mut Table<'_>,
+    shapes: &mut Shapes<'_>,
+    sample: &Sample<'_>,
+    value: Value,
+) -> Result<(), Refusal> {
+    let own = table.own_labels(sample.labels.iter().map(|(name, value)| (*name, &**value)));
+    let labels = table.with_group(&own);
+    table.add(shapes, &labels, Amount { count: 1, value })
+}
+
+/// The help of a metric, which may have none.
+pub(crate) fn help<'m>(metric: &'m Metric<'_>) -> &'m str {
+    metric.help.as_deref().unwrap_or_default()
+}
+
+/// The value of a sample.
+pub(crate) fn decimal(sample: &Sample<'_>) -> Result<Decimal, Problem> {
+    let name = || sample.name.to_owned();
+    number::value(sample.value).map_err(|error| Problem::Value { name: name(), error })
+}
+
+/// The value of a sample that counts observations.
+pub(crate) fn observations(sample: &Sample<'_>) -> Result<u64, Problem> {
+    let name = || sample.name.to_owned();
+    number::count(sample.value).map_err(|error| Problem::Value { name: name(), error })
+}
+
+fn sum(sample: &Sample<'_>) -> Result<Value, Problem> {
+    let value = decimal(sample)?;
+    if value.is_negative() {
+        return Err(Problem::Negative(sample.name.to_owned()));
+    }
+    Ok(Value::Sum(value))
+}
+
+fn whole(sample: &Sample<'_>) -> Result<Value, Problem> {
+    observations(sample)?;
+    sum(sample)
+}
+
+fn last(sample: &Sample<'_>, tie: u64) -> Result<Value, Problem> {
+    Ok(Value::Last(Latest::arrived(tie, decimal(sample)?)))
+}
+
+fn quantile(sample: &Sample<'_>, tie: u64) -> Result<Value, Problem> {
+    if !has_quantile(sample) {
+        return Err(Problem::NoQuantile(sample.name.to_owned()));
+    }
+    last(sample, tie)
+}
+
+fn has_quantile(sample: &Sample<'_>) -> bool {
+    sample.labels.iter().any(|(name, value)| *name == "quantile" && !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests;

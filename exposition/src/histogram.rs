@@ -1,0 +1,164 @@
+//! Histograms: from cumulative buckets to rows that count the observations of one bucket each.
+//!
+//! The bounds are part of the family: the same metric with other bounds is another family, and a page
+//! shows the bounds that all of them have. Must never accept buckets that contradict each other: what
+//! was added once cannot be taken back.
+
+use std::collections::HashMap;
+
+use logtally_core::decimal::Decimal;
+use logtally_core::limits::BUCKETS_MAX;
+use logtally_core::series::{Amount, Kind, SeriesKey, Value};
+
+use crate::convert::{decimal, help, observations};
+use crate::error::{Problem, PushError};
+use crate::metrics::{Metric, Placed};
+use crate::number::{self, Bound};
+use crate::table::{LabelSet, Refusal, Shapes, Table};
+use crate::text::Sample;
+
+const LE: &str = "le";
+
+/// What is pushed of one label set.
+#[derive(Default)]
+struct Parts {
+    /// The line of its first sample.
+    line: usize,
+    /// Bounds with the observations up to them, ascending.
+    buckets: Vec<(Bound, u64)>,
+    sum: Option<(usize, Decimal)>,
+    count: Option<(usize, u64)>,
+}
+
+/// Adds all series of a histogram. One without observations makes none.
+pub(crate) fn add_histogram(table: &mut Table<'_>, metric: &Metric<'_>) -> Result<(), PushError> {
+    let mut shapes = Shapes::new(metric.name, help(metric), Kind::Histogram);
+    for (own, parts) in gather(table, metric)? {
+        let counted = parts.check(metric.name)?;
+        let labels = table.with_group(&own);
+        add_series(table, &mut shapes, &labels, &counted).map_err(|e| e.at(parts.line))?;
+    }
+    Ok(())
+}
+
+/// The series of a histogram by their own labels, in the order of their first samples.
+fn gather<'s>(
+    table: &Table<'_>,
+    metric: &'s Metric<'_>,
+) -> Result<Vec<(LabelSet<'s>, Parts)>, PushError> {
+    let mut index: HashMap<LabelSet<'s>, usize> = HashMap::new();
+    let mut series: Vec<(LabelSet<'s>, Parts)> = Vec::new();
+    for Placed { line, sample } in &metric.samples {
+        let own = sample.labels.iter().map(|(name, value)| (*name, &**value));
+        let labels = table.own_labels(own.filter(|(name, _)| *name != LE));
+        let at = *index.entry(labels).or_insert_with_key(|labels| {
+            series.push((labels.clone(), Parts { line: *line, ..Parts::default() }));
+            series.len() - 1
+        });
+        let parts = &mut series[at].1;
+        parts.take(metric.name, *line, sample).map_err(|problem| problem.at(*line))?;
+    }
+    Ok(series)
+}
+
+impl Parts {
+    fn take(&mut self, name: &str, line: usize, sample: &Sample<'_>) -> Result<(), Problem> {
+        let le = sample.labels.iter().find(|(label, _)| *label == LE).map(|(_, value)| &**value);
+        let before = match (&sample.name[name.len()..], le) {
+            ("_bucket", Some(le)) => return self.take_bucket(name, le, observations(sample)?),
+            ("_bucket", None) => return Err(Problem::NoBound(name.to_owned())),
+            ("_sum" | "_count", Some(_)) => {
+                return Err(Problem::StrayBound(sample.name.to_owned()));
+            }
+            ("_sum", None) => self.sum.replace((line, decimal(sample)?)).is_some(),
+            ("_count", None) => self.count.replace((line, observations(sample)?)).is_some(),
+            _ => return Err(Problem::NotOfHistogram(name.to_owned())),
+        };
+        if before { Err(Problem::SeriesTwice(sample.name.to_owned())) } else { Ok(()) }
+    }
+
+    fn take_bucket(&mut self, name: &str, le: &str, count: u64) -> Result<(), Problem> {
+        let own = || name.to_owned();
+        let bound = number::bound(le).map_err(|error| Problem::Bound { name: own(), error })?;
+        if let Some((before, below)) = self.buckets.last() {
+            if bound <= *before {
+                return Err(Problem::BoundOrder(own()));
+            }
+            if count < *below {
+                return Err(Problem::NotCumulative(own()));
+            }
+        }
+        if self.buckets.len() == BUCKETS_MAX && bound != Bound::Infinite {
+            return Err(Problem::TooManyBuckets(own()));
+        }
+        self.buckets.push((bound, count));
+        Ok(())
+    }
+
+    /// What is counted, if all parts are there and agree.
+    fn check(&self, name: &str) -> Result<Counted, PushError> {
+        let own = || name.to_owned();
+        let without = |missing| Problem::Incomplete { name: own(), missing }.at(self.line);
+        let Some((Bound::Infinite, infinite)) = self.buckets.last().copied() else {
+            return Err(without("_bucket{le=\"+Inf\"}"));
+        };
+        let (sum_line, sum) = self.sum.ok_or_else(|| without("_sum"))?;
+        let (count_line, count) = self.count.ok_or_else(|| without("_count"))?;
+        if infinite != count {
+            return Err(Problem::CountDiffers { name: own(), infinite, count }.at(count_line));
+        }
+        if count == 0 && sum != Decimal::ZERO {
+            return Err(Problem::SumOfNothing(own()).at(sum_line));
+        }
+        Ok(Counted::new(&self.buckets, sum))
+    }
+}
+
+/// What one label set counts.
+struct Counted {
+    /// All finite bounds.
+    bounds: Vec<String>,
+    /// Buckets with observations, and how many.
+    rows: Vec<(String, u64)>,
+    sum: Decimal,
+}
+
+impl Counted {
+    fn new(buckets: &[(Bound, u64)], sum: Decimal) -> Self {
+        let (mut bounds, mut rows, mut below) = (Vec::new(), Vec::new(), 0);
+        for (bound, up_to) in buckets {
+            let name = match bound {
+                Bound::Finite(value) => {
+                    bounds.push(value.to_string());
+                    value.to_string()
+                }
+                Bound::Infinite => "+Inf".to_owned(),
+            };
+            if *up_to > below {
+                rows.push((name, up_to - below));
+            }
+            below = *up_to;
+        }
+        Self { bounds, rows, sum }
+    }
+}
+
+fn add_series(
+    table: &mut Table<'_>,
+    shapes: &mut Shapes<'_>,
+    labels: &LabelSet<'_>,
+    counted: &Counted,
+) -> Result<(), Refusal> {
+    if counted.rows.is_empty() {
+        return Ok(());
+    }
+    let id = table.family(shapes, labels, &counted.bounds)?;
+    for (at, (le, count)) in counted.rows.iter().enumerate() {
+        let values = labels.iter().map(|(_, value)| *value).chain([le.as_str()]);
+        // A page adds up the sums of all buckets, so it does not matter which one has it.
+        let sum = if at == 0 { counted.sum } else { Decimal::ZERO };
+        let amount = Amount { count: *count, value: Value::Sum(sum) };
+        table.add_row(SeriesKey::new(id, values), amount)?;
+    }
+    Ok(())
+}

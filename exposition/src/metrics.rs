@@ -1,0 +1,130 @@
+//! The metrics of a body: which sample belongs to which of them.
+//!
+//! Must never look at labels and values.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use crate::error::{Problem, PushError};
+use crate::stamp;
+use crate::text::{Line, Lines, Sample, Type};
+
+/// A metric, and what is said of it.
+pub(crate) struct Metric<'a> {
+    pub name: &'a str,
+    /// The first line that names it.
+    pub line: usize,
+    pub help: Option<Cow<'a, str>>,
+    declared: Option<Type>,
+    pub samples: Vec<Placed<'a>>,
+}
+
+/// A sample with its line.
+pub(crate) struct Placed<'a> {
+    pub line: usize,
+    pub sample: Sample<'a>,
+}
+
+impl Metric<'_> {
+    /// Its type.
+    pub fn kind(&self) -> Type {
+        self.declared.unwrap_or(Type::Untyped)
+    }
+}
+
+/// The metrics of a body that have samples, in the order in which they are named first.
+pub(crate) fn collect(body: &[u8]) -> Result<Vec<Metric<'_>>, PushError> {
+    let mut metrics = Metrics::default();
+    for (line, content) in Lines::new(body) {
+        let content = content.map_err(|e| Problem::from(e).at(line))?;
+        metrics.take(line, content).map_err(|problem| problem.at(line))?;
+    }
+    let mut metrics = metrics.all;
+    metrics.retain(|metric| !metric.samples.is_empty());
+    check_names(&metrics)?;
+    Ok(metrics)
+}
+
+#[derive(Default)]
+struct Metrics<'a> {
+    all: Vec<Metric<'a>>,
+    by_name: HashMap<&'a str, usize>,
+}
+
+impl<'a> Metrics<'a> {
+    fn take(&mut self, line: usize, content: Line<'a>) -> Result<(), Problem> {
+        match content {
+            Line::Help(name, help) => {
+                let metric = self.named(name, line)?;
+                if metric.help.replace(help).is_some() {
+                    return Err(Problem::HelpTwice(name.to_owned()));
+                }
+            }
+            Line::Type(name, kind) => {
+                let metric = self.named(name, line)?;
+                if !metric.samples.is_empty() {
+                    return Err(Problem::TypeLate(name.to_owned()));
+                }
+                if metric.declared.replace(kind).is_some() {
+                    return Err(Problem::TypeTwice(name.to_owned()));
+                }
+            }
+            Line::Sample(sample) => {
+                let owner = self.owner(sample.name);
+                self.named(owner, line)?.samples.push(Placed { line, sample });
+            }
+        }
+        Ok(())
+    }
+
+    fn named(&mut self, name: &'a str, line: usize) -> Result<&mut Metric<'a>, Problem> {
+        if name.starts_with("logtally_") || stamp::NAMES.contains(&name) {
+            return Err(Problem::ReservedName(name.to_owned()));
+        }
+        let next = self.all.len();
+        let at = *self.by_name.entry(name).or_insert(next);
+        if at == next {
+            let (help, declared) = (None, None);
+            self.all.push(Metric { name, line, help, declared, samples: Vec::new() });
+        }
+        Ok(&mut self.all[at])
+    }
+
+    /// The name of the metric that a sample belongs to: its own, unless it has a suffix of a histogram
+    /// or summary that was declared before.
+    fn owner(&self, name: &'a str) -> &'a str {
+        if self.by_name.contains_key(name) {
+            return name;
+        }
+        let mut bases = ["_bucket", "_sum", "_count"].iter().filter_map(|suffix| {
+            let base = name.strip_suffix(suffix)?;
+            let declared = self.all[*self.by_name.get(base)?].declared?;
+            suffixes(declared).contains(suffix).then_some(base)
+        });
+        bases.next().unwrap_or(name)
+    }
+}
+
+/// What the names of the samples of a type end with.
+fn suffixes(kind: Type) -> &'static [&'static str] {
+    match kind {
+        Type::Histogram => &["_bucket", "_sum", "_count"],
+        Type::Summary => &["_sum", "_count"],
+        Type::Counter | Type::Gauge | Type::Untyped => &[],
+    }
+}
+
+/// No name may stand for two things on a page.
+fn check_names(metrics: &[Metric<'_>]) -> Result<(), PushError> {
+    let mut taken: HashSet<Cow<'_, str>> =
+        metrics.iter().map(|metric| Cow::Borrowed(metric.name)).collect();
+    for metric in metrics {
+        for suffix in suffixes(metric.kind()) {
+            let name = format!("{}{suffix}", metric.name);
+            if !taken.insert(Cow::Owned(name.clone())) {
+                return Err(Problem::NameTwice { name }.at(metric.line));
+            }
+        }
+    }
+    Ok(())
+}
