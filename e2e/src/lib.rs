@@ -35,6 +35,8 @@ pub mod push_client;
 
 pub mod push_proxy;
 
+pub mod push_wire;
+
 pub mod push_scene;
 
 pub mod tcp_proxy;
