@@ -11,6 +11,7 @@ use logtally_proto::v1::push_service_client::PushServiceClient;
 use logtally_proto::v1::{
     Guarantee, OpenProducerRequest, OpenProducerResponse, PushRequest, PushResponse,
 };
+use tokio_stream::StreamExt;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
@@ -112,6 +113,8 @@ pub struct Producer {
     sequence: u64,
     /// How long one attempt may take.
     pub attempt: Duration,
+    /// The pause before each message of a stream.
+    pub pace: Duration,
     /// What happened so far.
     pub account: Account,
 }
@@ -127,6 +130,7 @@ impl Producer {
             epoch: 0,
             sequence: 0,
             attempt: ATTEMPT,
+            pace: Duration::ZERO,
             account: Account::default(),
         }
     }
@@ -219,7 +223,11 @@ impl Producer {
     /// One stream with the next messages. It ends well when all of them are acknowledged.
     pub async fn try_stream(&mut self, messages: &[Bytes]) -> Result<(), Status> {
         let last = self.sequence + messages.len() as u64;
-        let requests = tokio_stream::iter(self.stream_of(messages));
+        let (requests, pace) = (tokio_stream::iter(self.stream_of(messages)), self.pace);
+        let requests = requests.then(move |request| async move {
+            tokio::time::sleep(pace).await;
+            request
+        });
         let mut client = self.client();
         let mut answers = answer_within(self.attempt, client.push_stream(requests)).await?;
         while self.sequence < last {
@@ -265,7 +273,9 @@ impl Producer {
         within: Duration,
     ) -> Result<(), Status> {
         let reason = reason(&status);
-        let why = if reason.is_empty() { status.code().to_string() } else { reason };
+        let code = status.code();
+        let why =
+            if reason.is_empty() { format!("{code:?}: {}", status.message()) } else { reason };
         *self.account.failed.entry(why).or_default() += 1;
         if !may_pass(&status) || begun.elapsed() > within {
             return Err(status);
