@@ -7,7 +7,6 @@ use logtally_service::{
     Context, bind, bind_std, cancel_on_signal, init_telemetry, spawn_admin_with, version,
 };
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 
@@ -96,7 +95,7 @@ pub async fn serve(listener: TcpListener, push: Push, context: Context) -> anyho
         .add_service(health_service)
         .add_service(reflection)
         .serve_with_incoming_shutdown(
-            TcpListenerStream::new(listener),
+            tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true)),
             shutdown.clone().cancelled_owned(),
         );
     let late = async {
