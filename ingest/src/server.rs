@@ -40,12 +40,17 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     reloader.reload_on_hangup(context.shutdown.clone());
     let admin = bind_std("--admin.listen-address", &args.admin_listen_address).await?;
     let grpc = bind("--grpc.listen-address", &args.grpc_listen_address).await?;
+    let push_http = bind("--push.listen-address", &args.push_listen_address).await?;
     raise_file_limit();
     let metrics = Metrics::new(&context.registry)?;
     let view = View::default();
     let admin =
         spawn_admin_with(admin, context.clone(), "logtally-ingest", reloader.admin(view.clone()));
     let pushing = Pushing::start(&peers, reloader.plans(), &context)?;
+    let http = {
+        let (push, context) = (pushing.push.clone(), context.clone());
+        tokio::spawn(async move { crate::push::http::serve(push_http, push, &context).await })
+    };
     let server = tokio::spawn(serve(grpc, pushing.push.clone(), context.clone()));
     tracing::info!(
         version = version(),
@@ -59,6 +64,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     context.shutdown.cancel();
     pushing.finish().await;
     server.await??;
+    http.await?;
     admin.stop();
     telemetry.shutdown();
     Ok(())

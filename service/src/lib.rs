@@ -17,6 +17,8 @@ pub mod readiness;
 
 pub mod health;
 
+pub mod connections;
+
 pub mod listen;
 
 pub mod admin;
