@@ -254,7 +254,9 @@ fn take(view: &mut View, parts: &mut [Part], families: &[Family], time_ms: u64, 
             let part = &mut parts[usize::from(partition)];
             for (key, kind, record) in &keyed {
                 let settled = match kind {
-                    Kind::Last if record.arrived => last_arrived(&keyed, key, time_ms, part.seq + 1),
+                    Kind::Last if record.arrived => {
+                        last_arrived(&keyed, key, time_ms, part.seq + 1)
+                    }
                     _ => *record,
                 };
                 part.rows.entry(key.clone()).or_default().push((time_ms, settled));

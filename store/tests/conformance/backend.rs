@@ -102,6 +102,7 @@ macro_rules! conformance {
             a_rollback_brings_a_forgotten_series_back,
             a_source_is_forgotten_if_it_is_still_as_it_was,
             all_sources_are_listed,
+            sources_are_read_in_pages,
             the_end_of_a_source_stays,
             an_empty_entry_tells_the_time
         );
