@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
-use logtally_aggregator::args::DurabilityArg;
+use logtally_aggregator::args::{DurabilityArg, PushArgs};
 use logtally_exporter::ViewArgs;
 use logtally_ingest::{ConfigArgs, FollowArgs};
 use logtally_service::{ListenAddress, LogArgs};
@@ -117,6 +117,10 @@ pub struct RunArgs {
     /// How files are followed.
     #[command(flatten)]
     pub follow: FollowArgs,
+
+    /// What pushes leave behind.
+    #[command(flatten)]
+    pub push: PushArgs,
 
     /// How the counts are shown.
     #[command(flatten)]

@@ -15,18 +15,19 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
-/// Counts into `store` until the shutdown or the end of the files.
+/// Counts into `store` until the shutdown or the end of the files. `work` is how its aggregator works.
 pub async fn count(
     options: Options,
     plans: watch::Receiver<Arc<Plan>>,
     view: View,
     store: SharedStore,
+    work: AggregatorOptions,
     context: &Context,
 ) -> anyhow::Result<Outcome> {
     // The ingest drains into the aggregator, so the aggregator stops after it.
     let inner = Context { shutdown: CancellationToken::new(), ..context.clone() };
     let aggregator = tokio::select! {
-        started = Aggregator::start(store, AggregatorOptions::default(), &inner) => started?,
+        started = Aggregator::start(store, work, &inner) => started?,
         () = context.shutdown.cancelled() => return Ok(Outcome::default()),
     };
     let (pipes, incoming) = mpsc::channel(1);

@@ -98,7 +98,9 @@ async fn count(
     raise_file_limit();
     let shard = Shard { index: 0, total: 1 };
     let options = args.follow.options(args.volume.clone(), shard, args.once, true);
-    pipeline::count(options, reloader.plans(), view, store, context).await
+    let key_retention = args.push.key_retention;
+    let work = logtally_aggregator::Options { key_retention, ..Default::default() };
+    pipeline::count(options, reloader.plans(), view, store, work, context).await
 }
 
 /// Where the counts are, as a person on this machine can open it.

@@ -138,7 +138,10 @@ fn ttl_s(text: &str) -> Result<u64, PushError> {
     }
     let ttl = parse_duration(text).map_err(|error| PushError::invalid("ttl", error))?;
     match ttl.as_secs() {
-        0 => Err(PushError::invalid("ttl", "a time-to-live is at least a second; for never, leave it out")),
+        0 => Err(PushError::invalid(
+            "ttl",
+            "a time-to-live is at least a second; for never, leave it out",
+        )),
         seconds => Ok(seconds),
     }
 }

@@ -52,10 +52,7 @@ fn router(push: Push) -> Router {
         .route("/", get(async || page))
         .route("/push", post(lines::push))
         .route("/producers/{*name}", post(lines::open))
-        .route(
-            "/metrics/{*group}",
-            post(gateway::push).put(gateway::push).delete(gateway::delete),
-        )
+        .route("/metrics/{*group}", post(gateway::push).put(gateway::push).delete(gateway::delete))
         .route("/api/groups", get(gateway::list))
         .fallback(async || (StatusCode::NOT_FOUND, "no such page\n").into_response())
         .with_state(push)

@@ -134,7 +134,9 @@ async fn count(plan: Plan) -> anyhow::Result<String> {
         progress: false,
     };
     let (plans, receiver) = watch::channel(Arc::new(plan));
-    let outcome = pipeline::count(options, receiver, View::default(), store, &context).await?;
+    let work = logtally_aggregator::Options::default();
+    let outcome =
+        pipeline::count(options, receiver, View::default(), store, work, &context).await?;
     drop(plans);
     if let Some(problem) = outcome.problems.first() {
         bail!("{problem}");
