@@ -106,6 +106,14 @@ pub struct RunArgs {
     )]
     pub web_listen_address: ListenAddress,
 
+    /// Take pushes over gRPC at this address, such as `:9500`.
+    #[arg(long = "grpc.listen-address", env = "LOGTALLY_GRPC_LISTEN_ADDRESS")]
+    pub grpc_listen_address: Option<ListenAddress>,
+
+    /// Take pushes over HTTP at this address, such as `:9502`.
+    #[arg(long = "push.listen-address", env = "LOGTALLY_PUSH_LISTEN_ADDRESS")]
+    pub push_listen_address: Option<ListenAddress>,
+
     /// Where own metrics and probes are served.
     #[arg(
         long = "admin.listen-address",
@@ -135,6 +143,8 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   Follow all logs of a folder, rotated ones included; keep the counts in ./logtally-data:
     logtally run 'logs/*.csv*'
+  Take pushed lines, and metrics of batch jobs, beside the files:
+    logtally run 'logs/*.csv' --grpc.listen-address :9500 --push.listen-address :9502
   Count once, print the result, keep nothing:
     logtally run --once --store memory: logs/today.csv
   Keep the counts in Redis, where exporters on other hosts can show them:
