@@ -65,8 +65,8 @@ impl Latest {
         if self.time_ns != Self::ARRIVAL_NS {
             return self;
         }
-        let time_ns = i64::try_from(time_ms.saturating_mul(1_000_000)).unwrap_or(i64::MAX - 1);
-        Self { time_ns, position: seq, value: self.value }
+        let ns = i64::try_from(time_ms.saturating_mul(1_000_000)).unwrap_or(i64::MAX - 1);
+        Self { time_ns: ns, position: seq, value: self.value }
     }
 }
 
@@ -80,7 +80,9 @@ impl Amount {
     #[must_use]
     pub fn settled(self, time_ms: u64, seq: u64) -> Self {
         match self.value {
-            Value::Last(latest) => Self { value: Value::Last(latest.settled(time_ms, seq)), ..self },
+            Value::Last(latest) => {
+                Self { value: Value::Last(latest.settled(time_ms, seq)), ..self }
+            }
             _ => self,
         }
     }
