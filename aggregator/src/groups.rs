@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 
 /// How long one answer may take, the wait for those before it included. A partition of two million
 /// series is loaded in a few seconds.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// How often a partition is loaded again when a fold came between.
 const ATTEMPTS: u32 = 3;

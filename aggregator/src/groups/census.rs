@@ -108,10 +108,9 @@ pub(super) fn distinct_series<'a>(rows: impl Iterator<Item = (&'a Family, &'a Se
 /// The hash of a series' name: metric and labels, without the bucket of a histogram.
 fn name_hash(family: &Family, key: &SeriesKey) -> u64 {
     let labels = family.labels.iter().map(String::as_str).zip(key.values());
-    let is_shown = |(name, value): &(&str, &str)| {
-        !value.is_empty() && !(family.kind == Kind::Histogram && *name == "le")
-    };
-    let mut labels: Vec<(&str, &str)> = labels.filter(is_shown).collect();
+    let is_bucket = |name: &str| family.kind == Kind::Histogram && name == "le";
+    let shown = labels.filter(|(name, value)| !value.is_empty() && !is_bucket(name));
+    let mut labels: Vec<(&str, &str)> = shown.collect();
     labels.sort_unstable();
     let mut text = family.name.clone();
     for part in labels.into_iter().flat_map(|(name, value)| [name, value]) {

@@ -224,8 +224,8 @@ fn last_arrived(
     let together = keyed.iter().filter(|(k, _, record)| k == key && record.arrived);
     let last = together.map(|(.., record)| (record.position, record.quarters)).max();
     let (_, quarters) = last.expect("the series has one");
-    let time_ns = i64::try_from(time_ms).expect("in range") * 1_000_000;
-    Record { quarters, time_ns, position: seq, arrived: false }
+    let ns = i64::try_from(time_ms).expect("in range") * 1_000_000;
+    Record { quarters, time_ns: ns, position: seq, arrived: false }
 }
 
 fn take(view: &mut View, parts: &mut [Part], families: &[Family], time_ms: u64, step: Step) {
