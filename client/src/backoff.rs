@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::Rng;
 
 /// The longest that an ingest may ask to wait: a wrong number in a header must not stop a producer.
-const ASKED_MAX: Duration = Duration::from_secs(60);
+const ASKED_MAX: Duration = Duration::from_mins(1);
 
 /// The waits between attempts.
 #[derive(Clone, Debug)]

@@ -61,7 +61,7 @@ impl State {
         let was_empty = self.gather.len() == 0;
         let before = self.gather.add(record, Instant::now());
         let ring = was_empty || before.is_some();
-        before.into_iter().for_each(|records| self.window.add(Message::new(records, None)));
+        self.add(before);
         Taken { done: true, ring }
     }
 
@@ -78,8 +78,14 @@ impl State {
     fn seal(&mut self) -> bool {
         let records = self.gather.take();
         let sealed = records.is_some();
-        records.into_iter().for_each(|records| self.window.add(Message::new(records, None)));
+        self.add(records);
         sealed
+    }
+
+    fn add(&mut self, records: Option<Bytes>) {
+        if let Some(records) = records {
+            self.window.add(Message::new(records, None));
+        }
     }
 
     /// The next request of a stream.
@@ -240,9 +246,8 @@ impl Shared {
         loop {
             let due = {
                 let mut state = self.lock();
-                if let Some(records) = state.gather.take_due(Instant::now()) {
-                    state.window.add(Message::new(records, None));
-                }
+                let records = state.gather.take_due(Instant::now());
+                state.add(records);
                 while let Some(request) = state.next_request(is_first) {
                     is_first = false;
                     if requests.send(request).is_err() {

@@ -187,8 +187,8 @@ async fn without_a_name_everything_counts_at_least_once() {
     let mut messages: Vec<_> = store.lock().unnamed.clone();
     assert!(messages.len() as u64 >= summary.messages);
     // A retry repeats the messages behind the last acknowledgement, so the first of each are in order.
-    let mut seen = std::collections::HashSet::new();
-    messages.retain(|message| seen.insert(message.clone()));
+    let mut known = std::collections::HashSet::new();
+    messages.retain(|message| known.insert(message.clone()));
     assert_eq!(messages.concat(), text.as_bytes());
 }
 
@@ -198,8 +198,8 @@ async fn a_full_buffer_makes_pushes_wait() {
     let hanging = endpoint(&store, Faults { hang: true, ..Faults::default() }, 0).await;
     let options = Options {
         buffer_bytes: 4000,
-        answer_timeout: Duration::from_secs(60),
-        linger: Duration::from_secs(60),
+        answer_timeout: Duration::from_mins(1),
+        linger: Duration::from_mins(1),
         ..options(vec![hanging], 1)
     };
     let producer = Producer::open(options).await.expect("opened");

@@ -83,7 +83,7 @@ impl Inner {
         let mut answer = v1::PushResponse {
             messages: 1,
             durable: self.durable,
-            counted: request.records.iter().filter(|byte| **byte == b'\n').count() as u64,
+            counted: request.records.split(|byte| *byte == b'\n').count() as u64 - 1,
             guarantee: v1::Guarantee::ExactlyOnce.into(),
             ..v1::PushResponse::default()
         };
