@@ -310,7 +310,8 @@ proptest! {
                 world.step(step);
             }
         }
-        // Something new is what shows a loss.
+        world.settle();
+        // Something new is what shows that the store forgot.
         world.step(&Step::Add);
         world.settle();
         prop_assert!(world.lost || world.store.len() as u64 == world.added);
