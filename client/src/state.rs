@@ -97,7 +97,6 @@ impl State {
         }
         let mut request = v1::PushRequest {
             content_hash: Some(message.content_hash),
-            note: message.note,
             records: message.records,
             ..v1::PushRequest::default()
         };
@@ -107,6 +106,7 @@ impl State {
         }
         if let Some(producer) = &self.producer {
             request.sequence = sequence;
+            request.note = message.note;
             if is_first {
                 producer.as_str().clone_into(&mut request.producer);
                 request.epoch = self.epoch;

@@ -11,6 +11,7 @@ use crate::commands::completions::{CompletionsArgs, ManArgs};
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::explain::ExplainArgs;
 use crate::commands::forget::ForgetArgs;
+use crate::commands::push::PushArgs;
 use crate::commands::samples::TestArgs;
 use crate::commands::series::SeriesArgs;
 use crate::commands::sources::SourcesArgs;
@@ -30,6 +31,8 @@ pub struct Cli {
 pub enum Command {
     /// Follow CSV logs and serve their counts, all in one process.
     Run(Box<RunArgs>),
+    /// Push files, or standard input, to an ingest that counts them.
+    Push(Box<PushArgs>),
     /// Check a configuration; exits 3 if it is not valid.
     Check(CheckArgs),
     /// Show what becomes of a line: columns, rules, series, or why it is rejected.
