@@ -43,7 +43,7 @@ pub struct Args {
 
     /// What pushes leave behind.
     #[command(flatten)]
-    pub push: PushArgs,
+    pub retention: RetentionArgs,
 
     /// Logs.
     #[command(flatten)]
@@ -53,7 +53,7 @@ pub struct Args {
 /// What pushes leave behind. Flatten it into the arguments of a program.
 #[derive(clap::Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Pushes")]
-pub struct PushArgs {
+pub struct RetentionArgs {
     /// How long idempotency keys of pushes are kept, at least 12h: a push that is repeated with its key
     /// within this time counts once.
     #[arg(
@@ -108,7 +108,7 @@ mod tests {
     fn retention(text: Option<&str>) -> Result<Duration, clap::Error> {
         let mut args = vec!["x", "--store", "redis://h"];
         args.extend(text.map(|text| ["--push.key-retention", text]).into_iter().flatten());
-        Args::try_parse_from(args).map(|args| args.push.key_retention)
+        Args::try_parse_from(args).map(|args| args.retention.key_retention)
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
-use logtally_aggregator::args::{DurabilityArg, PushArgs};
+use logtally_aggregator::args::{DurabilityArg, RetentionArgs};
 use logtally_exporter::ViewArgs;
 use logtally_ingest::{ConfigArgs, FollowArgs};
 use logtally_service::{ListenAddress, LogArgs};
@@ -11,6 +11,7 @@ use crate::commands::completions::{CompletionsArgs, ManArgs};
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::explain::ExplainArgs;
 use crate::commands::forget::ForgetArgs;
+use crate::commands::push::PushArgs;
 use crate::commands::samples::TestArgs;
 use crate::commands::series::SeriesArgs;
 use crate::commands::sources::SourcesArgs;
@@ -30,6 +31,8 @@ pub struct Cli {
 pub enum Command {
     /// Follow CSV logs and serve their counts, all in one process.
     Run(Box<RunArgs>),
+    /// Push files, or standard input, to an ingest that counts them.
+    Push(Box<PushArgs>),
     /// Check a configuration; exits 3 if it is not valid.
     Check(CheckArgs),
     /// Show what becomes of a line: columns, rules, series, or why it is rejected.
@@ -128,7 +131,7 @@ pub struct RunArgs {
 
     /// What pushes leave behind.
     #[command(flatten)]
-    pub push: PushArgs,
+    pub retention: RetentionArgs,
 
     /// How the counts are shown.
     #[command(flatten)]

@@ -103,7 +103,7 @@ async fn count(
     raise_file_limit();
     let shard = Shard { index: 0, total: 1 };
     let options = args.follow.options(args.volume.clone(), shard, args.once, true);
-    let key_retention = args.push.key_retention;
+    let key_retention = args.retention.key_retention;
     let aggregator = logtally_aggregator::Options { key_retention, ..Default::default() };
     let job = pipeline::Job { options, plans: reloader.plans(), view, pushes, aggregator };
     pipeline::count(job, store, context).await
