@@ -1,8 +1,12 @@
 //! Flags of the aggregator.
 
+use std::time::Duration;
+
 use clap::Parser;
-use logtally_service::{ListenAddress, LogArgs};
+use logtally_service::{ListenAddress, LogArgs, parse_duration};
 use logtally_store::redis::Durability;
+
+use crate::janitor::RETENTION_MIN;
 
 /// Commits the deltas of ingests to the store, and folds the journal into the counts.
 #[derive(Parser, Clone, Debug)]
@@ -37,9 +41,38 @@ pub struct Args {
     )]
     pub admin_listen_address: ListenAddress,
 
+    /// What pushes leave behind.
+    #[command(flatten)]
+    pub retention: RetentionArgs,
+
     /// Logs.
     #[command(flatten)]
     pub log: LogArgs,
+}
+
+/// What pushes leave behind. Flatten it into the arguments of a program.
+#[derive(clap::Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Pushes")]
+pub struct RetentionArgs {
+    /// How long idempotency keys of pushes are kept, at least 12h: a push that is repeated with its key
+    /// within this time counts once.
+    #[arg(
+        long = "push.key-retention",
+        env = "LOGTALLY_PUSH_KEY_RETENTION",
+        value_name = "DURATION",
+        default_value = "24h",
+        value_parser = parse_retention
+    )]
+    pub key_retention: Duration,
+}
+
+fn parse_retention(text: &str) -> Result<Duration, String> {
+    let retention = parse_duration(text).map_err(|error| error.to_string())?;
+    if retention < RETENTION_MIN {
+        // Ingests use some of these sources for hours, and clocks differ.
+        return Err("keys must be kept for at least 12h".to_owned());
+    }
+    Ok(retention)
 }
 
 /// When a commit is acknowledged.
@@ -66,3 +99,27 @@ Examples:
     logtally-aggregator --store redis://localhost:6379
   Acknowledging only what is on disk (redis-server --appendonly yes --appendfsync always):
     logtally-aggregator --store redis://localhost:6379 --durability fsync";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Options;
+
+    fn retention(text: Option<&str>) -> Result<Duration, clap::Error> {
+        let mut args = vec!["x", "--store", "redis://h"];
+        args.extend(text.map(|text| ["--push.key-retention", text]).into_iter().flatten());
+        Args::try_parse_from(args).map(|args| args.retention.key_retention)
+    }
+
+    #[test]
+    fn keys_are_kept_for_half_a_day_at_least() {
+        assert_eq!(retention(None).expect("a default"), Options::default().key_retention);
+        assert_eq!(retention(Some("12h")).expect("allowed"), Duration::from_hours(12));
+        assert_eq!(retention(Some("30d")).expect("allowed"), Duration::from_hours(720));
+        for (text, word) in [("11h59m", "at least 12h"), ("0", "at least 12h"), ("1x", "duration")]
+        {
+            let error = retention(Some(text)).expect_err(text).to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+}

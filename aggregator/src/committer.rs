@@ -25,6 +25,7 @@ use tracing::Instrument;
 use crate::exchange::Job;
 use crate::folder::Backlog;
 use crate::limits::{Held, Limits};
+use crate::lives::Lives;
 use crate::metrics::Metrics;
 
 /// First and longest wait before the store is tried again.
@@ -42,6 +43,8 @@ pub struct Committer {
     pub backlog: Backlog,
     /// How many series families may have.
     pub limits: Limits,
+    /// Is told of families with a time-to-live.
+    pub lives: Lives,
     /// Own metrics.
     pub metrics: Metrics,
     /// Whether commits succeed.
@@ -160,6 +163,7 @@ impl Committer {
 
     fn note_commit(&self, batch: &Batch, started: Instant) {
         self.backlog.committed();
+        self.lives.committed(batch.families());
         self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
         self.metrics.deltas.with_label_values(&["applied"]).inc_by(batch.deltas().len() as u64);
         let records = batch.deltas().iter().map(|d| d.records.read()).sum();

@@ -36,6 +36,10 @@ pub struct Metrics {
     pub fold_lag: GaugeVec,
     /// Records sent to overflow series, by metric.
     pub overflowed: IntCounterVec,
+    /// Groups of pushed metrics deleted.
+    pub groups_deleted: IntCounter,
+    /// Keys and lanes of pushes forgotten.
+    pub sources_forgotten: IntCounter,
     limited_series: IntGaugeVec,
     series_limit: IntGaugeVec,
 }
@@ -82,6 +86,14 @@ impl Metrics {
             journal: register(registry, IntGaugeVec::new(journal, &["partition"]))?,
             fold_lag: register(registry, GaugeVec::new(lag, &["partition"]))?,
             overflowed: register(registry, IntCounterVec::new(overflowed, &["metric"]))?,
+            groups_deleted: counter(
+                "groups_deleted_total",
+                "Groups of pushed metrics deleted through this process",
+            )?,
+            sources_forgotten: counter(
+                "sources_forgotten_total",
+                "Idempotency keys and lanes of pushes forgotten by age",
+            )?,
             limited_series: labelled(
                 "limited_series",
                 "Series of a metric that has a limit, when there was last a new one",

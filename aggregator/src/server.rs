@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::Stream;
-use logtally_core::limits::{COMMIT_QUEUE_MAX, MESSAGE_BYTES_MAX, STREAMS_MAX};
+use logtally_core::limits::{COMMIT_QUEUE_MAX, GROUPS_BYTES_MAX, MESSAGE_BYTES_MAX, STREAMS_MAX};
 use logtally_core::partition::Partition;
 use logtally_proto::v1::aggregator_service_server::AggregatorServiceServer;
+use logtally_proto::v1::group_service_server::GroupServiceServer;
 use logtally_service::{
     Context, ExitError, Latch, bind, bind_std, cancel_on_signal, init_telemetry, spawn_admin,
     version,
@@ -24,7 +25,10 @@ use crate::args::Args;
 use crate::committer::Committer;
 use crate::exchange::Exchange;
 use crate::folder::{Backlog, fold_forever};
+use crate::groups::Groups;
+use crate::janitor::{Janitor, RETENTION_DEFAULT};
 use crate::limits::Limits;
+use crate::lives::Lives;
 use crate::metrics::Metrics;
 use crate::ticker::Ticker;
 
@@ -41,15 +45,24 @@ const CHECK_EVERY: Duration = Duration::from_secs(15);
 const STREAM_WINDOW: u32 = 1 << 20;
 
 /// How the aggregator works.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Number of partitions that a new store gets, and an existing one must have.
     pub partitions: Option<u16>,
+    /// How long the idempotency keys and the lanes of pushes are kept.
+    pub key_retention: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { partitions: None, key_retention: RETENTION_DEFAULT }
+    }
 }
 
 /// Committers and folders over one store.
 pub struct Aggregator {
     exchange: Exchange,
+    groups: Groups,
     tasks: JoinSet<()>,
     /// The store that it found or created.
     pub info: StoreInfo,
@@ -65,18 +78,20 @@ impl Aggregator {
         let metrics = Metrics::new(&context.registry)?;
         let writes: Arc<dyn CountStore> = store.clone();
         let info = create(&writes, options, &context.readiness.latch("store")).await?;
-        let limits = Limits::new(store.clone(), info.partitions, metrics.clone());
-        let mut tasks = JoinSet::new();
-        let mut queues = Vec::new();
-        for partition in (0..info.partitions).map(Partition) {
+        let partitions = info.partitions;
+        let limits = Limits::new(store.clone(), partitions, metrics.clone());
+        let lives = Lives::default();
+        let (mut tasks, mut queues, mut backlogs) = (JoinSet::new(), Vec::new(), Vec::new());
+        for partition in (0..partitions).map(Partition) {
             let backlog = Backlog::default();
             let (queue, jobs) = mpsc::channel(COMMIT_QUEUE_MAX);
             let committer = Committer {
                 partition,
-                partitions: info.partitions,
+                partitions,
                 store: Arc::clone(&writes),
                 backlog: backlog.clone(),
                 limits: limits.clone(),
+                lives: lives.clone(),
                 metrics: metrics.clone(),
                 latch: context.readiness.latch("commits"),
             };
@@ -91,15 +106,19 @@ impl Aggregator {
             );
             tasks.spawn(folding);
             queues.push(queue);
-            if partition == Partition(0) {
-                let (store, metrics) = (store.clone(), metrics.clone());
-                let ticker = Ticker { store, partitions: info.partitions, backlog, metrics };
-                tasks.spawn(ticker.run());
-            }
+            backlogs.push(backlog);
         }
+        let (ours, retention) = (metrics.clone(), options.key_retention);
+        let backlog = backlogs[0].clone();
+        let ticker =
+            Ticker { store: store.clone(), partitions, backlog, lives, metrics: ours.clone() };
+        tasks.spawn(ticker.run());
+        let janitor = Janitor { store: store.clone(), partitions, retention, metrics: ours };
+        tasks.spawn(janitor.run());
         tasks.spawn(check_forever(writes, context.readiness.latch("store settings")));
+        let groups = Groups::new(store, backlogs, metrics.clone());
         let exchange = Exchange::new(queues, metrics, context.shutdown.clone());
-        Ok(Self { exchange, tasks, info })
+        Ok(Self { exchange, groups, tasks, info })
     }
 
     /// Stops all work at once.
@@ -175,6 +194,7 @@ where
 {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<AggregatorServiceServer<Exchange>>().await;
+    health.set_serving::<GroupServiceServer<Groups>>().await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(logtally_proto::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -182,6 +202,9 @@ where
     let service = AggregatorServiceServer::new(aggregator.exchange.clone())
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let groups = GroupServiceServer::new(aggregator.groups.clone())
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(GROUPS_BYTES_MAX);
     let shutdown = context.shutdown.clone();
     let server = Server::builder()
         .max_concurrent_streams(STREAMS_MAX)
@@ -190,6 +213,7 @@ where
         .http2_keepalive_interval(Some(Duration::from_secs(10)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .add_service(service)
+        .add_service(groups)
         .add_service(health_service)
         .add_service(reflection)
         .serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned());
@@ -224,7 +248,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let options = RedisOptions { durability: args.durability.into(), ..RedisOptions::default() };
     let store = Arc::new(connect(&args.store, options)?);
     tracing::info!(version = version(), "started");
-    let options = Options { partitions: args.partitions };
+    let options = Options { partitions: args.partitions, key_retention: args.retention.key_retention };
     let started = tokio::select! {
         aggregator = Aggregator::start(store, options, &context) => Some(aggregator?),
         () = context.shutdown.cancelled() => None,

@@ -15,10 +15,11 @@ use logtally_store::{Pulse, SharedStore, StoreError};
 use rand::Rng;
 
 use crate::folder::Backlog;
+use crate::lives::Lives;
 use crate::metrics::Metrics;
 
-/// How often is looked whether families have a time-to-live, and how often those without one cost a
-/// look at all.
+/// How often is looked at the store whether families have a time-to-live. One that this process commits
+/// is known at once.
 const FAMILIES_EVERY: Duration = Duration::from_secs(10);
 
 /// Partitions asked at the same time.
@@ -32,6 +33,8 @@ pub struct Ticker {
     pub partitions: u16,
     /// Of the partition that the empty entries go to.
     pub backlog: Backlog,
+    /// Tells of the first time-to-live, and of shorter ones.
+    pub lives: Lives,
     /// Own metrics.
     pub metrics: Metrics,
 }
@@ -49,7 +52,11 @@ impl Ticker {
             }
             // Two aggregators that wake at the same moment would both find that nobody was there.
             let jitter = rand::rng().random_range(0.5..1.0);
-            tokio::time::sleep(period.unwrap_or(FAMILIES_EVERY).mul_f64(jitter)).await;
+            let wait = period.unwrap_or(FAMILIES_EVERY).min(FAMILIES_EVERY).mul_f64(jitter);
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.lives.shorter() => looked = None,
+            }
             if let Some(period) = period
                 && let Err(error) = self.tick(period).await
             {
@@ -111,9 +118,12 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use logtally_core::series::Kind;
+    use logtally_core::batch::Batch;
+    use logtally_core::delta::{Delta, Span};
+    use logtally_core::series::{Increments, Kind, SeriesKey};
+    use logtally_core::source::{Generation, RecordCounts, SourceId, SourceState, Tail};
     use logtally_store::memory::MemoryStore;
-    use logtally_store::{CountStore, SnapshotReader};
+    use logtally_store::{CountStore, Opening, SnapshotReader};
     use prometheus::Registry;
 
     use super::*;
@@ -133,6 +143,50 @@ mod tests {
         check(&[u64::MAX], Some(60));
     }
 
+    /// A delta of one record in a family with a time-to-live of five seconds.
+    fn delta(source: &SourceId) -> Delta {
+        let family = Family { ttl_s: 5, ..Family::new("n", Kind::Gauge, "", &[]) };
+        let key = SeriesKey::new(family.id(), []);
+        Delta {
+            source: source.clone(),
+            generation: Generation(1),
+            span: Span::new(0, 1).expect("valid"),
+            tail_before: Tail::empty(),
+            tail_after: Tail(1),
+            note: None,
+            records: RecordCounts { counted: 1, filtered: 0, rejected: 0 },
+            increments: Increments::pack([(key.as_bytes(), 1)]),
+            families: vec![family],
+            limits: Vec::new(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_time_to_live_counts_from_its_commit_on() {
+        let begun = tokio::time::Instant::now();
+        let clock = Arc::new(move || 1_000_000 + begun.elapsed().as_millis() as u64);
+        let store = Arc::new(MemoryStore::new().with_clock(clock));
+        store.create(Some(2)).await.expect("a fresh store");
+        let source = SourceId::new("a").expect("valid");
+        let fresh = SourceState::start(Generation(1));
+        let opening = Opening { source: source.clone(), expected: None, fresh };
+        store.open(Partition(1), &opening).await.expect("opens");
+        let metrics = Metrics::new(&Registry::new()).expect("valid names");
+        let (lives, backlog) = (Lives::default(), Backlog::default());
+        let ticker =
+            Ticker { store: store.clone(), partitions: 2, backlog, lives: lives.clone(), metrics };
+        let ticking = tokio::spawn(ticker.run());
+        // It has just looked, and found no family.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let (batch, _) = Batch::build([delta(&source)]);
+        store.commit(Partition(1), &batch, Nonce(1)).await.expect("commits");
+        lives.committed(batch.families());
+        tokio::time::sleep(Duration::from_millis(2_100)).await;
+        let pulse = store.pulse(Partition(0)).await.expect("answers");
+        assert!(pulse.time_ms >= 1_001_000, "time went on after {pulse:?}");
+        ticking.abort();
+    }
+
     #[tokio::test]
     async fn an_empty_entry_is_written_only_if_nobody_wrote_one() {
         let now_ms = Arc::new(AtomicU64::new(1_000_000));
@@ -142,7 +196,8 @@ mod tests {
         store.create(Some(2)).await.expect("a fresh store");
         let metrics = Metrics::new(&Registry::new()).expect("valid names");
         let backlog = Backlog::default();
-        let ticker = Ticker { store: store.clone(), partitions: 2, backlog, metrics };
+        let lives = Lives::default();
+        let ticker = Ticker { store: store.clone(), partitions: 2, backlog, lives, metrics };
         let period = Duration::from_secs(3);
         let tick = async || ticker.tick(period).await.expect("answers").map(|mark| mark.seq);
         assert_eq!(ticker.period().await.expect("answers"), None);

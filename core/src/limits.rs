@@ -124,6 +124,10 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// Largest gRPC message (bytes): one delta at its limit, and its envelope.
 pub const MESSAGE_BYTES_MAX: usize = DELTA_BYTES_MAX + (64 << 10);
 
+/// Largest list of groups of pushed metrics (bytes): a million groups with short labels. A client must
+/// allow as much.
+pub const GROUPS_BYTES_MAX: usize = 64 << 20;
+
 /// Concurrent streams on one gRPC connection.
 pub const STREAMS_MAX: u32 = 256;
 

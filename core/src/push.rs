@@ -120,10 +120,47 @@ impl Scope {
     }
 }
 
+/// What a source is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SourceKind<'a> {
+    /// A file.
+    File,
+    /// What one rule counts afterwards of a file.
+    Backfill,
+    /// A producer, with its name.
+    Producer(&'a str),
+    /// One push with an idempotency key.
+    Key,
+    /// Pushes with neither a producer nor a key.
+    Lane,
+    /// Something else: standard input, or of another version.
+    Other,
+}
+
 impl SourceId {
     /// The source of a producer.
     pub fn producer(name: &ProducerName) -> Self {
         Self::checked(&format!("producer/{name}"))
+    }
+
+    /// What the source is, by its name.
+    pub fn kind(&self) -> SourceKind<'_> {
+        let name = self.as_str();
+        if let Some(producer) = name.strip_prefix("producer/") {
+            return SourceKind::Producer(producer);
+        }
+        let is = |kind: &str| {
+            let of_group =
+                self.group_part().is_some_and(|part| name[part.len()..].starts_with(kind));
+            of_group || name.starts_with(&kind[1..])
+        };
+        match () {
+            () if is(KEY) => SourceKind::Key,
+            () if is(LANE) => SourceKind::Lane,
+            () if name.starts_with("file/") && name.contains("/rule/") => SourceKind::Backfill,
+            () if name.starts_with("file/") => SourceKind::File,
+            () => SourceKind::Other,
+        }
     }
 
     /// Whether the source is a key or a lane: one that nobody comes back to after a while. Its note is
@@ -184,6 +221,22 @@ mod tests {
         assert_ne!(a.key(b"1"), a.key(b"2"));
         assert_ne!(a.key(b"1"), b.key(b"1"), "a key is one of its group");
         assert_ne!(Scope::Lines.key(b"1").hash64(), Scope::Lines.key(b"2").hash64());
+    }
+
+    #[test]
+    fn the_name_of_a_source_tells_what_it_is() {
+        let name = ProducerName::new("group/key/lane/1").expect("a name");
+        let producer = SourceId::producer(&name);
+        assert_eq!(producer.kind(), SourceKind::Producer("group/key/lane/1"));
+        for scope in [Scope::Lines, Scope::Group(group(&[("job", "a")]))] {
+            assert_eq!(scope.key(b"1").kind(), SourceKind::Key);
+            assert_eq!(scope.lane(1).kind(), SourceKind::Lane);
+        }
+        // The name of a volume may be anything.
+        let file = SourceId::file("key/lane", 1, 2).expect("a source");
+        assert_eq!(file.kind(), SourceKind::File);
+        assert_eq!(file.backfill("a1").expect("a source").kind(), SourceKind::Backfill);
+        assert_eq!(SourceId::new("stdin/1").expect("a source").kind(), SourceKind::Other);
     }
 
     #[test]

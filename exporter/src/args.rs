@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use clap::Parser;
-use logtally_service::{ListenAddress, LogArgs};
+use logtally_service::{ListenAddress, LogArgs, parse_duration};
 
-use crate::duration::parse_duration;
 use crate::http::TelemetryPath;
 use crate::patience::ViewOptions;
 

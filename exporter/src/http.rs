@@ -3,8 +3,6 @@
 //! Must never show anything of this replica on the page of counts, and must never give more than a
 //! fixed number of pages away at the same time.
 
-mod connections;
-
 mod negotiate;
 
 #[cfg(test)]
@@ -22,17 +20,31 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use logtally_core::limits::SCRAPES_MAX;
+use logtally_service::connections::{self, Limits};
 use logtally_service::{Context, landing_page, version};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use self::connections::Limits;
 use self::negotiate::{Form, negotiate};
 use crate::exporter::Exporter;
 
 /// How long a scrape waits for the store and for its turn if it does not say how long it may take:
 /// the default scrape timeout of Prometheus.
 const WAIT_DEFAULT: Duration = Duration::from_secs(10);
+
+/// What clients may take of the listener.
+const LIMITS: Limits = Limits {
+    // Some scrapers and some people; each connection costs a few kilobytes.
+    connections: 256,
+    // A hundred times what Prometheus sends.
+    head_bytes: 64 << 10,
+    // A scraper that asks less often connects anew each time, which is cheap.
+    head: Duration::from_secs(30),
+    // With the next line: a client that does not read holds a page for 80 s at most.
+    age: Duration::from_mins(1),
+    // 70 MB, a page of a million series, at 28 Mbit/s.
+    last_response: Duration::from_secs(20),
+};
 
 /// How long a scrape may wait at most, whatever it says.
 const WAIT_MAX: Duration = Duration::from_mins(1);
@@ -77,7 +89,7 @@ pub(crate) async fn serve(
     context: &Context,
 ) {
     let router = router(exporter, path, context);
-    connections::serve(listener, router, Limits::DEFAULT, &context.shutdown).await;
+    connections::serve(listener, router, LIMITS, &context.shutdown).await;
 }
 
 fn router(exporter: Exporter, path: &TelemetryPath, context: &Context) -> Router {

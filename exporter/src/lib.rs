@@ -31,8 +31,6 @@ mod http;
 
 mod metrics;
 
-mod duration;
-
 mod args;
 
 mod server;
@@ -44,7 +42,6 @@ mod testing;
 mod tests;
 
 pub use args::{Args, ViewArgs};
-pub use duration::{ParseDurationError, parse_duration};
 pub use exporter::Exporter;
 pub use http::TelemetryPath;
 pub use patience::ViewOptions;

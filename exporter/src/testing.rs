@@ -14,7 +14,8 @@ use logtally_core::source::{Generation, RecordCounts, SourceId, SourceState, Tai
 use logtally_service::Context;
 use logtally_store::memory::{Content, MemoryStore};
 use logtally_store::{
-    Changes, CountStore, Opening, Pulse, Snapshot, SnapshotReader, StoreError, StoreInfo,
+    Changes, CountStore, Opening, PageCursor, Pulse, Snapshot, SnapshotReader, SourcesPage,
+    StoreError, StoreInfo,
 };
 use tokio::sync::Notify;
 
@@ -264,6 +265,14 @@ impl SnapshotReader for World {
 
     async fn sources(&self, at: Partition) -> Result<Vec<(SourceId, SourceState)>, StoreError> {
         self.store.sources(at).await
+    }
+
+    async fn sources_page(
+        &self,
+        at: Partition,
+        from: Option<&PageCursor>,
+    ) -> Result<SourcesPage, StoreError> {
+        self.store.sources_page(at, from).await
     }
 }
 

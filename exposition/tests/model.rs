@@ -212,7 +212,9 @@ proptest! {
         order in any::<prop::sample::Index>(),
     ) {
         let mut expected = Page::new();
-        pushes.iter().for_each(|push| push.add_to(&mut expected));
+        for push in &pushes {
+            push.add_to(&mut expected);
+        }
         let counted = |(tie, push): (u64, &Push)| {
             convert(push.body().as_bytes(), &push.group(), 60, tie).expect("a good push")
         };
@@ -223,7 +225,9 @@ proptest! {
             counted[at..].reverse();
         }
         let mut store = Store::default();
-        counted.iter().for_each(|pushed| store.add(pushed));
+        for pushed in &counted {
+            store.add(pushed);
+        }
         prop_assert_eq!(store.page(), without_empty(expected));
     }
 

@@ -52,4 +52,4 @@ mod server;
 pub use args::{Args, ConfigArgs, FollowArgs};
 pub use follow::{Options, Outcome, View, follow};
 pub use reload::{Reads, Reloader};
-pub use server::{raise_file_limit, run, serve};
+pub use server::{Listeners, raise_file_limit, run};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use logtally_proto::v1::push_service_server::SERVICE_NAME;
 use logtally_service::{
-    Context, bind, bind_std, cancel_on_signal, init_telemetry, spawn_admin_with, version,
+    BindError, Context, ListenAddress, bind, bind_std, cancel_on_signal, init_telemetry,
+    spawn_admin_with, version,
 };
 use tokio::net::TcpListener;
 use tonic::transport::Server;
@@ -38,14 +39,15 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let reloader = Reloader::start(&args.config, &args.files, args.reads(), &context.registry)?;
     reloader.reload_on_hangup(context.shutdown.clone());
     let admin = bind_std("--admin.listen-address", &args.admin_listen_address).await?;
-    let grpc = bind("--grpc.listen-address", &args.grpc_listen_address).await?;
+    let listeners =
+        Listeners::bind(Some(&args.grpc_listen_address), Some(&args.push_listen_address)).await?;
     raise_file_limit();
     let metrics = Metrics::new(&context.registry)?;
     let view = View::default();
     let admin =
         spawn_admin_with(admin, context.clone(), "logtally-ingest", reloader.admin(view.clone()));
     let pushing = Pushing::start(&peers, reloader.plans(), &context)?;
-    let server = tokio::spawn(serve(grpc, pushing.push.clone(), context.clone()));
+    let server = tokio::spawn(listeners.serve(pushing.push.clone(), context.clone()));
     tracing::info!(
         version = version(),
         shard = shard.index,
@@ -73,8 +75,53 @@ pub fn raise_file_limit() {
     }
 }
 
+/// Where pushes are taken.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    grpc: Option<TcpListener>,
+    http: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Binds the addresses that are given.
+    pub async fn bind(
+        grpc: Option<&ListenAddress>,
+        http: Option<&ListenAddress>,
+    ) -> Result<Self, BindError> {
+        let mut listeners = Self::default();
+        if let Some(address) = grpc {
+            listeners.grpc = Some(bind("--grpc.listen-address", address).await?);
+        }
+        if let Some(address) = http {
+            listeners.http = Some(bind("--push.listen-address", address).await?);
+        }
+        Ok(listeners)
+    }
+
+    /// Whether there is any.
+    pub fn is_empty(&self) -> bool {
+        self.grpc.is_none() && self.http.is_none()
+    }
+
+    /// Takes pushes until the context's shutdown.
+    pub async fn serve(self, push: Push, context: Context) -> anyhow::Result<()> {
+        let grpc = async {
+            match self.grpc {
+                Some(listener) => serve_grpc(listener, &push, &context).await,
+                None => Ok(()),
+            }
+        };
+        let http = async {
+            if let Some(listener) = self.http {
+                crate::push::http::serve(listener, push.clone(), &context).await;
+            }
+        };
+        tokio::join!(grpc, http).0
+    }
+}
+
 /// Takes pushes over gRPC, with health and reflection, until the context's shutdown.
-pub async fn serve(listener: TcpListener, push: Push, context: Context) -> anyhow::Result<()> {
+async fn serve_grpc(listener: TcpListener, push: &Push, context: &Context) -> anyhow::Result<()> {
     let (health, health_service) = tonic_health::server::health_reporter();
     for service in ["", SERVICE_NAME] {
         health.set_service_status(service, ServingStatus::Serving).await;
@@ -91,7 +138,7 @@ pub async fn serve(listener: TcpListener, push: Push, context: Context) -> anyho
         .initial_connection_window_size(WINDOWS.1)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
-        .add_service(crate::push::grpc::service(&push))
+        .add_service(crate::push::grpc::service(push))
         .add_service(health_service)
         .add_service(reflection)
         .serve_with_incoming_shutdown(

@@ -70,7 +70,8 @@ impl Peer {
         }
     }
 
-    async fn connect(&self) -> Result<Channel, String> {
+    /// Connects to it once.
+    pub async fn connect(&self) -> Result<Channel, String> {
         let endpoint = match self {
             Self::Remote { address, .. } => Endpoint::from_shared(format!("http://{address}"))
                 .map_err(|e| e.to_string())?

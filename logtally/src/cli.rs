@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
-use logtally_aggregator::args::DurabilityArg;
+use logtally_aggregator::args::{DurabilityArg, RetentionArgs};
 use logtally_exporter::ViewArgs;
 use logtally_ingest::{ConfigArgs, FollowArgs};
 use logtally_service::{ListenAddress, LogArgs};
@@ -11,6 +11,7 @@ use crate::commands::completions::{CompletionsArgs, ManArgs};
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::explain::ExplainArgs;
 use crate::commands::forget::ForgetArgs;
+use crate::commands::push::PushArgs;
 use crate::commands::samples::TestArgs;
 use crate::commands::series::SeriesArgs;
 use crate::commands::sources::SourcesArgs;
@@ -30,6 +31,8 @@ pub struct Cli {
 pub enum Command {
     /// Follow CSV logs and serve their counts, all in one process.
     Run(Box<RunArgs>),
+    /// Push files, or standard input, to an ingest that counts them.
+    Push(Box<PushArgs>),
     /// Check a configuration; exits 3 if it is not valid.
     Check(CheckArgs),
     /// Show what becomes of a line: columns, rules, series, or why it is rejected.
@@ -106,6 +109,14 @@ pub struct RunArgs {
     )]
     pub web_listen_address: ListenAddress,
 
+    /// Take pushes over gRPC at this address, such as `:9500`.
+    #[arg(long = "grpc.listen-address", env = "LOGTALLY_GRPC_LISTEN_ADDRESS")]
+    pub grpc_listen_address: Option<ListenAddress>,
+
+    /// Take pushes over HTTP at this address, such as `:9502`.
+    #[arg(long = "push.listen-address", env = "LOGTALLY_PUSH_LISTEN_ADDRESS")]
+    pub push_listen_address: Option<ListenAddress>,
+
     /// Where own metrics and probes are served.
     #[arg(
         long = "admin.listen-address",
@@ -117,6 +128,10 @@ pub struct RunArgs {
     /// How files are followed.
     #[command(flatten)]
     pub follow: FollowArgs,
+
+    /// What pushes leave behind.
+    #[command(flatten)]
+    pub retention: RetentionArgs,
 
     /// How the counts are shown.
     #[command(flatten)]
@@ -131,6 +146,8 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   Follow all logs of a folder, rotated ones included; keep the counts in ./logtally-data:
     logtally run 'logs/*.csv*'
+  Take pushed lines, and metrics of batch jobs, beside the files:
+    logtally run 'logs/*.csv' --grpc.listen-address :9500 --push.listen-address :9502
   Count once, print the result, keep nothing:
     logtally run --once --store memory: logs/today.csv
   Keep the counts in Redis, where exporters on other hosts can show them:

@@ -29,6 +29,7 @@ pub use cli::Cli;
 pub async fn dispatch(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         cli::Command::Run(args) => run::run(*args).await,
+        cli::Command::Push(args) => commands::push::push(&args).await,
         cli::Command::Check(args) => commands::check::check(&args),
         cli::Command::Explain(args) => commands::explain::explain(&args).await,
         cli::Command::Test(args) => commands::samples::test(&args).await,

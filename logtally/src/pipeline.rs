@@ -6,27 +6,38 @@ use std::sync::Arc;
 use logtally_aggregator::{Aggregator, Options as AggregatorOptions};
 use logtally_ingest::metrics::Metrics;
 use logtally_ingest::plan::Plan;
+use logtally_ingest::push::Pushing;
 use logtally_ingest::uplink::Peer;
-use logtally_ingest::{Options, Outcome, View, follow};
+use logtally_ingest::{Listeners, Options, Outcome, View, follow};
 use logtally_service::Context;
 use logtally_store::SharedStore;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
+/// What is counted, and how.
+pub struct Job {
+    /// How files are followed.
+    pub options: Options,
+    /// What is read and counted.
+    pub plans: watch::Receiver<Arc<Plan>>,
+    /// Learns what is followed.
+    pub view: View,
+    /// Where pushes are taken.
+    pub pushes: Listeners,
+    /// How the aggregator works.
+    pub aggregator: AggregatorOptions,
+}
+
 /// Counts into `store` until the shutdown or the end of the files.
-pub async fn count(
-    options: Options,
-    plans: watch::Receiver<Arc<Plan>>,
-    view: View,
-    store: SharedStore,
-    context: &Context,
-) -> anyhow::Result<Outcome> {
+pub async fn count(job: Job, store: SharedStore, context: &Context) -> anyhow::Result<Outcome> {
+    let Job { options, plans, view, pushes, aggregator } = job;
     // The ingest drains into the aggregator, so the aggregator stops after it.
     let inner = Context { shutdown: CancellationToken::new(), ..context.clone() };
     let aggregator = tokio::select! {
-        started = Aggregator::start(store, AggregatorOptions::default(), &inner) => started?,
+        started = Aggregator::start(store, aggregator, &inner) => started?,
         () = context.shutdown.cancelled() => return Ok(Outcome::default()),
     };
     let (pipes, incoming) = mpsc::channel(1);
@@ -36,9 +47,31 @@ pub async fn count(
         let (aggregator, inner) = (Arc::clone(&aggregator), inner.clone());
         tokio::spawn(async move { logtally_aggregator::serve(incoming, &aggregator, &inner).await })
     };
+    let peers = vec![Peer::Local(pipes)];
+    let pushing = start_pushes(pushes, &peers, &plans, context)?;
     let metrics = Metrics::new(&context.registry)?;
-    let outcome = follow(options, vec![Peer::Local(pipes)], plans, view, metrics, context).await;
+    let outcome = follow(options, peers, plans, view, metrics, context).await;
+    if let Some((pushing, serving)) = pushing {
+        context.shutdown.cancel();
+        pushing.finish().await;
+        serving.await??;
+    }
     inner.shutdown.cancel();
     serving.await??;
     Ok(outcome)
+}
+
+/// Takes pushes, if there is a listener for them.
+fn start_pushes(
+    listeners: Listeners,
+    peers: &[Peer],
+    plans: &watch::Receiver<Arc<Plan>>,
+    context: &Context,
+) -> anyhow::Result<Option<(Pushing, JoinHandle<anyhow::Result<()>>)>> {
+    if listeners.is_empty() {
+        return Ok(None);
+    }
+    let pushing = Pushing::start(peers, plans.clone(), context)?;
+    let serving = tokio::spawn(listeners.serve(pushing.push.clone(), context.clone()));
+    Ok(Some((pushing, serving)))
 }

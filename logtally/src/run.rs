@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 use logtally_exporter::{Exporter, Format};
 use logtally_ingest::discover::check_volume;
 use logtally_ingest::shard::Shard;
-use logtally_ingest::{Outcome, Reads, Reloader, View, raise_file_limit};
+use logtally_ingest::{Listeners, Outcome, Reads, Reloader, View, raise_file_limit};
 use logtally_service::{
     AdminHandle, Context, ExitError, bind, bind_std, cancel_on_signal, init_telemetry,
     spawn_admin_with, version,
@@ -43,7 +43,8 @@ async fn once(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow:
     let url = if args.dry_run { "memory:" } else { &args.store };
     let store = open_store(url, args.durability)?;
     let exporter = Exporter::new(Arc::clone(&store) as _, args.view.options(), context);
-    let outcome = count(args, reloader, View::default(), store, context).await?;
+    let pushes = Listeners::default();
+    let outcome = count(args, reloader, View::default(), pushes, store, context).await?;
     if context.shutdown.is_cancelled() {
         bail!("interrupted before everything was counted; run it again to go on from there");
     }
@@ -61,6 +62,8 @@ async fn once(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow:
 async fn serve(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow::Result<()> {
     let web = bind("--web.listen-address", &args.web_listen_address).await?;
     let admin = bind_std("--admin.listen-address", &args.admin_listen_address).await?;
+    let (grpc, http) = (&args.grpc_listen_address, &args.push_listen_address);
+    let pushes = Listeners::bind(grpc.as_ref(), http.as_ref()).await?;
     let store = open_store(&args.store, args.durability)?;
     let exporter = Exporter::new(Arc::clone(&store) as _, args.view.options(), context);
     let view = View::default();
@@ -73,14 +76,15 @@ async fn serve(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow
         metrics = url(web.local_addr()?),
         "started"
     );
-    if reloader.plans().borrow().inputs.iter().all(|input| input.patterns.is_empty()) {
+    let without_files = reloader.plans().borrow().inputs.iter().all(|i| i.patterns.is_empty());
+    if without_files && pushes.is_empty() {
         tracing::warn!("no files are named; showing what was counted before");
     }
     let scrapes: JoinHandle<anyhow::Result<()>> = {
         let context = context.clone();
         tokio::spawn(async move { logtally_exporter::serve(web, exporter, &context).await })
     };
-    let counted = count(args, reloader, view, store, context).await;
+    let counted = count(args, reloader, view, pushes, store, context).await;
     context.shutdown.cancel();
     scrapes.await??;
     admin.stop();
@@ -92,13 +96,17 @@ async fn count(
     args: &RunArgs,
     reloader: &Reloader,
     view: View,
+    pushes: Listeners,
     store: SharedStore,
     context: &Context,
 ) -> anyhow::Result<Outcome> {
     raise_file_limit();
     let shard = Shard { index: 0, total: 1 };
     let options = args.follow.options(args.volume.clone(), shard, args.once, true);
-    pipeline::count(options, reloader.plans(), view, store, context).await
+    let key_retention = args.retention.key_retention;
+    let aggregator = logtally_aggregator::Options { key_retention, ..Default::default() };
+    let job = pipeline::Job { options, plans: reloader.plans(), view, pushes, aggregator };
+    pipeline::count(job, store, context).await
 }
 
 /// Where the counts are, as a person on this machine can open it.

@@ -6,6 +6,7 @@ use std::process::Command;
 fn every_command_has_help_with_examples() {
     let commands = [
         "run",
+        "push",
         "check",
         "explain",
         "test",

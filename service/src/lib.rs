@@ -17,6 +17,10 @@ pub mod readiness;
 
 pub mod health;
 
+pub mod connections;
+
+pub mod duration;
+
 pub mod listen;
 
 pub mod admin;
@@ -44,6 +48,7 @@ mod testing;
 
 pub use admin::{AdminHandle, Extra, spawn_admin, spawn_admin_with};
 pub use context::{Context, version};
+pub use duration::{ParseDurationError, parse_duration};
 pub use health::{Health, Heart};
 pub use listen::{BindError, ListenAddress, ParseListenAddressError, bind, bind_std};
 pub use log::{LogArgs, LogFilter, LogFormat};

@@ -30,8 +30,8 @@ use crate::clock::{self, Clock};
 use crate::identity::{self, Meta};
 use crate::partition_log::{self, Rows, fold, view};
 use crate::{
-    Changes, Committed, CountStore, Folded, Opened, Opening, Pulse, Snapshot, SnapshotReader,
-    StoreError, StoreInfo,
+    Changes, Committed, CountStore, Folded, Opened, Opening, PageCursor, Pulse, Snapshot,
+    SnapshotReader, SourcesPage, StoreError, StoreInfo,
 };
 
 /// Partitions of a new store when nothing else is asked for: there are no nodes to spread over.
@@ -178,6 +178,19 @@ impl CountStore for EmbeddedStore {
         .await
     }
 
+    async fn forget_sources(
+        &self,
+        at: Partition,
+        sources: &[(SourceId, SourceState)],
+    ) -> Result<u64, StoreError> {
+        let sources = sources.to_vec();
+        self.write(at, move |part| {
+            let value = partition_log::forget_sources(part, &sources)?;
+            Ok(Written { changed: value > 0, value })
+        })
+        .await
+    }
+
     async fn forget(
         &self,
         at: Partition,
@@ -254,5 +267,14 @@ impl SnapshotReader for EmbeddedStore {
 
     async fn sources(&self, at: Partition) -> Result<Vec<(SourceId, SourceState)>, StoreError> {
         self.read(at, Rows::sources).await
+    }
+
+    async fn sources_page(
+        &self,
+        at: Partition,
+        from: Option<&PageCursor>,
+    ) -> Result<SourcesPage, StoreError> {
+        let from = from.cloned();
+        self.read(at, move |part| view::sources_page(part, from.as_ref())).await
     }
 }

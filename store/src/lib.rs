@@ -17,6 +17,10 @@ mod identity;
 
 mod partition_log;
 
+mod pieces;
+
+pub use pieces::forget_pieces;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -78,6 +82,20 @@ pub trait CountStore: Send + Sync {
         expected: &SourceState,
     ) -> Result<bool, StoreError>;
 
+    /// [`CountStore::forget_source`] for some sources, each for itself. Returns how many were removed.
+    /// As with [`CountStore::open_all`], a store should not pay for each of them what it pays for one.
+    async fn forget_sources(
+        &self,
+        at: Partition,
+        sources: &[(SourceId, SourceState)],
+    ) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        for (source, expected) in sources {
+            removed += u64::from(self.forget_source(at, source, expected).await?);
+        }
+        Ok(removed)
+    }
+
     /// Appends one journal entry that forgets series: from there on their rows are gone, and a later
     /// increment begins a new one. `nonce` is a fresh random id. Nothing happens without keys. All
     /// keys go into one entry: pass no more at once than fit a batch.
@@ -136,9 +154,35 @@ pub trait SnapshotReader: Send + Sync {
     async fn pulse(&self, at: Partition) -> Result<Pulse, StoreError>;
 
     /// All sources of a partition and their states, by name: for people, not for pages. One that is
-    /// opened or forgotten meanwhile may be among them or not.
+    /// opened or forgotten meanwhile may be among them or not. All of them are in memory: see
+    /// [`SnapshotReader::sources_page`].
     async fn sources(&self, at: Partition) -> Result<Vec<(SourceId, SourceState)>, StoreError>;
+
+    /// Some sources of a partition: the first ones, or those from a cursor on. A source that is there
+    /// from the first page to the last is on one of them; it may be on two. One that is opened or
+    /// forgotten meanwhile may be there or not.
+    async fn sources_page(
+        &self,
+        at: Partition,
+        from: Option<&PageCursor>,
+    ) -> Result<SourcesPage, StoreError>;
 }
+
+/// Some sources of a partition.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SourcesPage {
+    /// About [`SOURCES_PAGE`] of them and their states, in any order.
+    pub sources: Vec<(SourceId, SourceState)>,
+    /// Where the next page begins; `None` after the last one.
+    pub next: Option<PageCursor>,
+}
+
+/// Where a page of sources begins. It means something only to the store that gave it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PageCursor(pub(crate) String);
+
+/// Sources that are read at once: some hundred kilobytes.
+pub const SOURCES_PAGE: usize = 1_000;
 
 /// A store that is written and read in one process.
 pub trait Store: CountStore + SnapshotReader {}

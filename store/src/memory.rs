@@ -20,8 +20,8 @@ use crate::clock::{self, Clock};
 use crate::identity::{self, Meta, Root};
 use crate::partition_log::{self, Rows, fold, view};
 use crate::{
-    Changes, Committed, CountStore, Folded, Opened, Opening, Pulse, Snapshot, SnapshotReader,
-    StoreError, StoreInfo,
+    Changes, Committed, CountStore, Folded, Opened, Opening, PageCursor, Pulse, Snapshot,
+    SnapshotReader, SourcesPage, StoreError, StoreInfo,
 };
 
 /// Partitions of a new store when nothing else is asked for: there are no nodes to spread over.
@@ -119,6 +119,14 @@ impl CountStore for MemoryStore {
         partition_log::forget_source(&mut self.content().part(at)?, source, expected)
     }
 
+    async fn forget_sources(
+        &self,
+        at: Partition,
+        sources: &[(SourceId, SourceState)],
+    ) -> Result<u64, StoreError> {
+        partition_log::forget_sources(&mut self.content().part(at)?, sources)
+    }
+
     async fn forget(
         &self,
         at: Partition,
@@ -186,5 +194,13 @@ impl SnapshotReader for MemoryStore {
 
     async fn sources(&self, at: Partition) -> Result<Vec<(SourceId, SourceState)>, StoreError> {
         self.content().part(at)?.sources()
+    }
+
+    async fn sources_page(
+        &self,
+        at: Partition,
+        from: Option<&PageCursor>,
+    ) -> Result<SourcesPage, StoreError> {
+        view::sources_page(&self.content().part(at)?, from)
     }
 }

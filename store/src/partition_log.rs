@@ -84,6 +84,12 @@ pub(crate) trait Rows {
     fn state(&self, source: &SourceId) -> Result<Option<SourceState>, StoreError>;
     /// All sources and their states, ordered by name.
     fn sources(&self) -> Result<Vec<(SourceId, SourceState)>, StoreError>;
+    /// The first sources with names after `after`, ordered by name, at most `max`.
+    fn sources_after(
+        &self,
+        after: Option<&str>,
+        max: usize,
+    ) -> Result<Vec<(SourceId, SourceState)>, StoreError>;
     /// The families, ordered by id.
     fn families(&self) -> Result<Vec<Family>, StoreError>;
     /// Journal entries with a sequence number above `after`, in order.
@@ -179,6 +185,18 @@ pub(crate) fn forget_source(
     // Whoever forgets a source does not wait for it to come back.
     rows.remove_reported(source)?;
     Ok(true)
+}
+
+/// [`forget_source`] for some sources. How many were removed.
+pub(crate) fn forget_sources(
+    rows: &mut impl RowsMut,
+    sources: &[(SourceId, SourceState)],
+) -> Result<u64, StoreError> {
+    let mut removed = 0;
+    for (source, expected) in sources {
+        removed += u64::from(forget_source(rows, source, expected)?);
+    }
+    Ok(removed)
 }
 
 fn reach(rows: &mut impl RowsMut, source: &SourceId, state: SourceState) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@ use hyper_util::rt::TokioIo;
 use logtally_aggregator::{Aggregator, Options, serve};
 use logtally_core::source::{SourceId, SourceState};
 use logtally_proto::v1::aggregator_service_client::AggregatorServiceClient;
+use logtally_proto::v1::group_service_client::GroupServiceClient;
 use logtally_proto::{Action, Request, v1};
 use logtally_service::Context;
 use logtally_store::SharedStore;
@@ -15,13 +16,14 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::{ReceiverStream, UnboundedReceiverStream};
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Status, Streaming};
 
 /// An aggregator, and a client's stream to it.
 pub struct Bench {
     pub store: SharedStore,
     pub context: Context,
+    pub groups: GroupServiceClient<Channel>,
     pub requests: mpsc::UnboundedSender<v1::ExchangeRequest>,
     answers: Streaming<v1::ExchangeResponse>,
     tag: u64,
@@ -54,11 +56,13 @@ impl Bench {
             }
         });
         let channel = Endpoint::from_static("http://pipe").connect_with_connector(connector).await;
-        let mut client = AggregatorServiceClient::new(channel.expect("connected"));
+        let channel = channel.expect("connected");
+        let mut client = AggregatorServiceClient::new(channel.clone());
+        let groups = GroupServiceClient::new(channel);
         let (requests, outgoing) = mpsc::unbounded_channel();
         let answers = client.exchange(UnboundedReceiverStream::new(outgoing)).await;
         let answers = answers.expect("a stream").into_inner();
-        Self { store, context, requests, answers, tag: 0, serving }
+        Self { store, context, groups, requests, answers, tag: 0, serving }
     }
 
     pub fn send(&mut self, source: &str, action: Action) {
@@ -84,7 +88,7 @@ impl Bench {
     /// Stops the aggregator, and gives the store back.
     pub async fn stop(self) -> SharedStore {
         self.context.shutdown.cancel();
-        drop((self.requests, self.answers));
+        drop((self.requests, self.answers, self.groups));
         self.serving.await.expect("no panic");
         self.store
     }

@@ -4,4 +4,6 @@ mod bench;
 
 mod exchange;
 
+mod groups;
+
 mod cardinality;

@@ -65,8 +65,8 @@ impl Latest {
         if self.time_ns != Self::ARRIVAL_NS {
             return self;
         }
-        let time_ns = i64::try_from(time_ms.saturating_mul(1_000_000)).unwrap_or(i64::MAX - 1);
-        Self { time_ns, position: seq, value: self.value }
+        let ns = i64::try_from(time_ms.saturating_mul(1_000_000)).unwrap_or(i64::MAX - 1);
+        Self { time_ns: ns, position: seq, value: self.value }
     }
 }
 

@@ -35,6 +35,8 @@ struct Record {
     quarters: i64,
     time_ns: i64,
     position: u64,
+    /// Whether the latest value comes without a time; its position is its tie then.
+    arrived: bool,
 }
 
 impl Record {
@@ -45,6 +47,7 @@ impl Record {
             Kind::SumCounter | Kind::SumGauge | Kind::Histogram => Value::Sum(value),
             Kind::Min => Value::Min(value),
             Kind::Max => Value::Max(value),
+            Kind::Last if self.arrived => Value::Last(Latest::arrived(self.position, value)),
             Kind::Last => {
                 let Self { time_ns, position, .. } = self;
                 Value::Last(Latest { time_ns, position, value })
@@ -91,8 +94,9 @@ enum Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<(u64, Step)>> {
-    let record = (-9..20_i64, 0..3_i64, 0..3_u64)
-        .prop_map(|(quarters, time_ns, position)| Record { quarters, time_ns, position });
+    let record = (-9..20_i64, 0..3_i64, 0..3_u64, any::<bool>()).prop_map(
+        |(quarters, time_ns, position, arrived)| Record { quarters, time_ns, position, arrived },
+    );
     let counted = (0..16_usize, 0..2_u8, record);
     let partition = || 0..PARTITIONS;
     let step = prop_oneof![
@@ -209,6 +213,21 @@ fn samples_of(page: &[u8]) -> BTreeMap<String, String> {
     pairs.map(|(series, value)| (series.to_owned(), value.to_owned())).collect()
 }
 
+/// What is left of the values of one series that arrive in one entry: the one with the highest tie, at
+/// the place of the entry.
+fn last_arrived(
+    keyed: &[(SeriesKey, Kind, Record)],
+    key: &SeriesKey,
+    time_ms: u64,
+    seq: u64,
+) -> Record {
+    let together = keyed.iter().filter(|(k, _, record)| k == key && record.arrived);
+    let last = together.map(|(.., record)| (record.position, record.quarters)).max();
+    let (_, quarters) = last.expect("the series has one");
+    let ns = i64::try_from(time_ms).expect("in range") * 1_000_000;
+    Record { quarters, time_ns: ns, position: seq, arrived: false }
+}
+
 fn take(view: &mut View, parts: &mut [Part], families: &[Family], time_ms: u64, step: Step) {
     let (partition, increments) = match step {
         Step::Reload { partition } => {
@@ -232,12 +251,19 @@ fn take(view: &mut View, parts: &mut [Part], families: &[Family], time_ms: u64, 
                 (record.key(family, &label.to_string()), family.kind, *record)
             });
             let keyed: Vec<_> = keyed.collect();
-            for (key, _, record) in &keyed {
-                let rows = &mut parts[usize::from(partition)].rows;
-                rows.entry(key.clone()).or_default().push((time_ms, *record));
+            let part = &mut parts[usize::from(partition)];
+            for (key, kind, record) in &keyed {
+                let settled = match kind {
+                    Kind::Last if record.arrived => {
+                        last_arrived(&keyed, key, time_ms, part.seq + 1)
+                    }
+                    _ => *record,
+                };
+                part.rows.entry(key.clone()).or_default().push((time_ms, settled));
             }
             let pairs = keyed.iter().map(|(key, kind, r)| (key.as_bytes(), r.amount(*kind)));
-            (partition, Increments::pack(pairs))
+            // As a commit does it: what arrives together is merged before it has its place.
+            (partition, Increments::merge([&Increments::pack(pairs), &Increments::default()]))
         }
     };
     let entry = parts[usize::from(partition)].entry(time_ms, increments);
@@ -301,7 +327,7 @@ impl Bench {
     }
 
     fn count(&mut self, time_ms: u64, partition: u16, family: usize) {
-        let record = Record { quarters: 4, time_ns: 0, position: 0 };
+        let record = Record { quarters: 4, time_ns: 0, position: 0, arrived: false };
         self.step(time_ms, Step::Count { partition, records: vec![(family, 0, record)] });
     }
 
@@ -381,6 +407,30 @@ fn a_loss_beside_a_forgotten_series_is_still_seen() {
     assert_eq!(bench.view.below_floor().map(|below| below.served), Some(2));
     bench.step(6, Step::Forget { partition: 0, family: 1, label: 0 });
     bench.check(&[]);
+}
+
+#[test]
+fn what_arrives_later_is_shown_whatever_its_tie() {
+    let mut bench = Bench::new(vec![Family::new("m", Kind::Last, "", &["a"])]);
+    let arrive = |bench: &mut Bench, time_ms, values: &[(u64, i64)]| {
+        let record = |(position, quarters): &(u64, i64)| {
+            (0, 0, Record { quarters: *quarters, time_ns: 0, position: *position, arrived: true })
+        };
+        let records = values.iter().map(record).collect();
+        bench.step(time_ms, Step::Count { partition: 1, records });
+    };
+    arrive(&mut bench, 10, &[(9, 80)]);
+    bench.check(&["m{a=\"0\"} 20"]);
+    arrive(&mut bench, 10, &[(1, 4), (3, -4), (2, 8)]);
+    bench.check(&["m{a=\"0\"} -1"]);
+    bench.step(10, Step::Reload { partition: 1 });
+    bench.check(&["m{a=\"0\"} -1"]);
+    arrive(&mut bench, 10, &[(0, -8)]);
+    bench.check(&["m{a=\"0\"} -2"]);
+    bench.step(10, Step::Forget { partition: 1, family: 0, label: 0 });
+    bench.check(&[]);
+    arrive(&mut bench, 10, &[(0, -40)]);
+    bench.check(&["m{a=\"0\"} -10"]);
 }
 
 #[test]

@@ -6,11 +6,15 @@
 
 pub mod block;
 
+pub mod directory;
+
 pub mod budget;
 
 pub mod groups;
 
 pub mod grpc;
+
+pub mod http;
 
 pub mod inputs;
 
@@ -37,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::block::count_block;
 use self::budget::{Budget, Permit};
+use self::directory::Directory;
 use self::hub::{Command, Event, Hub};
 use self::lane::check_sequence;
 use self::message::{Acknowledged, Message, Opened, PushError, Sender};
@@ -59,6 +64,7 @@ pub struct Push {
     plans: watch::Receiver<Arc<Plan>>,
     budget: Budget,
     metrics: PushMetrics,
+    directory: Directory,
     shutdown: CancellationToken,
 }
 
@@ -101,7 +107,8 @@ impl Pushing {
         let hub = Hub::new(Links::new(peers), metrics.clone(), latch);
         let hub = tokio::spawn(hub.run(inbox, context.shutdown.clone()));
         let shutdown = context.shutdown.clone();
-        let push = Push { events, plans, budget: Budget::default(), metrics, shutdown };
+        let directory = Directory::new(peers);
+        let push = Push { events, plans, budget: Budget::default(), metrics, directory, shutdown };
         Ok(Self { push, hub, links })
     }
 
@@ -124,6 +131,11 @@ impl Push {
     /// Own metrics.
     pub fn metrics(&self) -> &PushMetrics {
         &self.metrics
+    }
+
+    /// Who knows the groups of pushed metrics.
+    pub fn groups(&self) -> &Directory {
+        &self.directory
     }
 
     /// Cancelled when nothing more is taken in.

@@ -6,10 +6,9 @@ use std::fmt::Write as _;
 
 use anyhow::bail;
 use logtally_core::journal::Nonce;
-use logtally_core::limits::BATCH_BYTES_MAX;
 use logtally_core::partition::Partition;
 use logtally_core::series::{Family, SeriesKey};
-use logtally_store::{SharedStore, by_id};
+use logtally_store::{SharedStore, by_id, forget_pieces};
 use serde::Serialize;
 
 use super::sources::ChangeArgs;
@@ -41,9 +40,6 @@ Examples:
 
 /// How many series are listed.
 const LISTED_MAX: usize = 10;
-
-/// Bytes of keys that are forgotten in one entry: less than a batch.
-const KEYS_BYTES_MAX: usize = BATCH_BYTES_MAX / 2;
 
 #[derive(Serialize)]
 struct Forgotten {
@@ -125,16 +121,8 @@ fn check_labels(selector: &Selector, family: &Family) -> anyhow::Result<()> {
 }
 
 async fn remove(store: &SharedStore, part: &Part) -> anyhow::Result<()> {
-    let mut rest = part.keys.as_slice();
-    while !rest.is_empty() {
-        let mut bytes = 0;
-        let fits = rest.iter().take_while(|key| {
-            bytes += key.as_bytes().len();
-            bytes <= KEYS_BYTES_MAX
-        });
-        let (now, later) = rest.split_at(fits.count().max(1));
-        store.forget(part.partition, now, Nonce(rand::random::<u64>() | 1)).await?;
-        rest = later;
+    for piece in forget_pieces(&part.keys) {
+        store.forget(part.partition, piece, Nonce(rand::random::<u64>() | 1)).await?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! The commands beside `run` and `healthcheck`, a module each. They look, compare, try out and repair;
-//! a store is only ever changed by its documented compare-and-set calls, and only after `--yes`.
+//! The commands beside `run` and `healthcheck`, a module each. They look, compare, try out, repair and
+//! push; a store is only ever changed by its documented compare-and-set calls, and only after `--yes`,
+//! or by an ingest that is pushed to.
 
 pub mod check;
 
@@ -16,6 +17,8 @@ pub mod forget;
 pub mod doctor;
 
 pub mod verify;
+
+pub mod push;
 
 pub mod completions;
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use logtally_exporter::parse_duration;
+use logtally_service::parse_duration;
 
 use self::describe::Description;
 use crate::http;

@@ -3,13 +3,15 @@
 
 mod repair;
 
+mod stored;
+
 use anyhow::Context;
 use clap::Subcommand;
-use logtally_core::partition::Partition;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::repair::STORE_DEFAULT;
 pub use self::repair::{ChangeArgs, ForgetSourceArgs, RewindArgs};
+use self::stored::Stored;
 use super::usage;
 use crate::http;
 use crate::output::{OutputArgs, Table};
@@ -35,6 +37,10 @@ pub struct SourcesArgs {
     /// Show rejected records that the processes keep (`samples` in the configuration) instead.
     #[arg(long)]
     pub rejected: bool,
+
+    /// Of a store: list the keys and lanes of pushes as well, of which there may be many.
+    #[arg(long, requires = "store")]
+    pub all: bool,
 
     /// What is printed.
     #[command(flatten)]
@@ -73,16 +79,19 @@ pub(crate) struct SourceRow {
     pub path: Option<String>,
     /// The input that reads it.
     pub input: Option<String>,
-    /// `file`, `backfill` or `stdin`.
+    /// `file`, `backfill`, `stdin`, `producer`, `key` or `lane`.
     pub role: Option<String>,
     /// What it waits for; `stored` if a store told it.
     pub state: String,
     /// Its life.
     pub generation: Option<String>,
-    /// How far it is counted.
+    /// How far it is counted: bytes; of what is pushed, the number of its last message.
     pub position: u64,
     /// Where it ends.
     pub size: Option<u64>,
+    /// When a key or a lane was opened, seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opened_s: Option<u64>,
     /// What is missing.
     pub lag_bytes: Option<u64>,
     /// For how long.
@@ -119,8 +128,8 @@ pub async fn sources(args: &SourcesArgs) -> anyhow::Result<()> {
             Err(usage("a store keeps no rejected records; ask a running process with --from"))
         }
         Some(url) if args.from.is_empty() => {
-            let rows = stored(url).await?;
-            args.output.print(&rows, || table(&rows).render())
+            let stored = Stored::read(&open_existing(url)?, args.all).await?;
+            args.output.print(&stored.rows, || stored.render())
         }
         _ if args.rejected => rejected(args).await,
         _ => {
@@ -170,29 +179,7 @@ async fn rejected(args: &SourcesArgs) -> anyhow::Result<()> {
     })
 }
 
-async fn stored(url: &str) -> anyhow::Result<Vec<SourceRow>> {
-    let store = open_existing(url)?;
-    let mut rows = Vec::new();
-    for partition in (0..store.info().await?.partitions).map(Partition) {
-        for (source, state) in store.sources(partition).await? {
-            rows.push(SourceRow {
-                from: format!("partition {partition}"),
-                source: source.as_str().to_owned(),
-                state: "stored".to_owned(),
-                generation: Some(format!("{:016x}", state.generation.0)),
-                position: state.position,
-                size: state.end.map(|end| end.position),
-                counted: state.records.counted,
-                filtered: state.records.filtered,
-                rejected: state.records.rejected,
-                ..SourceRow::default()
-            });
-        }
-    }
-    Ok(rows)
-}
-
-fn table(rows: &[SourceRow]) -> Table {
+fn table<'a>(rows: impl IntoIterator<Item = &'a SourceRow>) -> Table {
     let mut table = Table::new(&[
         "path",
         "input",

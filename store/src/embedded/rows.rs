@@ -150,10 +150,21 @@ impl<T: Readable> Rows for Part<T> {
     }
 
     fn sources(&self) -> Result<Vec<(SourceId, SourceState)>, StoreError> {
+        self.sources_after(None, usize::MAX)
+    }
+
+    fn sources_after(
+        &self,
+        after: Option<&str>,
+        max: usize,
+    ) -> Result<Vec<(SourceId, SourceState)>, StoreError> {
+        // No name contains the byte, so nothing stands between a name and this.
+        let first = after.map(|name| self.key(&[name.as_bytes(), b"\0"].concat()));
+        let keys = first.map_or_else(|| self.keys(), |first| self.keys_from(first));
         let mut sources = Vec::new();
-        each(&self.tables.positions, self.keys(), |key, value| {
+        each(&self.tables.positions, keys, |key, value| {
             sources.push((layout::source_of(key)?, decode_state(value)?));
-            Ok(true)
+            Ok(sources.len() < max)
         })?;
         Ok(sources)
     }

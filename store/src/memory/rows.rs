@@ -23,7 +23,7 @@ pub struct Content {
 /// What a partition holds besides its head.
 #[derive(Clone, Default)]
 struct Shelf {
-    states: HashMap<SourceId, SourceState>,
+    states: BTreeMap<SourceId, SourceState>,
     families: BTreeMap<FamilyId, Family>,
     journal: BTreeMap<u64, Entry>,
     counts: HashMap<SeriesKey, Count>,
@@ -99,10 +99,17 @@ impl Rows for Part<'_> {
     }
 
     fn sources(&self) -> Result<Vec<(SourceId, SourceState)>, StoreError> {
-        let states = self.shelf.states.iter();
-        let mut sources: Vec<_> = states.map(|(source, state)| (source.clone(), *state)).collect();
-        sources.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        Ok(sources)
+        self.sources_after(None, usize::MAX)
+    }
+
+    fn sources_after(
+        &self,
+        after: Option<&str>,
+        max: usize,
+    ) -> Result<Vec<(SourceId, SourceState)>, StoreError> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let states = self.shelf.states.range::<str, _>((after, Bound::Unbounded)).take(max);
+        Ok(states.map(|(source, state)| (source.clone(), *state)).collect())
     }
 
     fn families(&self) -> Result<Vec<Family>, StoreError> {

@@ -8,7 +8,9 @@ use logtally_core::limits::CHANGES_BYTES_MAX;
 use super::change::{apply, steps};
 use super::fold::{ROUND, joined};
 use super::{ReadLimit, Rows};
-use crate::{Changes, Pulse, Recovering, Snapshot, StoreError};
+use crate::{
+    Changes, PageCursor, Pulse, Recovering, SOURCES_PAGE, Snapshot, SourcesPage, StoreError,
+};
 
 const CHANGES: ReadLimit = ReadLimit { entries: usize::MAX, bytes: CHANGES_BYTES_MAX };
 
@@ -41,6 +43,18 @@ pub(crate) fn changes(rows: &impl Rows, since: Mark, now_ms: u64) -> Result<Chan
 /// The time of the journal.
 pub(crate) fn pulse(rows: &impl Rows, now_ms: u64) -> Result<Pulse, StoreError> {
     Ok(Pulse { time_ms: rows.head()?.time_ms, now_ms })
+}
+
+/// A page of sources, by name: a cursor is the last name of the page before.
+pub(crate) fn sources_page(
+    rows: &impl Rows,
+    from: Option<&PageCursor>,
+) -> Result<SourcesPage, StoreError> {
+    rows.head()?;
+    let sources = rows.sources_after(from.map(|cursor| cursor.0.as_str()), SOURCES_PAGE)?;
+    let is_full = sources.len() >= SOURCES_PAGE;
+    let last = sources.last().filter(|_| is_full).map(|(source, _)| source.as_str().to_owned());
+    Ok(SourcesPage { sources, next: last.map(PageCursor) })
 }
 
 fn recovering(rows: &impl Rows, now_ms: u64) -> Result<Recovering, StoreError> {

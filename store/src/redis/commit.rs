@@ -16,7 +16,7 @@ use super::keys::Key;
 use super::place::{Place, id_text, lost};
 use super::scripts::{APPEND, COMMIT, FORGET_SOURCE, OPEN, REPORT};
 use super::value::{fixed, list, number, pairs, text, unreadable, word};
-use crate::{Committed, Opened, Opening, StoreError};
+use crate::{Committed, Opened, Opening, PageCursor, SOURCES_PAGE, SourcesPage, StoreError};
 
 /// Fields asked for in one command.
 const FIELDS_MAX: usize = 2_000;
@@ -127,28 +127,39 @@ impl Place<'_> {
 
     /// All sources and their states, by name, read in pieces.
     pub async fn sources(&self) -> Result<Vec<(SourceId, SourceState)>, StoreError> {
-        let key = Key::Positions(self.at);
-        let (head, replies) = self.with_head([Self::on("HLEN", key)]).await?;
-        let known = number(replies.into_iter().next().unwrap_or_default(), "the positions")?;
-        if known < head.sources {
-            return Err(lost(key, known, head.sources));
-        }
         // While a hash grows, a piece may tell of a source again.
-        let (mut sources, mut cursor) = (BTreeMap::new(), "0".to_owned());
+        let (mut sources, mut from) = (BTreeMap::new(), None);
         loop {
-            let mut command = Self::on("HSCAN", key);
-            command.arg(&cursor).arg("COUNT").arg(FIELDS_MAX);
-            let [next, piece] = fixed(self.link.query(&command).await?, "the positions")?;
-            for (source, state) in pairs(piece, "the positions")? {
-                let source = SourceId::new(&word(source, "the name of a source")?);
-                let source = source.map_err(|e| StoreError::Damaged(e.to_string()))?;
-                sources.extend(state_of(state)?.map(|state| (source, state)));
-            }
-            cursor = word(next, "the positions")?;
-            if cursor == "0" {
+            let page = self.sources_page(from.as_ref()).await?;
+            sources.extend(page.sources);
+            from = page.next;
+            if from.is_none() {
                 return Ok(sources.into_iter().collect());
             }
         }
+    }
+
+    /// Some sources and their states: a cursor is the server's.
+    pub async fn sources_page(&self, from: Option<&PageCursor>) -> Result<SourcesPage, StoreError> {
+        const WHAT: &str = "the positions";
+        let key = Key::Positions(self.at);
+        let mut scan = Self::on("HSCAN", key);
+        scan.arg(from.map_or("0", |cursor| &cursor.0)).arg("COUNT").arg(SOURCES_PAGE);
+        let (head, replies) = self.with_head([Self::on("HLEN", key), scan]).await?;
+        let [known, page] = fixed(Value::Array(replies), WHAT)?;
+        let known = number(known, WHAT)?;
+        if known < head.sources {
+            return Err(lost(key, known, head.sources));
+        }
+        let [next, page] = fixed(page, WHAT)?;
+        let mut sources = Vec::new();
+        for (source, state) in pairs(page, WHAT)? {
+            let source = SourceId::new(&word(source, "the name of a source")?);
+            let source = source.map_err(|e| StoreError::Damaged(e.to_string()))?;
+            sources.extend(state_of(state)?.map(|state| (source, state)));
+        }
+        let next = Some(word(next, WHAT)?).filter(|cursor| cursor != "0").map(PageCursor);
+        Ok(SourcesPage { sources, next })
     }
 
     /// Marks a source as recovering, if the store is behind what was acknowledged.

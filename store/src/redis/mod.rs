@@ -47,8 +47,8 @@ use logtally_core::source::{SourceId, SourceState};
 use self::link::Link;
 use self::place::Place;
 use crate::{
-    Changes, Committed, CountStore, Folded, Opened, Opening, Pulse, Snapshot, SnapshotReader,
-    StoreError, StoreInfo, TRIM_GRACE_MS,
+    Changes, Committed, CountStore, Folded, Opened, Opening, PageCursor, Pulse, Snapshot,
+    SnapshotReader, SourcesPage, StoreError, StoreInfo, TRIM_GRACE_MS,
 };
 
 pub use self::keys::{Key, MARKER};
@@ -253,6 +253,16 @@ impl CountStore for RedisStore {
         self.explained(at, place.forget_source(source, expected).await).await
     }
 
+    async fn forget_sources(
+        &self,
+        at: Partition,
+        sources: &[(SourceId, SourceState)],
+    ) -> Result<u64, StoreError> {
+        let removed = sources.iter().map(|(source, state)| self.forget_source(at, source, state));
+        let removed = futures::future::try_join_all(removed).await?;
+        Ok(removed.into_iter().map(u64::from).sum())
+    }
+
     async fn forget(
         &self,
         at: Partition,
@@ -327,5 +337,14 @@ impl SnapshotReader for RedisStore {
     async fn sources(&self, at: Partition) -> Result<Vec<(SourceId, SourceState)>, StoreError> {
         let place = self.to_read(&self.bulk, at).await?;
         self.explained(at, place.sources().await).await
+    }
+
+    async fn sources_page(
+        &self,
+        at: Partition,
+        from: Option<&PageCursor>,
+    ) -> Result<SourcesPage, StoreError> {
+        let place = self.to_read(&self.bulk, at).await?;
+        self.explained(at, place.sources_page(from).await).await
     }
 }

@@ -92,12 +92,18 @@ macro_rules! conformance {
             every_kind_is_merged_by_its_rule,
             a_sum_that_leaves_its_range_stops_nobody
         );
+        crate::backend::conformance!(@ $backend, arrival:
+            the_later_entry_wins_whatever_the_tie,
+            within_one_entry_the_higher_tie_wins,
+            a_forgotten_series_arrives_anew
+        );
         crate::backend::conformance!(@ $backend, forgetting:
             a_forgotten_series_begins_anew,
             forgetting_is_told_to_followers,
             a_rollback_brings_a_forgotten_series_back,
             a_source_is_forgotten_if_it_is_still_as_it_was,
             all_sources_are_listed,
+            sources_are_read_in_pages,
             the_end_of_a_source_stays,
             an_empty_entry_tells_the_time
         );

@@ -12,6 +12,8 @@ pub mod folding;
 
 pub mod kinds;
 
+pub mod arrival;
+
 pub mod forgetting;
 
 pub mod reading;

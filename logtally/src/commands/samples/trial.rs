@@ -13,7 +13,7 @@ use logtally_ingest::discover::compression_of;
 use logtally_ingest::pattern::Pattern;
 use logtally_ingest::plan::Plan;
 use logtally_ingest::shard::Shard;
-use logtally_ingest::{Options, View};
+use logtally_ingest::{Listeners, Options, View};
 use logtally_service::{Context, version};
 use logtally_store::SharedStore;
 use logtally_store::memory::MemoryStore;
@@ -134,7 +134,14 @@ async fn count(plan: Plan) -> anyhow::Result<String> {
         progress: false,
     };
     let (plans, receiver) = watch::channel(Arc::new(plan));
-    let outcome = pipeline::count(options, receiver, View::default(), store, &context).await?;
+    let job = pipeline::Job {
+        options,
+        plans: receiver,
+        view: View::default(),
+        pushes: Listeners::default(),
+        aggregator: logtally_aggregator::Options::default(),
+    };
+    let outcome = pipeline::count(job, store, &context).await?;
     drop(plans);
     if let Some(problem) = outcome.problems.first() {
         bail!("{problem}");

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use logtally_core::partition::{Partition, partition_of};
+use logtally_core::push::SourceKind;
 use logtally_core::source::{Generation, SourceId, SourceState, Tail};
 use logtally_ingest::content::Content;
 use logtally_ingest::discover::{compression_of, identity};
@@ -112,9 +113,7 @@ impl ChangeArgs {
         let partitions = store.info().await?.partitions;
         let partition = partition_of(&source, partitions);
         // Only read: a dry run must not even create what somebody has just removed.
-        let known = store.sources(partition).await?;
-        let state = known.into_iter().find(|(id, _)| *id == source).map(|(_, state)| state);
-        let state = state.with_context(|| {
+        let state = state_of(&store, partition, &source).await?.with_context(|| {
             format!("the store has no source {source}; `logtally sources --store …` lists them")
         })?;
         if self.yes {
@@ -136,8 +135,11 @@ impl ChangeArgs {
         };
         self.output.print(&change, || {
             let records = count_of(change.records, "record");
+            let is_pushed =
+                matches!(source.kind(), SourceKind::Producer(_)) || source.is_temporary();
+            let place = if is_pushed { "sequence" } else { "position" };
             let mut text = format!(
-                "source    {source} (partition {partition})\nposition  {}, after {records}\n{what}",
+                "source    {source} (partition {partition})\n{place}  {}, after {records}\n{what}",
                 state.position
             );
             text += if self.yes {
@@ -150,8 +152,41 @@ impl ChangeArgs {
     }
 }
 
+/// The stored state of a source, page by page.
+async fn state_of(
+    store: &SharedStore,
+    at: Partition,
+    source: &SourceId,
+) -> anyhow::Result<Option<SourceState>> {
+    let mut from = None;
+    loop {
+        let page = store.sources_page(at, from.as_ref()).await?;
+        let state = page.sources.iter().find(|(id, _)| id == source).map(|(_, state)| *state);
+        from = page.next;
+        if state.is_some() || from.is_none() {
+            return Ok(state);
+        }
+    }
+}
+
+/// Only what can be read again can be counted again.
+fn refuse_pushed(id: &str) -> anyhow::Result<()> {
+    let Ok(source) = SourceId::new(id) else { return Ok(()) };
+    let what = match source.kind() {
+        SourceKind::Producer(_) => "a producer",
+        SourceKind::Key => "the key of a push",
+        SourceKind::Lane => "a lane of pushes",
+        _ => return Ok(()),
+    };
+    Err(usage(format!(
+        "{id} is {what}: what was pushed is kept nowhere, so there is nothing to go back to; push the \
+         records again, under another producer or key"
+    )))
+}
+
 /// Rewinds a source.
 pub(super) async fn rewind(args: &RewindArgs) -> anyhow::Result<()> {
+    refuse_pushed(&args.id)?;
     let stored = args.change.find(&args.id).await?;
     let fresh = target(args, &stored.state, &stored.source)?;
     if args.change.yes {
@@ -178,13 +213,34 @@ pub(super) async fn forget(args: &ForgetSourceArgs) -> anyhow::Result<()> {
             bail!("the source has moved meanwhile, so nothing was changed; look again");
         }
     }
-    let what = format!(
-        "forget    its position; what was counted stays. If the file is still there and read, all of it \
-         ({} bytes) counts again from the beginning; an ingest that follows it now takes this for a loss \
-         of the store, and exporters are silent until the file is read again: stop it first\n",
-        stored.state.position
-    );
+    let what = consequence(&stored.source, stored.state.position);
     args.change.tell(&stored, None, &what)
+}
+
+/// What becomes of a source that is forgotten.
+fn consequence(source: &SourceId, position: u64) -> String {
+    let pushed = match source.kind() {
+        SourceKind::Producer(_) => {
+            "its sequence; what was counted stays. Messages that it sends again count again, and it has \
+             to be opened anew: stop it first"
+        }
+        SourceKind::Key => {
+            "the key; what was counted stays. A push that is repeated with it counts again"
+        }
+        SourceKind::Lane => {
+            "the lane; what was counted stays. A push that is under way in it may count twice"
+        }
+        _ => return of_file(position),
+    };
+    format!("forget    {pushed}\n")
+}
+
+fn of_file(position: u64) -> String {
+    format!(
+        "forget    its position; what was counted stays. If the file is still there and read, all of it \
+         ({position} bytes) counts again from the beginning; an ingest that follows it now takes this for a loss \
+         of the store, and exporters are silent until the file is read again: stop it first\n"
+    )
 }
 
 /// The state to go back to: a life of its own, so that deltas that are under way are refused.
@@ -246,12 +302,40 @@ fn tail(content: &mut Content, position: u64) -> anyhow::Result<(Tail, Option<u8
 mod tests {
     use std::io::Write;
 
+    use logtally_core::push::{Group, ProducerName, Scope};
+
     use super::*;
 
     fn args(to: u64, file: Option<&Path>) -> RewindArgs {
         let change =
             ChangeArgs { store: StoreArgs::default(), yes: false, output: OutputArgs::default() };
         RewindArgs { id: String::new(), to, file: file.map(Path::to_owned), change }
+    }
+
+    #[test]
+    fn what_was_pushed_is_not_rewound() {
+        let key = Scope::Lines.key(b"1");
+        let group =
+            Group::new(vec![("job".into(), "a".into())]).map(Scope::Group).expect("a group");
+        for id in
+            ["producer/host1/app", key.as_str(), group.lane(1).as_str(), group.key(b"").as_str()]
+        {
+            let error = refuse_pushed(id).expect_err(id).to_string();
+            assert!(error.contains("kept nowhere") && error.contains(id), "{error}");
+        }
+        for id in ["file/local/1a2b/17c0ffee", "file/key/1/2/rule/a1", "stdin"] {
+            refuse_pushed(id).expect(id);
+        }
+    }
+
+    #[test]
+    fn forgetting_tells_what_follows() {
+        let producer = SourceId::producer(&ProducerName::new("app").expect("a name"));
+        let text = consequence(&producer, 7);
+        assert!(text.contains("its sequence") && !text.contains("bytes"), "{text}");
+        assert!(consequence(&Scope::Lines.key(b"1"), 1).contains("repeated with it"));
+        let file = SourceId::file("v", 1, 2).expect("a source");
+        assert!(consequence(&file, 7).contains("(7 bytes)"));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Forgetting series and sources on purpose, and letting the journal tell the time.
 
+use std::collections::BTreeMap;
+
 use logtally_core::admission::Admission;
 use logtally_core::journal::{Mark, Nonce};
 use logtally_core::series::SeriesKey;
-use logtally_core::source::{RecordCounts, SourceEnd, SourceState, Tail};
-use logtally_store::{Changes, SharedStore, TRIM_GRACE_MS};
+use logtally_core::source::{RecordCounts, SourceEnd, SourceId, SourceState, Tail};
+use logtally_store::{Changes, Opening, SOURCES_PAGE, SharedStore, SourcesPage, TRIM_GRACE_MS};
 
 use crate::backend::Backend;
 use crate::words::{
@@ -125,6 +127,57 @@ pub async fn all_sources_are_listed(place: impl Backend) {
     let listed = store.sources(P).await.expect("answers");
     let wanted: Vec<_> = names.iter().map(|name| (source(name), state(1, 0))).collect();
     assert_eq!(listed, wanted);
+}
+
+/// Everything that the pages of a partition tell, and how many pages there were. `between` runs after
+/// each of them.
+async fn paged(
+    store: &SharedStore,
+    mut between: impl AsyncFnMut(&SourcesPage),
+) -> (BTreeMap<SourceId, SourceState>, usize) {
+    let (mut sources, mut pages, mut from) = (BTreeMap::new(), 0, None);
+    loop {
+        let page = store.sources_page(P, from.as_ref()).await.expect("answers");
+        assert!(page.sources.len() <= 2 * SOURCES_PAGE, "bounded: {}", page.sources.len());
+        between(&page).await;
+        sources.extend(page.sources);
+        pages += 1;
+        from = page.next;
+        if from.is_none() {
+            return (sources, pages);
+        }
+    }
+}
+
+pub async fn sources_are_read_in_pages(place: impl Backend) {
+    let store = store_with(&place, &[]).await;
+    assert_eq!(store.sources_page(P, None).await.expect("answers"), SourcesPage::default());
+    let names = (0..2 * SOURCES_PAGE + 500).map(|n| format!("s/{n}"));
+    let wanted: BTreeMap<_, _> = names.map(|name| (source(&name), state(1, 0))).collect();
+    let opening = |(source, fresh): (&SourceId, &SourceState)| Opening {
+        source: source.clone(),
+        expected: None,
+        fresh: *fresh,
+    };
+    let openings: Vec<Opening> = wanted.iter().map(opening).collect();
+    for some in openings.chunks(500) {
+        store.open_all(P, some).await.expect("answers");
+    }
+    let (sources, pages) = paged(&store, async |_| {}).await;
+    assert_eq!(sources, wanted);
+    assert!(pages > 1, "one page has all of them");
+    // Somebody who forgets what he has read misses nothing of the rest.
+    let mut removed = 0;
+    let (sources, _) = paged(&store, async |page| {
+        let mut some = page.sources[..page.sources.len() / 2].to_vec();
+        some.extend(page.sources.last().map(|(source, _)| (source.clone(), state(9, 9))));
+        removed += store.forget_sources(P, &some).await.expect("answers");
+    })
+    .await;
+    assert_eq!(sources, wanted);
+    let left = store.sources(P).await.expect("answers");
+    assert_eq!(left.len() as u64, wanted.len() as u64 - removed);
+    assert!(removed > SOURCES_PAGE as u64, "{removed}");
 }
 
 pub async fn the_end_of_a_source_stays(place: impl Backend) {

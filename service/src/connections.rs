@@ -17,36 +17,21 @@ use tokio_util::task::TaskTracker;
 
 /// What clients may take.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub struct Limits {
     /// Connections at the same time; further ones wait to be accepted.
-    pub(super) connections: usize,
+    pub connections: usize,
     /// Bytes of a request's head.
-    pub(super) head_bytes: usize,
+    pub head_bytes: usize,
     /// From the end of a response to the end of the next request's head.
-    pub(super) head: Duration,
+    pub head: Duration,
     /// Age at which a connection ends with the response that is under way.
-    pub(super) age: Duration,
+    pub age: Duration,
     /// For that last response; then the connection is cut.
-    pub(super) last_response: Duration,
-}
-
-impl Limits {
-    pub(super) const DEFAULT: Self = Self {
-        // Some scrapers and some people; each connection costs a few kilobytes.
-        connections: 256,
-        // A hundred times what Prometheus sends.
-        head_bytes: 64 << 10,
-        // A scraper that asks less often connects anew each time, which is cheap.
-        head: Duration::from_secs(30),
-        // With the next line: a client that does not read holds a page for 80 s at most.
-        age: Duration::from_mins(1),
-        // 70 MB, a page of a million series, at 28 Mbit/s.
-        last_response: Duration::from_secs(20),
-    };
+    pub last_response: Duration,
 }
 
 /// Serves until `shutdown`, then lets the responses under way finish, for a limited time.
-pub(super) async fn serve(
+pub async fn serve(
     listener: TcpListener,
     router: Router,
     limits: Limits,
@@ -130,6 +115,14 @@ mod tests {
 
     use super::*;
 
+    const TEST_LIMITS: Limits = Limits {
+        connections: 256,
+        head_bytes: 64 << 10,
+        head: Duration::from_secs(30),
+        age: Duration::from_mins(1),
+        last_response: Duration::from_secs(20),
+    };
+
     const SHORT: Duration = Duration::from_millis(20);
 
     /// Larger than what the buffers of two sockets take.
@@ -174,23 +167,23 @@ mod tests {
 
     #[tokio::test]
     async fn half_a_head_is_cut() {
-        let server = Server::start(Limits { head: SHORT, ..Limits::DEFAULT }).await;
+        let server = Server::start(Limits { head: SHORT, ..TEST_LIMITS }).await;
         let answer = read_to_end(server.send(b"GET / HTTP/1.1\r\nHost:").await).await;
         assert!(!answer.starts_with(b"HTTP/1.1 200"));
     }
 
     #[tokio::test]
     async fn a_head_without_end_is_refused() {
-        let server = Server::start(Limits::DEFAULT).await;
+        let server = Server::start(TEST_LIMITS).await;
         let mut request = b"GET / HTTP/1.1\r\nX: ".to_vec();
-        request.resize(Limits::DEFAULT.head_bytes + 1, b'x');
+        request.resize(TEST_LIMITS.head_bytes + 1, b'x');
         let answer = read_to_end(server.send(&request).await).await;
         assert!(answer.starts_with(b"HTTP/1.1 431"), "{}", String::from_utf8_lossy(&answer));
     }
 
     #[tokio::test]
     async fn a_client_that_does_not_read_is_cut() {
-        let limits = Limits { age: SHORT, last_response: SHORT, connections: 1, ..Limits::DEFAULT };
+        let limits = Limits { age: SHORT, last_response: SHORT, connections: 1, ..TEST_LIMITS };
         let server = Server::start(limits).await;
         let stuck = server.send(b"GET /large HTTP/1.1\r\nHost: test\r\n\r\n").await;
         // There is one slot: an answer to another one means that the first one was cut. That other
@@ -204,7 +197,7 @@ mod tests {
 
     #[tokio::test]
     async fn stopping_ends_idle_connections_and_finishes_responses() {
-        let server = Server::start(Limits::DEFAULT).await;
+        let server = Server::start(TEST_LIMITS).await;
         let mut idle = server.send(REQUEST).await;
         idle.read_u8().await.expect("answers");
         let mut busy = server.send(b"GET /large HTTP/1.1\r\nHost: test\r\n\r\n").await;
