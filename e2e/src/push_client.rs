@@ -122,7 +122,11 @@ pub struct Producer {
 impl Producer {
     /// A producer that is not opened yet, and the ports that it may push to.
     pub fn new(name: &str, ports: &[u16]) -> Self {
-        let clients = ports.iter().copied().map(client).collect();
+        Self::with(name, ports.iter().copied().map(client).collect())
+    }
+
+    /// As [`Producer::new`], over connections that others may have, too.
+    pub fn with(name: &str, clients: Vec<Client>) -> Self {
         Self {
             name: name.to_owned(),
             clients,
