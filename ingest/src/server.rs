@@ -130,6 +130,7 @@ async fn serve_grpc(listener: TcpListener, push: &Push, context: &Context) -> an
         .register_encoded_file_descriptor_set(logtally_proto::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .with_service_name(SERVICE_NAME)
+        .with_service_name(tonic_health::pb::health_server::SERVICE_NAME)
         .build_v1()?;
     let shutdown = context.shutdown.clone();
     let server = Server::builder()
