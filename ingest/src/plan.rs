@@ -69,13 +69,11 @@ impl Plan {
                 }
             }
         }
-        match errors {
-            Some(errors) => Err(errors),
-            None => {
-                let push = PushInputs::compile(config, &inputs);
-                Ok(Self { inputs, push, samples_per_reason: config.samples_per_reason })
-            }
+        if let Some(errors) = errors {
+            return Err(errors);
         }
+        let push = PushInputs::compile(config, &inputs);
+        Ok(Self { inputs, push, samples_per_reason: config.samples_per_reason })
     }
 
     /// The default rule over these files.

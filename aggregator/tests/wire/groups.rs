@@ -21,13 +21,13 @@ use crate::bench::Bench;
 const PARTITIONS: u16 = 3;
 const TTL_S: u64 = 60;
 
-/// A store of three partitions, and its clock.
-async fn store() -> (Arc<MemoryStore>, Arc<AtomicU64>) {
+/// A store, and its clock.
+async fn store(partitions: u16) -> (Arc<MemoryStore>, Arc<AtomicU64>) {
     let now_ms = Arc::new(AtomicU64::new(1_700_000_000_000));
     let hand = Arc::clone(&now_ms);
     let clock = Arc::new(move || hand.load(Ordering::Relaxed));
     let store = Arc::new(MemoryStore::new().with_clock(clock));
-    store.create(Some(PARTITIONS)).await.expect("a fresh store");
+    store.create(Some(partitions)).await.expect("a fresh store");
     (store, now_ms)
 }
 
@@ -55,7 +55,7 @@ async fn push(
 ) {
     let scope = Scope::Group(Group::new(labels(group)).expect("a group"));
     let source = scope.lane(rand_id());
-    let at = partition_of(&source, PARTITIONS);
+    let at = partition_of(&source, store.info().await.expect("created").partitions);
     let fresh = SourceState::start(Generation(1));
     let opening = Opening { source: source.clone(), expected: None, fresh };
     store.open(at, &opening).await.expect("opens");
@@ -133,8 +133,8 @@ fn written(groups: &[v1::PushedGroup]) -> Vec<String> {
 
 /// Two groups whose labels differ by one, one with the same values under another name, and a family
 /// without groups whose series have the labels of the first.
-async fn filled() -> (Arc<MemoryStore>, Arc<AtomicU64>) {
-    let (store, now_ms) = store().await;
+async fn filled(partitions: u16) -> (Arc<MemoryStore>, Arc<AtomicU64>) {
+    let (store, now_ms) = store(partitions).await;
     let a: &[(&str, &str)] = &[("job", "a")];
     let histogram = family(a, "seconds", Kind::Histogram, 0);
     let bucket = Amount { count: 1, value: Value::Sum(Decimal::ZERO) };
@@ -152,7 +152,7 @@ async fn filled() -> (Arc<MemoryStore>, Arc<AtomicU64>) {
 
 #[tokio::test]
 async fn groups_are_listed_with_their_times() {
-    let (store, now_ms) = filled().await;
+    let (store, now_ms) = filled(PARTITIONS).await;
     let mut bench = Bench::over(store.clone()).await;
     let wanted = [
         "instance=x job=a: 2, \"12\", \"34\", false",
@@ -171,14 +171,23 @@ async fn groups_are_listed_with_their_times() {
 
 #[tokio::test]
 async fn a_deleted_group_is_gone_and_no_other() {
-    let (store, _) = filled().await;
+    check_deletion(PARTITIONS).await;
+}
+
+#[tokio::test]
+async fn other_groups_of_its_partition_stay() {
+    check_deletion(1).await;
+}
+
+async fn check_deletion(partitions: u16) {
+    let (store, _) = filled(partitions).await;
     let mut bench = Bench::over(store.clone()).await;
     assert_eq!(delete(&mut bench, &[("job", "a")]).await.expect("an answer"), 3);
     let left = written(&list(&mut bench).await);
     assert_eq!(left.len(), 2);
     assert!(left.iter().all(|group| !group.starts_with("job=a:")), "{left:?}");
     let mut lines = 0;
-    for at in (0..PARTITIONS).map(Partition) {
+    for at in (0..partitions).map(Partition) {
         let counts = store.load(at).await.expect("loads").counts;
         lines += counts.values().filter(|count| count.amount == Amount::records(7)).count();
     }
@@ -195,7 +204,7 @@ async fn a_deleted_group_is_gone_and_no_other() {
 
 #[tokio::test]
 async fn a_large_group_is_deleted_in_pieces() {
-    let (store, _) = store().await;
+    let (store, _) = store(PARTITIONS).await;
     let group: &[(&str, &str)] = &[("job", "a")];
     let family = family(group, "m", Kind::Gauge, 0);
     let shards: Vec<String> = (0..700).map(|n| format!("{n:01000}")).collect();
@@ -224,7 +233,7 @@ async fn what_is_no_group_is_refused() {
 
 #[tokio::test]
 async fn an_error_of_the_store_is_told() {
-    let (store, _) = filled().await;
+    let (store, _) = filled(PARTITIONS).await;
     let mut bench = Bench::over(store.clone()).await;
     let whole = store.snapshot();
     let mut damaged = whole.clone();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use logtally_core::limits::MESSAGE_BYTES_MAX;
+use logtally_core::limits::GROUPS_BYTES_MAX;
 use logtally_core::push::Group;
 use logtally_proto::v1;
 use logtally_proto::v1::group_service_client::GroupServiceClient;
@@ -15,9 +15,6 @@ use crate::uplink::Peer;
 
 /// How long an aggregator may take: it looks through a partition.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
-
-/// A list of groups may be long.
-const LIST_BYTES_MAX: usize = 16 * MESSAGE_BYTES_MAX;
 
 /// Asks aggregators about groups.
 #[derive(Clone)]
@@ -65,7 +62,8 @@ impl Directory {
                     continue;
                 }
             };
-            let client = GroupServiceClient::new(channel).max_decoding_message_size(LIST_BYTES_MAX);
+            let client =
+                GroupServiceClient::new(channel).max_decoding_message_size(GROUPS_BYTES_MAX);
             match question(client).await {
                 Ok(answer) => return Ok(answer.into_inner()),
                 Err(error) if error.code() == Code::InvalidArgument => {

@@ -432,7 +432,7 @@ impl<T> Lane<T> {
             }
         }
         let records =
-            entries().map(|e| e.counted.records).fold(RecordCounts::default(), |a, b| a.plus(b));
+            entries().map(|e| e.counted.records).fold(RecordCounts::default(), RecordCounts::plus);
         Delta {
             source: self.id.clone(),
             generation,

@@ -1,5 +1,6 @@
 //! What is pushed, what is answered, and what can go wrong. Plain data, the same for gRPC and HTTP.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use logtally_core::limits::{DELTA_BYTES_MAX, PUSH_BYTES_MAX};
@@ -167,7 +168,7 @@ impl PushError {
     }
 
     /// A wrong field.
-    pub fn invalid(field: &'static str, message: impl ToString) -> Self {
-        Self::Invalid { field, message: message.to_string() }
+    pub fn invalid(field: &'static str, message: impl Display) -> Self {
+        Self::Invalid { field, message: format!("{message}") }
     }
 }

@@ -128,6 +128,11 @@ impl Push {
         &self.budget
     }
 
+    /// What is counted, as of now.
+    pub fn plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.plans.borrow())
+    }
+
     /// Own metrics.
     pub fn metrics(&self) -> &PushMetrics {
         &self.metrics
@@ -190,7 +195,7 @@ impl Push {
         if let Some(expected) = expected_hash.filter(|expected| *expected != hash) {
             return Err(PushError::Damaged { expected, got: hash });
         }
-        let plan = Arc::clone(&self.plans.borrow());
+        let plan = self.plan();
         let input = plan.push.find(&records.input, &records.format);
         let input = input.map_err(|error| PushError::invalid(error.field(), error))?;
         let reading = Reading { input: Arc::clone(input), path: Arc::from([]) };

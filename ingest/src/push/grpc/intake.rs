@@ -214,3 +214,108 @@ impl Body for IntakeBody {
         self.rest.is_empty() && !matches!(self.at, At::Room(..)) && self.inner.is_end_stream()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt, StreamBody};
+    use logtally_core::limits::PUSH_BYTES_MAX;
+
+    use super::*;
+
+    /// A body that gives these pieces, and then nothing until the sender is dropped.
+    fn body(
+        pieces: &[Bytes],
+    ) -> (tonic::body::Body, tokio::sync::mpsc::UnboundedSender<Result<Frame<Bytes>, Status>>) {
+        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+        for piece in pieces {
+            sender.send(Ok(Frame::data(piece.clone()))).expect("open");
+        }
+        let stream = tokio_stream::wrappers::UnboundedReceiverStream::new(receiver);
+        (tonic::body::Body::new(StreamBody::new(stream)), sender)
+    }
+
+    fn message(len: usize) -> Vec<u8> {
+        let prefix = (len as u32).to_be_bytes();
+        [&[0], &prefix[..], &vec![b'x'; len]].concat()
+    }
+
+    fn intake_body(
+        inner: tonic::body::Body,
+        process: &Budget,
+        is_stream: bool,
+    ) -> (IntakeBody, Intake) {
+        let intake = Intake::default();
+        let stream = is_stream.then(Budget::of_stream);
+        let room = Room { process: process.clone(), stream };
+        (IntakeBody::new(inner, room, intake.clone()), intake)
+    }
+
+    #[tokio::test]
+    async fn everything_comes_through_however_it_was_cut() {
+        let sent: Vec<u8> = [0, 1, 7, 300].iter().flat_map(|len| message(*len)).collect();
+        for size in [1, 2, 5, 6, 64, sent.len()] {
+            let pieces: Vec<Bytes> = sent.chunks(size).map(Bytes::copy_from_slice).collect();
+            let (inner, sender) = body(&pieces);
+            drop(sender);
+            let budget = Budget::default();
+            let (body, intake) = intake_body(inner, &budget, true);
+            let got = body.collect().await.expect("no error").to_bytes();
+            assert_eq!(got, sent, "in pieces of {size}");
+            for _ in 0..4 {
+                assert!(intake.take().is_ok());
+            }
+            assert!(intake.take().is_err(), "one room per message");
+            assert_eq!(budget.used(), 0, "given back");
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_of_a_message_is_read_before_there_is_room_for_it() {
+        let budget = Budget::new(PUSH_BYTES_MAX);
+        let held = budget.wait(PUSH_BYTES_MAX / 2).await.expect("room");
+        let (inner, _sender) = body(&[message(PUSH_BYTES_MAX / 2).into()]);
+        let (mut body, _intake) = intake_body(inner, &budget, true);
+        let prefix = body.frame().await.expect("a frame").expect("no error");
+        assert_eq!(prefix.into_data().expect("data").len(), PREFIX_BYTES);
+        let waiting = tokio::time::timeout(Duration::from_millis(20), body.frame()).await;
+        assert!(waiting.is_err(), "there is no room");
+        drop(held);
+        assert!(body.frame().await.is_some_and(|frame| frame.is_ok()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_single_call_is_told_to_come_back() {
+        let budget = Budget::new(PUSH_BYTES_MAX);
+        let _held = budget.wait(PUSH_BYTES_MAX / 2).await.expect("room");
+        let (inner, _sender) = body(&[message(PUSH_BYTES_MAX / 2).into()]);
+        let (mut body, _intake) = intake_body(inner, &budget, false);
+        assert!(body.frame().await.is_some_and(|frame| frame.is_ok()), "the prefix");
+        let error = body.frame().await.expect("an answer").expect_err("no room");
+        assert_eq!(error.code(), tonic::Code::ResourceExhausted);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_does_not_arrive_ends_the_call() {
+        let budget = Budget::default();
+        let mut cut = message(1000);
+        cut.truncate(500);
+        let (inner, _sender) = body(&[cut.into()]);
+        let (mut body, intake) = intake_body(inner, &budget, true);
+        assert!(body.frame().await.is_some_and(|frame| frame.is_ok()), "the prefix");
+        assert!(body.frame().await.is_some_and(|frame| frame.is_ok()), "what there is");
+        let error = body.frame().await.expect("an answer").expect_err("too late");
+        assert_eq!(error.code(), tonic::Code::DeadlineExceeded);
+        drop((body, intake));
+        assert_eq!(budget.used(), 0, "given back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_stream_may_stay() {
+        let (inner, sender) = body(&[]);
+        let (mut body, _intake) = intake_body(inner, &Budget::default(), true);
+        let waiting = tokio::time::timeout(MESSAGE_TIME_MAX * 10, body.frame()).await;
+        assert!(waiting.is_err(), "nothing was begun, nothing is late");
+        sender.send(Ok(Frame::data(message(3).into()))).expect("open");
+        assert!(body.frame().await.is_some_and(|frame| frame.is_ok()));
+    }
+}

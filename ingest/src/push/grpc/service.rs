@@ -150,10 +150,8 @@ impl Sum {
         let sum = &mut self.0;
         sum.sequence = sum.sequence.max(one.sequence);
         sum.durable = (sum.messages == 0 || sum.durable) && one.durable;
-        let guarantee = match one.exactly_once {
-            true => v1::Guarantee::ExactlyOnce,
-            false => v1::Guarantee::AtLeastOnce,
-        };
+        let guarantee =
+            if one.exactly_once { v1::Guarantee::ExactlyOnce } else { v1::Guarantee::AtLeastOnce };
         // Of several, the weakest.
         sum.guarantee = sum.guarantee.max(guarantee.into());
         sum.messages += 1;

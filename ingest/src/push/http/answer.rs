@@ -11,7 +11,7 @@ use crate::push::message::{Acknowledged, Opened, PushError};
 
 /// What became of a push.
 #[derive(Serialize)]
-struct Counted {
+struct Told {
     /// The last message of the producer that is counted; 0 without a producer.
     sequence: u64,
     /// Whether that survives a crash of the store.
@@ -50,7 +50,7 @@ struct Failed {
 /// The answer to a push that is counted.
 pub(super) fn counted(acknowledged: Acknowledged) -> Response {
     let rejections = acknowledged.rejections.into_iter().map(|r| (r.reason, r.records));
-    Json(Counted {
+    Json(Told {
         sequence: acknowledged.sequence,
         durable: acknowledged.durable,
         guarantee: if acknowledged.exactly_once { "exactly_once" } else { "at_least_once" },

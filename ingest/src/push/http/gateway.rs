@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use logtally_core::hash::hash64;
 use logtally_core::push::{Group, Scope};
+use logtally_core::series::Family;
 use logtally_exposition::group;
 use logtally_proto::v1;
 use logtally_service::parse_duration;
@@ -19,6 +20,7 @@ use super::{answer, body, idempotency_key, media_type};
 use crate::push::groups::{group_failure, group_push};
 use crate::push::message::{Acknowledged, Message, PushError, Sender};
 use crate::push::{Push, answered};
+use crate::tally::Counted;
 
 /// What the address of a push says beside its group.
 #[derive(Deserialize, Default)]
@@ -76,13 +78,14 @@ async fn count(
     let (bytes, permit) = body::read(push.budget(), headers, body).await?;
     let hash = hash64(&bytes);
     let now_ns = now_ns();
-    match group_push(&group, &bytes, ttl_s, now_ns) {
+    let counted =
+        group_push(&group, &bytes, ttl_s, now_ns).map_err(|e| PushError::invalid("body", e));
+    match counted.and_then(|counted| check_names(push, counted)) {
         Ok(counted) => {
             let message = Message { sender, hash, counted, rejections: Vec::new(), permit };
             answered(push.message(message).await?).await
         }
         Err(error) => {
-            let error = PushError::invalid("body", error);
             push.metrics().note_refused(&error);
             let counted = group_failure(&group, ttl_s, now_ns);
             let sender = Sender::Anybody { scope: Scope::Group(group) };
@@ -92,6 +95,21 @@ async fn count(
                 let _ = answered(pending).await;
             }
             Err(error)
+        }
+    }
+}
+
+/// A metric of a rule cannot be pushed as well: if the kinds differ, a page can show only one of them.
+fn check_names(push: &Push, counted: Counted) -> Result<Counted, PushError> {
+    let plan = push.plan();
+    let rules = || plan.inputs.iter().flat_map(|input| input.rules.rules());
+    let of_rule = |family: &&Family| rules().any(|rule| rule.family.name == family.name);
+    match counted.families.iter().find(of_rule) {
+        None => Ok(counted),
+        Some(family) => {
+            let text =
+                format!("`{}` is the metric of a rule; push it by another name", family.name);
+            Err(PushError::invalid("body", text))
         }
     }
 }
