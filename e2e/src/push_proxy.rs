@@ -62,7 +62,7 @@ impl Rates {
         cut_after: 0.1,
         duplicate: 0.2,
         end_stream: 0.02,
-        mute_stream: 0.01,
+        mute_stream: 0.02,
     };
 }
 
