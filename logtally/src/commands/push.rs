@@ -16,6 +16,7 @@ use clap::ValueEnum;
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
 use logtally_client::Options;
+use logtally_exporter::parse_duration;
 use logtally_service::{LogArgs, cancel_on_signal, init_telemetry};
 use tokio_util::sync::CancellationToken;
 
@@ -67,9 +68,9 @@ pub struct PushArgs {
     #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub parallel: u16,
 
-    /// How many seconds to go on while no ingest takes anything; 0 for ever.
-    #[arg(long, value_name = "SECONDS", default_value = "60")]
-    pub give_up: u64,
+    /// How long to go on while no ingest takes anything; `0s` for ever.
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = parse_duration)]
+    pub give_up: Duration,
 
     /// What is printed.
     #[command(flatten)]
@@ -159,7 +160,7 @@ impl PushArgs {
             producer,
             input: self.input.clone(),
             format: self.format.clone(),
-            give_up: (self.give_up > 0).then(|| Duration::from_secs(self.give_up)),
+            give_up: Some(self.give_up).filter(|longest| !longest.is_zero()),
             ..Options::default()
         };
         Ok(Job { file: file.to_owned(), options, header })
