@@ -57,8 +57,9 @@ pub struct PushArgs {
     pub input: String,
 
     /// Format of the records: `csv`, `tsv`, `json`, `logfmt` or `lines`; that of the input without it.
-    #[arg(long, value_name = "FORMAT", default_value = "", hide_default_value = true)]
-    pub format: String,
+    // The name of the field is its own: that of the logs has the other one.
+    #[arg(long = "format", value_name = "FORMAT", default_value = "", hide_default_value = true)]
+    pub record_format: String,
 
     /// Whether the first line is a header, which then stands before every message.
     #[arg(long, value_enum, default_value = "auto")]
@@ -128,9 +129,9 @@ impl PushArgs {
             bail!(usage("--producer is for one file: two must not have one name"));
         }
         let known = ["", "csv", "tsv", "json", "logfmt", "lines"];
-        if !known.contains(&self.format.as_str()) {
+        if !known.contains(&self.record_format.as_str()) {
             let known = known[1..].join(", ");
-            bail!(usage(format!("there is no format `{}`; there is {known}", self.format)));
+            bail!(usage(format!("there is no format `{}`; there is {known}", self.record_format)));
         }
         let mut jobs: Vec<Job> = Vec::new();
         for file in &self.files {
@@ -159,7 +160,7 @@ impl PushArgs {
             endpoints: self.to.clone(),
             producer,
             input: self.input.clone(),
-            format: self.format.clone(),
+            format: self.record_format.clone(),
             give_up: Some(self.give_up).filter(|longest| !longest.is_zero()),
             ..Options::default()
         };
