@@ -123,7 +123,7 @@ fn a_client_knows_the_wire_and_nothing_behind_it() {
     let below = all_below(&graph(), "logtally-client");
     let ours: Vec<_> = below.iter().filter(|name| is_ours(name)).collect();
     assert_eq!(ours, ["logtally-core", "logtally-proto"]);
-    for name in ["redis", "redb", "rustix", "clap"] {
+    for name in ["redis", "redb", "notify", "clap"] {
         assert!(!below.contains(name), "logtally-client must not see {name}");
     }
 }

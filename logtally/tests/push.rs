@@ -53,7 +53,7 @@ impl Bench {
 }
 
 fn lines(from: u32, to: u32) -> String {
-    (from..to).map(|n| format!("web{n},backup\n")).collect()
+    (from..to).fold(String::new(), |text, n| text + &format!("web{n},backup\n"))
 }
 
 fn error_of(output: &Output) -> String {
