@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::exposition::{COUNTED, Counts, READ, counted_series, difference, parse, rejected_total};
 use crate::http;
+use crate::one_process::configure;
 use crate::program::Program;
 use crate::recount::Recount;
 use crate::wait::{holds, until};
@@ -34,6 +35,8 @@ pub struct Layout {
     pub settle: &'static str,
     /// Environment variables of aggregators and ingests.
     pub env: Vec<(String, String)>,
+    /// What the ingests read and count; without it they count all logs by the default rule.
+    pub config: Option<String>,
 }
 
 impl Default for Layout {
@@ -47,6 +50,7 @@ impl Default for Layout {
             appendfsync: "always",
             settle: "1s",
             env: Vec::new(),
+            config: None,
         }
     }
 }
@@ -55,8 +59,10 @@ impl Default for Layout {
 pub struct Node {
     /// The process.
     pub program: Program,
-    /// Where it serves what it is for; an ingest serves nothing that the tests use.
+    /// Where it serves what it is for: gRPC, or pages.
     pub port: u16,
+    /// Where an ingest takes pushes over HTTP; 0 for other programs.
+    pub push: u16,
     /// Its admin listener.
     pub admin: u16,
 }
@@ -98,6 +104,9 @@ impl Cluster {
     pub fn prepare(layout: Layout) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("logs")).expect("the folder of logs");
+        if let Some(config) = &layout.config {
+            configure(folder.path(), config);
+        }
         let redis =
             RedisServer::start(&["--appendonly", "yes", "--appendfsync", layout.appendfsync]);
         let build = Builder { layout: &layout, folder: folder.path(), store: redis.url() };
@@ -129,6 +138,11 @@ impl Cluster {
     /// The folder of everything, for further files of a test.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Where the ingests take pushes over gRPC.
+    pub fn push_ports(&self) -> Vec<u16> {
+        self.ingests.iter().map(|i| i.port).collect()
     }
 
     /// The ports of the exporters.
@@ -233,15 +247,26 @@ impl Builder<'_> {
     }
 
     fn ingest(&self, i: usize, aggregators: &[String]) -> Node {
-        self.node(&format!("ingest{i}"), "logtally-ingest", "--grpc.listen-address", |args| {
+        let listen = "--grpc.listen-address";
+        let mut node = self.node(&format!("ingest{i}"), "logtally-ingest", listen, |args| {
             args.extend(["--aggregators".into(), aggregators.join(",")]);
             args.extend(["--volume".into(), "test".into()]);
             if self.layout.sharded {
                 let total = self.layout.ingests.to_string();
                 args.extend(["--shard".into(), i.to_string(), "--total-shards".into(), total]);
             }
-            args.push(self.folder.join("logs/*.csv*").display().to_string());
-        })
+            match &self.layout.config {
+                Some(_) => args.extend(["--config.file".into(), self.inside("logtally.yaml")]),
+                None => args.push(self.inside("logs/*.csv*")),
+            }
+        });
+        node.push = free_port();
+        node.program = node.program.args(["--push.listen-address", &local(node.push)]);
+        node
+    }
+
+    fn inside(&self, path: &str) -> String {
+        self.folder.join(path).display().to_string()
     }
 
     fn exporter(&self, i: usize) -> Node {
@@ -266,6 +291,6 @@ impl Builder<'_> {
         for (variable, value) in &self.layout.env {
             program = program.env(variable, value);
         }
-        Node { program, port, admin }
+        Node { program, port, push: 0, admin }
     }
 }

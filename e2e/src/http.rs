@@ -39,29 +39,65 @@ pub fn get(port: u16, path: &str) -> io::Result<Response> {
 
 /// Gets a page with further request headers.
 pub fn get_with(port: u16, path: &str, headers: &[(&str, &str)]) -> io::Result<Response> {
-    request(port, "GET", path, headers)
+    send(port, "GET", path, headers, b"")
 }
 
 /// Posts nothing to an address of a program on this machine.
 pub fn post(port: u16, path: &str) -> io::Result<Response> {
-    request(port, "POST", path, &[("Content-Length", "0")])
+    send(port, "POST", path, &[], b"")
 }
 
-fn request(port: u16, method: &str, path: &str, headers: &[(&str, &str)]) -> io::Result<Response> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.set_write_timeout(Some(TIMEOUT))?;
-    let mut request =
-        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
-    for (name, value) in headers {
-        request.extend([name, ": ", value, "\r\n"]);
+/// Sends a request with a body to a program on this machine.
+pub fn send(
+    port: u16,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<Response> {
+    let mut request = head(port, method, path, headers);
+    if !body.is_empty() || method != "GET" {
+        request.extend(["Content-Length: ", &body.len().to_string(), "\r\n"]);
     }
     request += "\r\n";
-    stream.write_all(request.as_bytes())?;
+    exchange(port, &[request.as_bytes(), body].concat())
+}
+
+/// The first lines of a request, without the empty one that ends them.
+pub fn head(port: u16, method: &str, path: &str, headers: &[(&str, &str)]) -> String {
+    let mut head =
+        format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        head.extend([name, ": ", value, "\r\n"]);
+    }
+    head
+}
+
+/// Sends these very bytes, and reads one answer. Whoever refuses a request may answer before it has
+/// read all of it, and close: what could not be sent then is no error.
+pub fn exchange(port: u16, request: &[u8]) -> io::Result<Response> {
+    let mut stream = connect(port)?;
+    let sent = stream.write_all(request);
+    let answer = read_answer(&mut stream);
+    if answer.is_err() { sent.and(answer) } else { answer }
+}
+
+/// A connection whose reads and writes have a deadline.
+pub fn connect(port: u16) -> io::Result<TcpStream> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    Ok(stream)
+}
+
+/// Reads one answer, up to the end of the connection.
+pub fn read_answer(stream: &mut TcpStream) -> io::Result<Response> {
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    parse(&answer).ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "answer cut off"))
+    let read = stream.read_to_end(&mut answer);
+    let cut_off = || io::Error::new(io::ErrorKind::UnexpectedEof, "answer cut off");
+    // A connection may be reset behind a whole answer.
+    parse(&answer).ok_or_else(|| read.err().unwrap_or_else(cut_off))
 }
 
 fn parse(answer: &[u8]) -> Option<Response> {
@@ -76,7 +112,7 @@ fn parse(answer: &[u8]) -> Option<Response> {
     let mut response = Response { status, headers, body: answer[end + 4..].to_vec() };
     if response.header("transfer-encoding") == "chunked" {
         response.body = unchunk(&response.body)?;
-    } else {
+    } else if status != 204 {
         let length: usize = response.header("content-length").parse().ok()?;
         if response.body.len() != length {
             return None;

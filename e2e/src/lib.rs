@@ -2,8 +2,8 @@
 //! files, real signals.
 //!
 //! The tests stand in `tests/`, one file per promise. This crate is never shipped, knows the
-//! programs only by their command lines and their pages, and shares no code with them: what it
-//! expects, it works out by itself ([`recount`]).
+//! programs only by their command lines, their pages and their `.proto` files, and shares no code with
+//! them: what it expects, it works out by itself ([`recount`]).
 //!
 //! Waiting is always for a condition, with a deadline ([`wait`]); randomness always comes from one
 //! printed seed ([`seed`]).
@@ -30,6 +30,16 @@ pub mod scraper;
 pub mod exposition;
 
 pub mod http;
+
+pub mod push_client;
+
+pub mod push_proxy;
+
+pub mod push_wire;
+
+pub mod push_scene;
+
+pub mod tcp_proxy;
 
 pub mod redis_cli;
 

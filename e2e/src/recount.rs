@@ -27,6 +27,16 @@ impl Recount {
         recount
     }
 
+    /// Counts the same bytes several times.
+    pub fn add_again(&mut self, bytes: &[u8], times: u64) {
+        let mut once = Self::default();
+        once.add(bytes);
+        for (name, count) in once.counts {
+            *self.counts.entry(name).or_default() += count * times;
+        }
+        self.records += once.records * times;
+    }
+
     /// Counts the bytes of one file.
     pub fn add(&mut self, bytes: &[u8]) {
         let mut records = records(bytes).into_iter().peekable();

@@ -8,7 +8,6 @@ use logtally_service::{
     spawn_admin_with, version,
 };
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 
@@ -131,6 +130,7 @@ async fn serve_grpc(listener: TcpListener, push: &Push, context: &Context) -> an
         .register_encoded_file_descriptor_set(logtally_proto::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .with_service_name(SERVICE_NAME)
+        .with_service_name(tonic_health::pb::health_server::SERVICE_NAME)
         .build_v1()?;
     let shutdown = context.shutdown.clone();
     let server = Server::builder()
@@ -143,7 +143,7 @@ async fn serve_grpc(listener: TcpListener, push: &Push, context: &Context) -> an
         .add_service(health_service)
         .add_service(reflection)
         .serve_with_incoming_shutdown(
-            TcpListenerStream::new(listener),
+            tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true)),
             shutdown.clone().cancelled_owned(),
         );
     let late = async {
