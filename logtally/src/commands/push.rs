@@ -16,7 +16,7 @@ use clap::ValueEnum;
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
 use logtally_client::Options;
-use logtally_exporter::parse_duration;
+use logtally_service::parse_duration;
 use logtally_service::{LogArgs, cancel_on_signal, init_telemetry};
 use tokio_util::sync::CancellationToken;
 
