@@ -117,6 +117,17 @@ fn dependencies_point_one_way() {
     assert_never(&graph, "logtally-exporter", &["logtally-proto", "tonic"]);
 }
 
+/// Whoever pushes brings as little as possible into their program.
+#[test]
+fn a_client_knows_the_wire_and_nothing_behind_it() {
+    let below = all_below(&graph(), "logtally-client");
+    let ours: Vec<_> = below.iter().filter(|name| is_ours(name)).collect();
+    assert_eq!(ours, ["logtally-core", "logtally-proto"]);
+    for name in ["redis", "redb", "notify", "clap"] {
+        assert!(!below.contains(name), "logtally-client must not see {name}");
+    }
+}
+
 #[test]
 fn what_is_read_and_counted_is_decided_without_any_input_or_output() {
     let graph = graph();

@@ -60,7 +60,7 @@ async fn everything_counts_once_whatever_the_ingests_do() {
         Faults { refuse_busy: 0.02, drain: 0.02, lose_answer: 0.03, skip_answer: 0.2, hang: false };
     let all = vec![
         endpoint(&store, faults, seed).await,
-        endpoint(&store, faults, seed + 1).await,
+        endpoint(&store, faults, seed.wrapping_mul(3)).await,
         // Nobody is there.
         "http://127.0.0.1:1".to_owned(),
     ];

@@ -37,12 +37,13 @@ pub struct Inner {
     pub unnamed: Vec<Bytes>,
     pub durable: bool,
     epochs: u64,
+    streams: u64,
 }
 
 impl Store {
     pub fn new(durable: bool) -> Self {
         let (producers, unnamed) = (HashMap::new(), Vec::new());
-        Self(Arc::new(Mutex::new(Inner { producers, unnamed, durable, epochs: 100 })))
+        Self(Arc::new(Mutex::new(Inner { producers, unnamed, durable, epochs: 100, streams: 0 })))
     }
 
     pub fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -166,7 +167,13 @@ impl Ingest {
         mut requests: Streaming<v1::PushRequest>,
         answers: mpsc::UnboundedSender<Result<v1::PushResponse, Status>>,
     ) {
-        let mut random = StdRng::seed_from_u64(self.seed ^ self.store.lock().epochs);
+        let stream = {
+            let mut inner = self.store.lock();
+            inner.streams += 1;
+            inner.streams
+        };
+        // Each stream fails in its own way, or one that fails at once would do so for ever.
+        let mut random = StdRng::seed_from_u64(self.seed.wrapping_add(stream));
         let (mut producer, mut epoch) = (String::new(), 0);
         let mut skipped: Option<v1::PushResponse> = None;
         while let Some(Ok(mut request)) = requests.next().await {

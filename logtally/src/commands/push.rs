@@ -16,6 +16,7 @@ use clap::ValueEnum;
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
 use logtally_client::Options;
+use logtally_service::parse_duration;
 use logtally_service::{LogArgs, cancel_on_signal, init_telemetry};
 use tokio_util::sync::CancellationToken;
 
@@ -56,8 +57,9 @@ pub struct PushArgs {
     pub input: String,
 
     /// Format of the records: `csv`, `tsv`, `json`, `logfmt` or `lines`; that of the input without it.
-    #[arg(long, value_name = "FORMAT", default_value = "", hide_default_value = true)]
-    pub format: String,
+    // The name of the field is its own: that of the logs has the other one.
+    #[arg(long = "format", value_name = "FORMAT", default_value = "", hide_default_value = true)]
+    pub record_format: String,
 
     /// Whether the first line is a header, which then stands before every message.
     #[arg(long, value_enum, default_value = "auto")]
@@ -67,9 +69,9 @@ pub struct PushArgs {
     #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub parallel: u16,
 
-    /// How many seconds to go on while no ingest takes anything; 0 for ever.
-    #[arg(long, value_name = "SECONDS", default_value = "60")]
-    pub give_up: u64,
+    /// How long to go on while no ingest takes anything; `0s` for ever.
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = parse_duration)]
+    pub give_up: Duration,
 
     /// What is printed.
     #[command(flatten)]
@@ -127,9 +129,9 @@ impl PushArgs {
             bail!(usage("--producer is for one file: two must not have one name"));
         }
         let known = ["", "csv", "tsv", "json", "logfmt", "lines"];
-        if !known.contains(&self.format.as_str()) {
+        if !known.contains(&self.record_format.as_str()) {
             let known = known[1..].join(", ");
-            bail!(usage(format!("there is no format `{}`; there is {known}", self.format)));
+            bail!(usage(format!("there is no format `{}`; there is {known}", self.record_format)));
         }
         let mut jobs: Vec<Job> = Vec::new();
         for file in &self.files {
@@ -158,8 +160,8 @@ impl PushArgs {
             endpoints: self.to.clone(),
             producer,
             input: self.input.clone(),
-            format: self.format.clone(),
-            give_up: (self.give_up > 0).then(|| Duration::from_secs(self.give_up)),
+            format: self.record_format.clone(),
+            give_up: Some(self.give_up).filter(|longest| !longest.is_zero()),
             ..Options::default()
         };
         Ok(Job { file: file.to_owned(), options, header })

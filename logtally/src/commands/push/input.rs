@@ -1,6 +1,7 @@
 //! What is pushed: a file or standard input, read from where the last push ended. Checks that it is the
 //! one that was pushed before, and never goes on behind other bytes than those that were counted.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -251,7 +252,8 @@ fn name_of(host: &str, path: &[u8]) -> String {
         if byte.is_ascii_graphic() && byte != b'%' {
             name.push(char::from(byte));
         } else {
-            name += &format!("%{byte:02X}");
+            // Writing to a string does not fail.
+            let _ = write!(name, "%{byte:02X}");
         }
     }
     if name.len() <= PRODUCER_NAME_BYTES_MAX {
