@@ -61,7 +61,8 @@ USER 65532:65532
 
 # No ENTRYPOINT: the first word of the command is the program. No HEALTHCHECK: the programs listen
 # on different admin ports, so whoever chooses the program sets it (see docker-compose.yml).
-EXPOSE 8000 8001
+# Pages and probes; and for those that are told to take pushes, gRPC and HTTP.
+EXPOSE 8000 8001 9500 9502
 CMD ["logtally", "run", "/logs/*.csv", \
      "--store", "embedded:/var/lib/logtally", \
      "--web.listen-address", ":8000", \

@@ -119,6 +119,15 @@ def flag(words, name):
     return next((w.split("=", 1)[1] for w in words if w.startswith(f"--{name}=")), None)
 
 
+def selects(selector, labels):
+    """Whether a selector with labels and lists of values takes these labels. Others are an error."""
+    wanted = {label: [value] for label, value in selector.get("matchLabels", {}).items()}
+    for expression in selector.get("matchExpressions", []):
+        expect(expression["operator"] == "In", f"a selector with {expression['operator']} is not checked")
+        wanted[expression["key"]] = expression["values"]
+    return all(labels.get(label) in values for label, values in wanted.items())
+
+
 def read(path):
     with open(path, encoding="utf-8") as file:
         return file.read()
@@ -137,14 +146,14 @@ pods = [w["spec"]["template"] for w in workloads]
 for o in objects:
     name = f"{o['kind']} {o['metadata']['name']}"
     if o["kind"] == "Service":
-        selector = o["spec"]["selector"]
+        selector = {"matchLabels": o["spec"]["selector"]}
     elif o["kind"] in ("Deployment", "StatefulSet", "PodDisruptionBudget"):
-        selector = o["spec"]["selector"]["matchLabels"]
+        selector = o["spec"]["selector"]
     elif o["kind"] == "NetworkPolicy":
-        selector = o["spec"]["podSelector"].get("matchLabels", {})
+        selector = o["spec"]["podSelector"]
     else:
         continue
-    found = [p for p in pods if selector.items() <= p["metadata"]["labels"].items()]
+    found = [p for p in pods if selects(selector, p["metadata"]["labels"])]
     expect(found, f"{name} selects no pod")
     if o["kind"] == "Service":
         ports = {p["name"] for t in found for c in t["spec"]["containers"] for p in c["ports"]}
@@ -161,6 +170,37 @@ expect(int(flag(args, "total-shards")) == ingest["replicas"], "ingest.yaml: --to
 pod = "logtally-aggregator-{0}=logtally-aggregator-{0}.logtally-aggregator:9510"
 ring = ",".join(pod.format(i) for i in range(aggregator["replicas"]))
 expect(flag(args, "aggregators") == ring, f"ingest.yaml: --aggregators is not {ring}")
+
+# A gateway reads no files, so it has no share of them, and its number is the autoscaler's alone.
+gateway = named["Deployment", "logtally-gateway"]["spec"]
+gateway_container = gateway["template"]["spec"]["containers"][0]
+gateway_args = gateway_container["args"]
+expect(flag(gateway_args, "aggregators") == ring, f"gateway.yaml: --aggregators is not {ring}")
+for name in ("shard", "total-shards", "volume"):
+    expect(flag(gateway_args, name) is None, f"gateway.yaml: --{name} is for those that read files")
+expect("replicas" not in gateway, "gateway.yaml: replicas would undo what the autoscaler has chosen")
+scaler = named["HorizontalPodAutoscaler", "logtally-gateway"]["spec"]
+target = scaler["scaleTargetRef"]
+expect((target["kind"], target["name"]) in named, "gateway.yaml: the autoscaler has no target")
+expect("cpu" in gateway_container["resources"]["requests"], "gateway.yaml: no request of CPU to scale by")
+for o in objects:
+    if o["kind"] == "HorizontalPodAutoscaler":
+        kind = o["spec"]["scaleTargetRef"]["kind"]
+        expect(kind == "Deployment", f"an autoscaler of a {kind}: shards and rings have a fixed number")
+
+# Whoever takes pushes says on which ports, and those are open to producers.
+pushed_to = {"grpc": 9500, "push": 9502}
+for container in (ingest["template"]["spec"]["containers"][0], gateway_container):
+    ports = {p["name"]: p["containerPort"] for p in container["ports"]}
+    for name, port in pushed_to.items():
+        expect(flag(container["args"], f"{name}.listen-address") == f":{port}", f"not --{name}.listen-address=:{port}")
+        expect(ports.get(name) == port, f"no port {name} {port}")
+policy = named["NetworkPolicy", "ingest"]["spec"]
+opened = {p["port"] for rule in policy["ingress"] for p in rule["ports"]}
+expect(set(pushed_to.values()) <= opened, f"network-policies.yaml: producers reach only {opened}")
+for template in (ingest["template"], gateway["template"]):
+    selected = selects(policy["podSelector"], template["metadata"]["labels"])
+    expect(selected, f"network-policies.yaml: no producer reaches {template['metadata']['labels']}")
 
 # The same in Compose, where every shard is a service of its own.
 services = yaml.safe_load(read("docker-compose.yml"))["services"]
@@ -188,12 +228,15 @@ for rule in (r for g in groups for r in g["rules"] if "alert" in r):
     expect(f"`{rule['alert']}`" in operations, f"{rule['alert']} is not in docs/operations.md")
 
 # Programs read the configuration from a folder that is mounted.
-mounts = {m["mountPath"] for m in ingest["template"]["spec"]["containers"][0]["volumeMounts"]}
-config = flag(args, "config.file")
-expect(os.path.dirname(config) in mounts, f"ingest.yaml: {config} is not mounted")
 data = named["ConfigMap", "logtally-config"]["data"]
-expect(os.path.basename(config) in data, f"config.yaml has no {os.path.basename(config)}")
-yaml.safe_load(data[os.path.basename(config)])
+for container in (ingest["template"]["spec"]["containers"][0], gateway_container):
+    mounts = {m["mountPath"] for m in container["volumeMounts"]}
+    config = flag(container["args"], "config.file")
+    expect(os.path.dirname(config) in mounts, f"{container['name']}: {config} is not mounted")
+    expect(os.path.basename(config) in data, f"config.yaml has no {os.path.basename(config)}")
+    yaml.safe_load(data[os.path.basename(config)])
+pushed = yaml.safe_load(data["gateway.yaml"])["inputs"]
+expect(all(i.get("push") and "files" not in i for i in pushed), "config.yaml: a gateway has push inputs only")
 for service in (s for s in services.values() if s.get("command", [""])[0] == "logtally-ingest"):
     config = flag(service["command"], "config.file")
     sources = {v.split(":")[1]: v.split(":")[0] for v in service["volumes"]}
@@ -202,7 +245,14 @@ for service in (s for s in services.values() if s.get("command", [""])[0] == "lo
     for logs in (i["files"] for i in yaml.safe_load(read(path))["inputs"]):
         expect(os.path.dirname(logs) in sources, f"docker-compose.yml: {logs} is not mounted")
 
+# What is acknowledged to a producer, who may have no file to read again, is on the disk.
 # --durability=fsync is only as good as the server's own settings.
+args = aggregator["template"]["spec"]["containers"][0]["args"]
+expect(flag(args, "durability") == "fsync", "aggregator.yaml: not --durability=fsync")
+for name, service in services.items():
+    if service.get("command", [""])[0] == "logtally-aggregator":
+        durability = flag(service["command"], "durability")
+        expect(durability == "fsync", f"docker-compose.yml: {name}: --durability is {durability}")
 redis = named["ConfigMap", "logtally-redis"]["data"]["redis.conf"] + " ".join(services["redis"]["command"])
 for setting in (r"appendonly yes", r"appendfsync always", r"maxmemory-policy noeviction"):
     expect(len(re.findall(setting, redis)) == 2, f"not `{setting}` in both, redis.yaml and docker-compose.yml")
@@ -252,7 +302,7 @@ for name in rules alerts; do
   check "promtool test $name" promtool test rules examples/prometheus/logtally.$name.test.yml
 done
 
-for file in scripts/*.sh; do
+for file in scripts/*.sh examples/push/*.sh; do
   check "shellcheck $file" $BIN/shellcheck "$file"
 done
 check "totals in examples/README.md" check_example_totals

@@ -22,9 +22,10 @@ folder="${LOGTALLY_DEMO_DIR:-$root/target/distributed}"
 programs="${LOGTALLY_BIN_DIR:-$root/target/release}"
 redis_port="${LOGTALLY_REDIS_PORT:-6390}"
 
-# Two of each: what it is for, then its admin listener.
+# Two of each: what it is for, then its admin listener; of an ingest, then where it takes pushes over
+# HTTP.
 aggregator_ports=(9510 9511 9512 9513)
-ingest_ports=(9500 9501 9502 9503)
+ingest_ports=(9500 9501 9502 9503 9504 9505)
 exporter_ports=(8000 8001 8010 8011)
 
 names=()
@@ -170,15 +171,16 @@ start_programs() {
   for i in 0 1; do
     start "ingest-$i" "$programs/logtally-ingest" --aggregators "$ring" --volume demo \
       --shard "$i" --total-shards 2 \
-      --grpc.listen-address "127.0.0.1:${ingest_ports[2 * i]}" \
-      --admin.listen-address "127.0.0.1:${ingest_ports[2 * i + 1]}" "${files[@]}"
+      --grpc.listen-address "127.0.0.1:${ingest_ports[3 * i]}" \
+      --admin.listen-address "127.0.0.1:${ingest_ports[3 * i + 1]}" \
+      --push.listen-address "127.0.0.1:${ingest_ports[3 * i + 2]}" "${files[@]}"
   done
 }
 
 wait_until_ready() {
   local port
   for port in "${aggregator_ports[1]}" "${aggregator_ports[3]}" "${ingest_ports[1]}" \
-    "${ingest_ports[3]}" "${exporter_ports[1]}" "${exporter_ports[3]}"; do
+    "${ingest_ports[4]}" "${exporter_ports[1]}" "${exporter_ports[3]}"; do
     until_true 30 "readiness on port $port" is_ready "$port"
   done
 }

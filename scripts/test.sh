@@ -40,9 +40,11 @@ skip() {
 # Programs that the whole-system tests start, each with its Debian package.
 missing_packages() {
   local pair
-  for pair in redis-server:redis-server redis-cli:redis-tools prometheus:prometheus; do
+  for pair in redis-server:redis-server redis-cli:redis-tools prometheus:prometheus curl:curl; do
     command -v "${pair%%:*}" >/dev/null || printf '%s ' "${pair##*:}"
   done
+  # Debian's python3 comes without what makes environments.
+  python3 -c 'import ensurepip, venv' 2>/dev/null || printf 'python3 python3-venv '
 }
 
 install_missing_packages() {

@@ -37,6 +37,8 @@ pub struct Layout {
     pub env: Vec<(String, String)>,
     /// What the ingests read and count; without it they count all logs by the default rule.
     pub config: Option<String>,
+    /// Whether they may read files, or are gateways, which only take pushes.
+    pub reads_files: bool,
 }
 
 impl Default for Layout {
@@ -51,6 +53,7 @@ impl Default for Layout {
             settle: "1s",
             env: Vec::new(),
             config: None,
+            reads_files: true,
         }
     }
 }
@@ -250,8 +253,10 @@ impl Builder<'_> {
         let listen = "--grpc.listen-address";
         let mut node = self.node(&format!("ingest{i}"), "logtally-ingest", listen, |args| {
             args.extend(["--aggregators".into(), aggregators.join(",")]);
-            args.extend(["--volume".into(), "test".into()]);
-            if self.layout.sharded {
+            if self.layout.reads_files {
+                args.extend(["--volume".into(), "test".into()]);
+            }
+            if self.layout.reads_files && self.layout.sharded {
                 let total = self.layout.ingests.to_string();
                 args.extend(["--shard".into(), i.to_string(), "--total-shards".into(), total]);
             }

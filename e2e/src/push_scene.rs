@@ -15,6 +15,7 @@ use crate::push_client::Producer;
 use crate::recount::Recount;
 use crate::scraper::{Floor, Scraper};
 use crate::seed;
+use crate::wait::{holds, until};
 
 /// How long the pages may take to show everything after the last acknowledgement.
 const CATCH_UP: Duration = Duration::from_secs(20);
@@ -62,8 +63,11 @@ impl PushScene {
         messages.into_iter().for_each(|records| recount.add(records));
         self.cluster.assert_exact(&recount, CATCH_UP);
         self.cluster.assert_all_running();
-        let seen = self.scraper.finish();
-        assert!(seen.pages > 0, "the scraper saw something: {seen:?}");
+        until("the scraper saw a page", CATCH_UP, || {
+            let seen = self.scraper.seen();
+            holds(seen.pages > 0, || format!("{seen:?}"))
+        });
+        let _ = self.scraper.finish();
     }
 }
 

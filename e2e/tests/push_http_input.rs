@@ -33,12 +33,12 @@ impl Scene {
         Self { cluster, recount: Recount::default() }
     }
 
-    fn port(&self) -> u16 {
+    fn http_port(&self) -> u16 {
         self.cluster.ingests[0].push
     }
 
     fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
-        let answer = http::send(self.port(), method, path, headers, body);
+        let answer = http::send(self.http_port(), method, path, headers, body);
         answer.unwrap_or_else(|e| panic!("{method} {path}: {e}"))
     }
 
@@ -169,19 +169,20 @@ fn bodies_that_are_too_large_or_damaged_are_refused() {
     let large = GHOST.repeat(BODY_MAX / GHOST.len() + 1);
     scene.push_refused("too large", 413, &[CSV], &large);
     let chunked = [
-        head(scene.port(), "POST", "/push", &[CSV]).as_bytes(),
+        head(scene.http_port(), "POST", "/push", &[CSV]).as_bytes(),
         b"Transfer-Encoding: chunked\r\n\r\n",
     ]
     .concat();
     let chunk = [b"100000\r\n", &GHOST.repeat(1 << 20)[..1 << 20], b"\r\n"].concat();
     let chunked = [&chunked[..], &chunk, &chunk, &chunk, b"0\r\n\r\n"].concat();
-    let answer = http::exchange(scene.port(), &chunked).expect("an answer");
+    let answer = http::exchange(scene.http_port(), &chunked).expect("an answer");
     scene.refused("too many chunks", &[413], &answer);
 
     // A gigabyte in a megabyte, with something to count at the front.
     let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
     bomb.write_all(GHOST).expect("compressing");
-    (0..1024).for_each(|_| bomb.write_all(&[b'x'; 1 << 20]).expect("compressing"));
+    let filler = vec![b'x'; 1 << 20];
+    (0..1024).for_each(|_| bomb.write_all(&filler).expect("compressing"));
     let bomb = bomb.finish().expect("compressing");
     assert!(bomb.len() < BODY_MAX, "it looks harmless");
     for _ in 0..5 {
@@ -258,7 +259,7 @@ fn status_of(port: u16, request: &[u8]) -> Option<u16> {
 #[test]
 fn heads_that_are_too_large_or_no_http_are_refused() {
     let mut scene = Scene::start();
-    let port = scene.port();
+    let port = scene.http_port();
     let huge =
         format!("{}X-Huge: {}\r\n\r\n", head(port, "POST", "/push", &[]), "x".repeat(1 << 20));
     let many: String = std::iter::repeat_n("X-Many: x\r\n", 10_000).collect();
@@ -294,7 +295,7 @@ fn slow(port: u16, bytes: &[u8]) -> TcpStream {
 fn slow_and_lying_clients_harm_nobody() {
     const CLIENTS: usize = 200;
     let mut scene = Scene::start();
-    let port = scene.port();
+    let port = scene.http_port();
     let begun = head(port, "POST", "/push", &[CSV]);
     // Half a head; a head without its body; half a body; a small body that said it would be large.
     let halves = [
