@@ -248,7 +248,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let options = RedisOptions { durability: args.durability.into(), ..RedisOptions::default() };
     let store = Arc::new(connect(&args.store, options)?);
     tracing::info!(version = version(), "started");
-    let options = Options { partitions: args.partitions, key_retention: args.retention.key_retention };
+    let options =
+        Options { partitions: args.partitions, key_retention: args.retention.key_retention };
     let started = tokio::select! {
         aggregator = Aggregator::start(store, options, &context) => Some(aggregator?),
         () = context.shutdown.cancelled() => None,
