@@ -17,9 +17,9 @@ use logtally_store::{CountStore, SharedStore, StoreError, StoreInfo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
+use tonic::transport::server::TcpIncoming;
 
 use crate::args::Args;
 use crate::committer::Committer;
@@ -255,7 +255,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         () = context.shutdown.cancelled() => None,
     };
     if let Some(aggregator) = started {
-        serve(TcpListenerStream::new(listener), &aggregator, &context).await?;
+        // An answer is written at once: waiting for more would only delay it.
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        serve(incoming, &aggregator, &context).await?;
         aggregator.stop().await;
     }
     admin.stop();
