@@ -58,9 +58,8 @@ async fn the_client_counts_once_whatever_is_killed_or_lost() {
     let mut scene = PushScene::start(Layout::default());
     let ports = scene.cluster.push_ports();
     let proxy = PushProxy::start(&ports, Rates::BAD, &mut scene.rng).await;
-    let start = |i: usize| {
-        tokio::spawn(push_lines(format!("client-{i}"), proxy.port(), scene.writer()))
-    };
+    let start =
+        |i: usize| tokio::spawn(push_lines(format!("client-{i}"), proxy.port(), scene.writer()));
     let pushing: Vec<_> = (0..PRODUCERS).map(start).collect();
     for round in 0..6 {
         scene.random_moment(LONGEST_MOMENT);
