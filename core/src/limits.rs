@@ -29,6 +29,10 @@ pub const DELTA_BYTES_TARGET: usize = 512 << 10;
 /// that reaches [`DELTA_BYTES_TARGET`], so it can exceed the target by one record at most.
 pub const DELTA_BYTES_MAX: usize = DELTA_BYTES_TARGET + 2 * RECORD_BYTES_MAX;
 
+/// Keys of series (bytes) that a thread which counts remembers from one piece to the next: 40,000 usual
+/// ones, which with their numbers just fit the second-level cache.
+pub const TALLY_KEPT_BYTES_MAX: usize = 1 << 20;
+
 /// Deltas in one batch. Each costs a comparison and a write inside the store's atomic step.
 pub const BATCH_DELTAS_MAX: usize = 512;
 

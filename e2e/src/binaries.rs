@@ -26,10 +26,12 @@ pub fn binary(name: &str) -> PathBuf {
     path
 }
 
-/// The test executable is `target/<profile>/deps/<test>-<hash>`.
+/// The executable of a test is `target/<profile>/deps/<test>-<hash>`, that of a program lies one
+/// folder higher.
 fn build_directory() -> PathBuf {
-    let test = std::env::current_exe().expect("the path of this test");
-    test.ancestors().nth(2).expect("a build directory above the test").to_owned()
+    let program = std::env::current_exe().expect("the path of this program");
+    let mut above = program.ancestors().skip(1).skip_while(|folder| folder.ends_with("deps"));
+    above.next().expect("a build directory").to_owned()
 }
 
 /// A source that was changed after `built`, out of those that cargo's dependency file

@@ -153,9 +153,19 @@ fn what_is_read_and_counted_is_decided_without_any_input_or_output() {
 fn nothing_that_ships_sees_the_tests() {
     let graph = graph();
     for name in our_packages(&graph) {
-        assert_never(&graph, name, &["logtally-e2e"]);
-        if name != "logtally-e2e" {
+        assert_never(&graph, name, &["logtally-bench"]);
+        if name != "logtally-bench" {
+            assert_never(&graph, name, &["logtally-e2e"]);
+        }
+        if !["logtally-bench", "logtally-e2e"].contains(&name.as_str()) {
             assert_never(&graph, name, &["logtally-testkit"]);
         }
     }
+}
+
+#[test]
+fn benchmarks_share_only_the_wire_with_what_they_measure() {
+    let graph = graph();
+    let ours: Vec<_> = graph["logtally-bench"].iter().filter(|name| is_ours(name)).collect();
+    assert_eq!(ours, ["logtally-e2e", "logtally-proto", "logtally-testkit"]);
 }

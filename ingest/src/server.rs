@@ -9,6 +9,7 @@ use logtally_service::{
 };
 use tokio::net::TcpListener;
 use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 
 use crate::args::Args;
@@ -133,6 +134,8 @@ async fn serve_grpc(listener: TcpListener, push: &Push, context: &Context) -> an
         .with_service_name(tonic_health::pb::health_server::SERVICE_NAME)
         .build_v1()?;
     let shutdown = context.shutdown.clone();
+    // An answer is written at once: waiting for more would only delay it.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = Server::builder()
         .max_concurrent_streams(STREAMS_MAX)
         .initial_stream_window_size(WINDOWS.0)
@@ -142,10 +145,7 @@ async fn serve_grpc(listener: TcpListener, push: &Push, context: &Context) -> an
         .add_service(crate::push::grpc::service(push))
         .add_service(health_service)
         .add_service(reflection)
-        .serve_with_incoming_shutdown(
-            tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true)),
-            shutdown.clone().cancelled_owned(),
-        );
+        .serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned());
     let late = async {
         shutdown.cancelled().await;
         for service in ["", SERVICE_NAME] {

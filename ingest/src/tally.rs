@@ -5,10 +5,12 @@
 
 use std::cell::Cell;
 use std::hash::BuildHasher;
+use std::sync::{Arc, LazyLock};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use logtally_core::decimal::Decimal;
 use logtally_core::delta::SeriesLimit;
+use logtally_core::limits::TALLY_KEPT_BYTES_MAX;
 use logtally_core::rule::{self, Reject};
 use logtally_core::series::{Amount, Family, Increments, SeriesKey, Value};
 use logtally_core::source::RecordCounts;
@@ -19,6 +21,9 @@ use crate::plan::Input;
 
 /// Bytes of an increment beside its key and its value.
 const OVERHEAD_BYTES: usize = 6;
+
+/// Bytes of the usual increments of the accounting.
+const ACCOUNTS_BYTES: usize = 48;
 
 /// Bytes that a value may take beside the number of records.
 const VALUE_BYTES: usize = 40;
@@ -38,7 +43,7 @@ pub struct Record<'a> {
 #[derive(Debug)]
 pub struct Counted {
     /// The families of the increments.
-    pub families: Vec<Family>,
+    pub families: Vec<Arc<Family>>,
     /// How many series they may have.
     pub limits: Vec<SeriesLimit>,
     /// The increments, those of the accounting included.
@@ -90,12 +95,43 @@ struct PlainHit {
     known: Option<u32>,
 }
 
-/// Amounts by key.
+/// A series of the accounting.
+struct Account {
+    family: Arc<Family>,
+    key: SeriesKey,
+}
+
+/// All of them, made once.
+struct Accounts {
+    read: Account,
+    counted: Account,
+    filtered: Account,
+    /// By reason.
+    rejected: [Account; Reject::ALL.len()],
+}
+
+static ACCOUNTS: LazyLock<Accounts> = LazyLock::new(|| {
+    let account = |family: Family, values: &[&str]| {
+        let key = SeriesKey::new(family.id(), values.iter().copied());
+        Account { family: family.into(), key }
+    };
+    Accounts {
+        read: account(rule::records_read(), &[]),
+        counted: account(rule::records_counted(), &[]),
+        filtered: account(rule::records_filtered(), &[]),
+        rejected: Reject::ALL.map(|reason| account(rule::records_rejected(), &[reason.as_str()])),
+    }
+});
+
+/// Amounts by key. Keys are remembered when the amounts are cleared: what comes next mostly has the
+/// same series.
 #[derive(Default)]
 struct Table {
     hasher: DefaultHashBuilder,
     index: HashTable<u32>,
     rows: Vec<TableRow>,
+    /// Rows that were added to since the table was cleared, in the order of that.
+    touched: Vec<u32>,
     /// By row; apart, because most rows have none, and small rows stay in the cache.
     values: Vec<Value>,
     keys: Vec<u8>,
@@ -105,6 +141,7 @@ struct Table {
 struct TableRow {
     from: u32,
     to: u32,
+    /// 0 if it was not added to since the table was cleared: only its key is known.
     count: u64,
 }
 
@@ -230,18 +267,18 @@ impl Tally {
         let records = self.records();
         let accounts = self.accounts(records);
         let own = self.table.iter();
-        let all = own.chain(accounts.iter().map(|(_, key, n)| (key.as_bytes(), Amount::from(*n))));
-        let increments = Increments::pack(all);
+        let all = own.chain(accounts.iter().map(|(a, n)| (a.key.as_bytes(), Amount::from(*n))));
+        let increments = Increments::pack_about(self.packed_len() + ACCOUNTS_BYTES, all);
         let (mut families, mut limits) = (Vec::new(), Vec::new());
         for (rule, _) in input.rules.rules().iter().zip(&self.used).filter(|(_, used)| **used) {
             if !families.contains(&rule.family) {
-                families.push(rule.family.clone());
+                families.push(Arc::clone(&rule.family));
             }
             limits.extend(rule.limit);
         }
-        for (family, _, n) in accounts {
-            if n > 0 && !families.contains(&family) {
-                families.push(family);
+        for (account, _) in accounts {
+            if !families.contains(&account.family) {
+                families.push(Arc::clone(&account.family));
             }
         }
         self.clear();
@@ -258,21 +295,12 @@ impl Tally {
         self.samples.clear();
     }
 
-    fn accounts(&self, records: RecordCounts) -> Vec<(Family, SeriesKey, u64)> {
-        let account = |family: Family, values: &[&str], n: u64| {
-            let key = SeriesKey::new(family.id(), values.iter().copied());
-            (family, key, n)
-        };
-        let mut accounts = vec![
-            account(rule::records_read(), &[], records.read()),
-            account(rule::records_counted(), &[], records.counted),
-            account(rule::records_filtered(), &[], records.filtered),
-        ];
-        let rejected = self.rejected().filter(|(_, n)| *n > 0);
-        accounts.extend(
-            rejected.map(|(reason, n)| account(rule::records_rejected(), &[reason.as_str()], n)),
-        );
-        accounts
+    /// The series of the accounting, and what is added to each.
+    fn accounts(&self, records: RecordCounts) -> Vec<(&'static Account, u64)> {
+        let Accounts { read, counted, filtered, rejected } = &*ACCOUNTS;
+        let all =
+            [(read, records.read()), (counted, records.counted), (filtered, records.filtered)];
+        all.into_iter().chain(rejected.iter().zip(self.rejected)).filter(|(_, n)| *n > 0).collect()
     }
 
     /// Counts a record in all rules that take it, or in none. Whether a rule took it.
@@ -423,6 +451,9 @@ impl Table {
     /// have the same new key).
     fn add(&mut self, key: &[u8], known: Option<u32>, amount: Amount) {
         let Some(row) = known.or_else(|| self.find(key)) else { return self.insert(key, amount) };
+        if self.rows[row as usize].count == 0 {
+            return self.touch(row, amount);
+        }
         self.rows[row as usize].count += amount.count;
         if amount.value != Value::None {
             let value = &mut self.values[row as usize];
@@ -431,30 +462,47 @@ impl Table {
         }
     }
 
+    /// The first amount of a row.
+    fn touch(&mut self, row: u32, amount: Amount) {
+        let TableRow { from, to, count } = &mut self.rows[row as usize];
+        *count = amount.count;
+        let plain = amount.value == Value::None;
+        self.bytes += (*to - *from) as usize + OVERHEAD_BYTES + if plain { 0 } else { VALUE_BYTES };
+        self.values[row as usize] = amount.value;
+        self.touched.push(row);
+    }
+
     fn insert(&mut self, key: &[u8], amount: Amount) {
         let row = self.rows.len() as u32;
         let from = self.keys.len() as u32;
         self.keys.extend_from_slice(key);
-        self.rows.push(TableRow { from, to: self.keys.len() as u32, count: amount.count });
-        self.values.push(amount.value);
+        self.rows.push(TableRow { from, to: self.keys.len() as u32, count: 0 });
+        self.values.push(Value::None);
         let Self { hasher, index, rows, keys, .. } = self;
         let rehash = |row: &u32| hasher.hash_one(key_of(keys, &rows[*row as usize]));
         index.insert_unique(hasher.hash_one(key), row, rehash);
-        let plain = amount.value == Value::None;
-        self.bytes += key.len() + OVERHEAD_BYTES + if plain { 0 } else { VALUE_BYTES };
+        self.touch(row, amount);
     }
 
     fn iter(&self) -> impl Iterator<Item = (&[u8], Amount)> {
-        let amount = |(row, value): (&TableRow, &Value)| Amount { count: row.count, value: *value };
-        let rows = self.rows.iter().zip(&self.values);
-        rows.map(move |(row, value)| (key_of(&self.keys, row), amount((row, value))))
+        self.touched.iter().map(|row| {
+            let (row, value) = (&self.rows[*row as usize], self.values[*row as usize]);
+            (key_of(&self.keys, row), Amount { count: row.count, value })
+        })
     }
 
     fn clear(&mut self) {
-        self.index.clear();
-        self.rows.clear();
-        self.values.clear();
-        self.keys.clear();
+        if self.keys.len() > TALLY_KEPT_BYTES_MAX {
+            self.index.clear();
+            self.rows.clear();
+            self.values.clear();
+            self.keys.clear();
+        }
+        for row in self.touched.drain(..) {
+            if let Some(row) = self.rows.get_mut(row as usize) {
+                row.count = 0;
+            }
+        }
         self.bytes = 0;
     }
 }

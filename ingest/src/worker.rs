@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use logtally_core::delta::{Delta, Span};
+use logtally_core::series::Family;
 use logtally_core::source::{Generation, SourceId};
 
 use crate::content::{Compression, Content};
@@ -155,7 +156,7 @@ fn make_delta(
         tail_after: span.tail_after,
         note: span.header,
         records,
-        families,
+        families: families.iter().map(|family| Family::clone(family)).collect(),
         limits,
         increments,
     }

@@ -1,5 +1,7 @@
 //! From specifications to a rule set: everything that can be known before the first record.
 
+use std::sync::Arc;
+
 use logtally_core::delta::{SeriesLimit, TenantLimit};
 use logtally_core::hash::hash64;
 use logtally_core::limits::LABELS_MAX;
@@ -27,7 +29,7 @@ pub struct RuleSet {
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// The metric family that it feeds.
-    pub family: Family,
+    pub family: Arc<Family>,
     /// The family's id.
     pub id: FamilyId,
     /// How many series the family may have, if the rule says so.
@@ -143,7 +145,17 @@ impl Rule {
         let backfill = spec.backfill.then(|| format!("{:012x}", fingerprint(spec) >> 16));
         let slots = labels.iter().map(Label::plain_column).collect::<Option<Vec<usize>>>();
         let plain = slots.filter(|_| matches!(measure, Measure::Count) && relabel.is_none());
-        Ok(Self { family, id, limit, backfill, plain, condition, labels, measure, relabel })
+        Ok(Self {
+            family: family.into(),
+            id,
+            limit,
+            backfill,
+            plain,
+            condition,
+            labels,
+            measure,
+            relabel,
+        })
     }
 
     /// Whether a record fulfils the rule's condition.

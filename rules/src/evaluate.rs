@@ -1,7 +1,8 @@
 //! What a record means: the series that it hits, or why it cannot be counted.
 
 use logtally_core::decimal::Decimal;
-use logtally_core::rule::{Reject, check_value};
+use logtally_core::limits::LABEL_VALUE_BYTES_MAX;
+use logtally_core::rule::Reject;
 use logtally_core::series::{FAMILY_ID_BYTES, Value};
 
 use crate::compile::{Rule, RuleSet};
@@ -201,5 +202,10 @@ pub fn check_key(key: &[u8], values: usize) -> Result<(), Reject> {
     if memchr::memchr_iter(0, text).count() + 1 != values {
         return Err(Reject::Nul);
     }
-    text.split(|b| *b == 0).try_for_each(|value| check_value(value).map(drop))
+    // All that is left to be wrong with a value.
+    let is_long = |value: &[u8]| value.len() > LABEL_VALUE_BYTES_MAX;
+    if text.len() > LABEL_VALUE_BYTES_MAX && text.split(|b| *b == 0).any(is_long) {
+        return Err(Reject::LabelTooLong);
+    }
+    Ok(())
 }

@@ -1,10 +1,10 @@
 //! Increments: how they are packed for the wire and the journal.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
+use std::hash::BuildHasher;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::{Amount, FamilyId, InvalidSeries, Kind, Latest, Value, check_key};
 use crate::decimal::Decimal;
@@ -12,6 +12,9 @@ use crate::limits::POSITION_MAX;
 
 /// First byte of a packed block: the version of its layout.
 const BLOCK_VERSION: u8 = 1;
+
+/// Bytes of an increment beside its key, if it has no value and is not large.
+const OVERHEAD_BYTES: usize = 4;
 
 /// A checked, packed block of increments: `version (key length, key, count, value)…`, lengths and
 /// counts as variable-length integers, the value as the kind of the key's family wants it. One key may
@@ -25,30 +28,40 @@ impl Increments {
     /// # Panics
     /// If a value does not fit to the kind of its key.
     pub fn pack<'a, A: Into<Amount>>(pairs: impl IntoIterator<Item = (&'a [u8], A)>) -> Self {
-        let mut out = BytesMut::new();
-        out.put_u8(BLOCK_VERSION);
+        Self::pack_about(0, pairs)
+    }
+
+    /// The same for increments that will take about so many bytes.
+    ///
+    /// # Panics
+    /// If a value does not fit to the kind of its key.
+    pub fn pack_about<'a, A: Into<Amount>>(
+        bytes: usize,
+        pairs: impl IntoIterator<Item = (&'a [u8], A)>,
+    ) -> Self {
+        let mut out = Vec::with_capacity(bytes);
+        out.push(BLOCK_VERSION);
         for (key, amount) in pairs {
             let amount = amount.into();
             if amount.count > 0 {
                 put_varint(&mut out, key.len() as u64);
-                out.put_slice(key);
+                out.extend_from_slice(key);
                 put_varint(&mut out, amount.count);
                 put_value(&mut out, key, amount.value);
             }
         }
-        Self(out.freeze())
+        Self(out.into())
     }
 
     /// A block that forgets series.
     pub fn forget<'a>(keys: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut out = BytesMut::new();
-        out.put_u8(BLOCK_VERSION);
+        let mut out = vec![BLOCK_VERSION];
         for key in keys {
             put_varint(&mut out, key.len() as u64);
-            out.put_slice(key);
+            out.extend_from_slice(key);
             put_varint(&mut out, 0);
         }
-        Self(out.freeze())
+        Self(out.into())
     }
 
     /// Checks a block that comes from outside, which forgets nothing. Linear in its length.
@@ -109,25 +122,66 @@ impl Increments {
             return Self::default();
         };
         let Some(second) = second else { return first.clone() };
-        let mut index: HashMap<&[u8], usize> = HashMap::new();
-        let mut sums: Vec<(&[u8], Amount)> = Vec::new();
+        let mut sums = Sums::default();
         for (key, amount) in [first, second].into_iter().chain(blocks).flat_map(Self::iter) {
             debug_assert!(amount.count > 0, "what forgets is never merged");
-            match index.entry(key) {
-                Entry::Occupied(at) => {
-                    let sum = &mut sums[*at.get()].1;
-                    match sum.merge(amount) {
-                        Ok(merged) => *sum = merged,
-                        Err(_) => sums.push((key, amount)),
-                    }
-                }
-                Entry::Vacant(at) => {
-                    at.insert(sums.len());
-                    sums.push((key, amount));
-                }
-            }
+            sums.add(key, amount);
         }
-        Self::pack(sums)
+        Self::pack_about(sums.bytes, sums.iter())
+    }
+}
+
+/// Amounts by key, in the order of first occurrence.
+#[derive(Default)]
+struct Sums<'a> {
+    hasher: DefaultHashBuilder,
+    index: HashTable<u32>,
+    rows: Vec<(&'a [u8], u64)>,
+    /// By row, up to the last one that has any; apart, because most rows have none.
+    values: Vec<Value>,
+    /// About how much all of it takes.
+    bytes: usize,
+}
+
+impl<'a> Sums<'a> {
+    fn add(&mut self, key: &'a [u8], amount: Amount) {
+        let hash = self.hasher.hash_one(key);
+        let rows = &self.rows;
+        if let Some(row) = self.index.find(hash, |row| rows[*row as usize].0 == key) {
+            let row = *row as usize;
+            match self.amount(row).merge(amount) {
+                Ok(merged) => self.set(row, merged),
+                Err(_) => self.push(key, amount),
+            }
+            return;
+        }
+        let row = self.rows.len() as u32;
+        self.push(key, amount);
+        let Self { hasher, index, rows, .. } = self;
+        index.insert_unique(hash, row, |row| hasher.hash_one(rows[*row as usize].0));
+    }
+
+    fn push(&mut self, key: &'a [u8], amount: Amount) {
+        self.rows.push((key, 0));
+        self.set(self.rows.len() - 1, amount);
+        self.bytes += key.len() + OVERHEAD_BYTES;
+    }
+
+    fn set(&mut self, row: usize, amount: Amount) {
+        self.rows[row].1 = amount.count;
+        if amount.value != Value::None {
+            self.values.resize(self.values.len().max(row + 1), Value::None);
+            self.values[row] = amount.value;
+        }
+    }
+
+    fn amount(&self, row: usize) -> Amount {
+        let value = self.values.get(row).copied().unwrap_or_default();
+        Amount { count: self.rows[row].1, value }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&'a [u8], Amount)> {
+        self.rows.iter().enumerate().map(|(row, (key, _))| (*key, self.amount(row)))
     }
 }
 
@@ -138,7 +192,7 @@ impl fmt::Debug for Increments {
     }
 }
 
-fn put_value(out: &mut BytesMut, key: &[u8], value: Value) {
+fn put_value(out: &mut Vec<u8>, key: &[u8], value: Value) {
     debug_assert!(kind_of(key).is_some_and(|kind| value.fits(kind)), "{value:?} of {key:?}");
     match value {
         Value::None => {}
@@ -177,11 +231,13 @@ fn unzigzag(n: u64) -> i64 {
     (n >> 1).cast_signed() ^ -(n & 1).cast_signed()
 }
 
-fn put_varint(out: &mut BytesMut, n: u64) {
-    put_wide(out, u128::from(n));
+/// Nearly all of them have one byte.
+#[inline]
+fn put_varint(out: &mut Vec<u8>, n: u64) {
+    if n < 0x80 { out.push(n as u8) } else { put_wide(out, u128::from(n)) }
 }
 
-fn put_decimal(out: &mut BytesMut, value: Decimal) {
+fn put_decimal(out: &mut Vec<u8>, value: Decimal) {
     let units = value.units();
     put_wide(out, ((units << 1) ^ (units >> 127)).cast_unsigned());
 }
@@ -191,15 +247,22 @@ fn next_decimal(block: &[u8], at: &mut usize) -> Option<Decimal> {
     Some(Decimal::from_units((n >> 1).cast_signed() ^ -(n & 1).cast_signed()))
 }
 
-fn put_wide(out: &mut BytesMut, mut n: u128) {
+fn put_wide(out: &mut Vec<u8>, mut n: u128) {
     while n >= 0x80 {
-        out.put_u8(n as u8 | 0x80);
+        out.push(n as u8 | 0x80);
         n >>= 7;
     }
-    out.put_u8(n as u8);
+    out.push(n as u8);
 }
 
+/// Nearly all of them have one byte.
+#[inline]
 fn next_varint(block: &[u8], at: &mut usize) -> Option<u64> {
+    let byte = *block.get(*at)?;
+    if byte < 0x80 {
+        *at += 1;
+        return Some(byte.into());
+    }
     u64::try_from(next_wide(block, at, 64)?).ok()
 }
 
@@ -221,6 +284,7 @@ fn next_wide(block: &[u8], at: &mut usize, bits: u32) -> Option<u128> {
     None
 }
 
+#[inline]
 fn next_pair<'a>(block: &'a [u8], at: &mut usize) -> Option<(&'a [u8], Amount)> {
     let len = usize::try_from(next_varint(block, at)?).ok()?;
     let key = block.get(*at..at.checked_add(len)?)?;

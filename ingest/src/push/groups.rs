@@ -3,6 +3,8 @@
 //! Must never touch the accounting of records: what is pushed here are metrics, and no records are
 //! read, counted or rejected for them.
 
+use std::sync::Arc;
+
 use logtally_core::decimal::Decimal;
 use logtally_core::push::Group;
 use logtally_core::source::RecordCounts;
@@ -40,6 +42,7 @@ fn seconds(ns: u64) -> Decimal {
 
 fn counted(pushed: Pushed) -> Counted {
     let Pushed { families, increments } = pushed;
+    let families = families.into_iter().map(Arc::new).collect();
     Counted { families, limits: vec![], increments, records: RecordCounts::default() }
 }
 

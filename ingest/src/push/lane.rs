@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use logtally_core::delta::{Delta, Span};
 use logtally_core::limits::{DELTA_BYTES_TARGET, POSITION_MAX, SPANS_IN_FLIGHT_MAX};
-use logtally_core::series::Increments;
+use logtally_core::series::{Family, Increments};
 use logtally_core::source::{Generation, RecordCounts, SourceId, SourceState, Tail};
 
 use super::message::{Acknowledged, PushError, Rejection};
@@ -421,8 +421,8 @@ impl<T> Lane<T> {
         let (mut families, mut limits) = (Vec::new(), Vec::new());
         for entry in entries() {
             for family in &entry.counted.families {
-                if !families.contains(family) {
-                    families.push(family.clone());
+                if !families.contains(&family) {
+                    families.push(family);
                 }
             }
             for limit in &entry.counted.limits {
@@ -442,7 +442,7 @@ impl<T> Lane<T> {
             tail_after: Tail(last.hash),
             note: entries().rev().find_map(|e| e.note).or(self.stored.and_then(|s| s.note)),
             records,
-            families,
+            families: families.into_iter().map(|family| Family::clone(family)).collect(),
             limits,
             increments: Increments::merge(entries().map(|e| &e.counted.increments)),
         }

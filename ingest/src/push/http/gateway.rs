@@ -1,5 +1,6 @@
 //! `/metrics/job/…`: metrics of batch jobs, as the Pushgateway takes them; and their groups.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Json;
@@ -103,7 +104,7 @@ async fn count(
 fn check_names(push: &Push, counted: Counted) -> Result<Counted, PushError> {
     let plan = push.plan();
     let rules = || plan.inputs.iter().flat_map(|input| input.rules.rules());
-    let of_rule = |family: &&Family| rules().any(|rule| rule.family.name == family.name);
+    let of_rule = |family: &&Arc<Family>| rules().any(|rule| rule.family.name == family.name);
     match counted.families.iter().find(of_rule) {
         None => Ok(counted),
         Some(family) => {

@@ -116,7 +116,7 @@ fn entry(epoch: u64, sequence: u64, hash: u64, reply: u64) -> Entry<u64> {
     let key = SeriesKey::new(family.id(), [hash.to_string().as_str()]);
     let records = RecordCounts { counted: 1, ..RecordCounts::default() };
     let increments = Increments::pack([(key.as_bytes(), 1)]);
-    let counted = Counted { families: vec![family], limits: vec![], increments, records };
+    let counted = Counted { families: vec![family.into()], limits: vec![], increments, records };
     let epoch = Generation(epoch);
     Entry { epoch, sequence, hash, note: None, counted, rejections: vec![], reply }
 }

@@ -81,7 +81,7 @@ async fn series(rule: &RuleSpec, line: &Line) -> anyhow::Result<Vec<SeriesSays>>
     let Some(rules) = compile(rule) else { return Ok(Vec::new()) };
     let Ok(hits) = line.evaluate(&rules) else { return Ok(Vec::new()) };
     let amounts = hits.iter().map(|(hit, key)| (key, Amount { count: 1, value: hit.value }));
-    let page = page_of(rules.rules().iter().map(|rule| &rule.family), amounts).await?;
+    let page = page_of(rules.rules().iter().map(|rule| &*rule.family), amounts).await?;
     let samples = page::parse(&page)?.samples.into_iter();
     let own = samples.filter(|s| !s.metric.starts_with("logtally_"));
     // Buckets below the value are 0, and say nothing.

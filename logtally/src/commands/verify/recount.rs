@@ -115,7 +115,7 @@ impl<'a> Recount<'a> {
                 self.account(rule::records_counted(), &[]);
                 for (hit, key) in hits.iter() {
                     let family = &self.plan.inputs[input].rules.rules()[hit.rule].family;
-                    self.sums.families.entry(family.id()).or_insert_with(|| family.clone());
+                    self.sums.families.entry(family.id()).or_insert_with(|| Family::clone(family));
                     self.sums.add(SeriesKey::parse(key)?, Amount { count: 1, value: hit.value });
                 }
             }

@@ -1,0 +1,46 @@
+//! The benchmarks, one subcommand each. They start the real programs, which must have been built in
+//! the same profile, and measure them from outside; a figure that is not exact to the line is an error.
+//!
+//! Must never share code with what is measured, except for the messages on the wire.
+
+mod cpu;
+
+mod push;
+
+mod stats;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Benchmarks of logtally.
+#[derive(Parser, Debug)]
+#[command(name = "logtally-bench", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// What pushed lines cost: an ingest against one message per line on the same gRPC library.
+    Push(push::Args),
+    /// The other side of `push`, as a process of its own.
+    #[command(hide = true)]
+    PushBaseline(push::baseline::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Push(args) => push::run(&args),
+        Command::PushBaseline(args) => push::baseline::run(&args).map(|()| true),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What pushed lines cost, in processor time of whoever takes them, against one message per line on
+//! the same gRPC library; and how long an acknowledgement takes.
+//!
+//! Runs of all sizes and of the baseline take turns, so that whatever else happens on the machine
+//! happens to all of them.
+
+pub mod baseline;
+
+mod data;
+
+mod latency;
+
+mod load;
+
+mod report;
+
+mod system;
+
+mod wire;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use clap::ValueEnum;
+use tokio::task::JoinSet;
+
+use self::data::{Data, Expected};
+use self::latency::{Rate, Way};
+use self::load::{Producer, Until};
+use self::report::{Report, Run, Settings};
+use self::system::System;
+
+/// Flags.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// A few seconds instead of minutes: whether all counts are exact, and not whether the targets are
+    /// met.
+    #[arg(long)]
+    short: bool,
+
+    /// Sizes of messages (lines).
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 100, 1000, 10_000])]
+    lines: Vec<usize>,
+
+    /// Runs of each size; the median is reported.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+
+    /// Length of a run (seconds).
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+
+    /// Producers at the same time, each with a connection of its own.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    producers: u32,
+
+    /// Messages per second while acknowledgements are timed.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(8..))]
+    rate: u32,
+
+    /// Lines of each of these messages.
+    #[arg(long, default_value_t = 100)]
+    rate_lines: usize,
+
+    /// For how long acknowledgements are timed, each way (seconds); 0 for not at all.
+    #[arg(long, default_value_t = 20.0)]
+    rate_seconds: f64,
+
+    /// Seed of the order of the lines.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+
+    /// How the result is written.
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+/// How the result is written.
+#[derive(Clone, Copy, Default, Debug, ValueEnum)]
+enum Output {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// Runs of each size, their length, and that of the timing, if it is to be short.
+const SHORT: (u32, f64, f64) = (1, 0.2, 1.0);
+
+/// Who takes the lines.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Side {
+    /// The ingest, in messages of so many lines.
+    Ingest(usize),
+    /// The baseline.
+    Baseline,
+}
+
+/// Measures, reports, and says whether all targets are met.
+pub fn run(args: &Args) -> Result<bool> {
+    let (runs, seconds, rate_seconds) = match args.short {
+        true => SHORT,
+        false => (args.runs, args.seconds, args.rate_seconds),
+    };
+    for lines in args.lines.iter().chain([&args.rate_lines]) {
+        ensure!(data::divides(*lines), "a message cannot have {lines} lines");
+    }
+    let settings = Settings {
+        runs,
+        seconds,
+        producers: args.producers,
+        rate: args.rate,
+        rate_lines: args.rate_lines,
+        seed: args.seed,
+        checks_targets: !args.short,
+    };
+    let bench = Bench { system: System::start()?, data: Arc::new(Data::new(args.seed)), settings };
+    eprintln!("processes: {:?}", bench.system.pids());
+    let report = bench.run(&args.lines, Duration::from_secs_f64(rate_seconds))?;
+    match args.output {
+        Output::Table => print!("{report}"),
+        Output::Json => println!("{}", serde_json::to_string_pretty(&report)?),
+    }
+    Ok(report.targets_are_met())
+}
+
+struct Bench {
+    system: System,
+    data: Arc<Data>,
+    settings: Settings,
+}
+
+impl Bench {
+    fn run(self, sizes: &[usize], rate_time: Duration) -> Result<Report> {
+        let runtime = tokio::runtime::Runtime::new()?;
+        let mut expected = Expected::new(&self.data);
+        let mut report = Report::new(self.settings, &self.data);
+        let sizes = || sizes.iter().map(|lines| Side::Ingest(*lines));
+        for round in 0..self.settings.runs {
+            for side in sizes().chain([Side::Baseline]) {
+                let run = runtime.block_on(self.measure(side, round, &mut expected))?;
+                report.add(side, run);
+            }
+        }
+        if !rate_time.is_zero() {
+            for way in [Way::Unary, Way::Stream] {
+                let rate = Rate {
+                    per_second: self.settings.rate,
+                    lines: self.settings.rate_lines,
+                    time: rate_time,
+                };
+                let measured = latency::measure(self.system.ingest, &self.data, rate, way);
+                let (latency, lines) = runtime.block_on(measured)?;
+                lines.into_iter().for_each(|lines| expected.add(&self.data, lines));
+                report.latencies.push(latency);
+            }
+        }
+        self.system.assert_exact(&self.data, &expected)?;
+        report.exact_lines = expected.lines();
+        Ok(report)
+    }
+
+    /// One run of all producers.
+    async fn measure(&self, side: Side, round: u32, expected: &mut Expected) -> Result<Run> {
+        let time = Duration::from_secs_f64(self.settings.seconds);
+        let (before, begun) = (self.system.cpu()?, Instant::now());
+        let mut producers = JoinSet::new();
+        for which in 0..self.settings.producers {
+            let (data, ingest) = (Arc::clone(&self.data), self.system.ingest);
+            let (baseline, until) = (self.system.baseline, Until::after(time));
+            producers.spawn(async move {
+                match side {
+                    Side::Ingest(lines) => {
+                        let name = format!("load/{lines}/{round}/{which}");
+                        Producer::open(ingest, name).await?.push(data, lines, until).await
+                    }
+                    Side::Baseline => load::count(baseline, data, until).await,
+                }
+            });
+        }
+        let each: Vec<u64> = producers.join_all().await.into_iter().collect::<Result<_>>()?;
+        let cpu = self.system.cpu()?.since(before);
+        if side != Side::Baseline {
+            each.iter().for_each(|lines| expected.add(&self.data, *lines));
+        }
+        Ok(Run { lines: each.iter().sum(), seconds: begun.elapsed().as_secs_f64(), cpu })
+    }
+}
