@@ -22,6 +22,7 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::push_client::{ATTEMPT, Client, client};
+use crate::wait::holds;
 
 /// How likely each fault is, per message, from 0 to 1.
 #[derive(Clone, Debug)]
@@ -145,8 +146,8 @@ impl PushProxy {
         &self.did
     }
 
-    /// Demands that every kind of fault has happened.
-    pub fn assert_busy(&self) {
+    /// Whether every kind of fault has happened. Single calls as well as streams must have come by.
+    pub fn is_busy(&self) -> Result<(), String> {
         let did = &self.did;
         let faults = [
             &did.delayed,
@@ -158,7 +159,16 @@ impl PushProxy {
             &did.streams_muted,
             &did.answers_lost,
         ];
-        assert!(faults.iter().all(|counter| read(counter) > 0), "a fault never happened: {did:?}");
+        let all = faults.iter().all(|counter| read(counter) > 0);
+        holds(all, || format!("a fault never happened: {did:?}"))
+    }
+
+    /// Demands that streams were delayed, repeated and broken, by whatever of that came by chance.
+    pub fn assert_streams_disturbed(&self) {
+        let did = &self.did;
+        let repeated = read(&did.repeated_at_once) + read(&did.repeated_later);
+        let broken = read(&did.streams_ended) + read(&did.streams_muted);
+        assert!(read(&did.delayed) > 0 && repeated > 0 && broken > 0, "too quiet: {did:?}");
     }
 }
 

@@ -11,6 +11,7 @@ use logtally_e2e::push_client::{Account, Producer};
 use logtally_e2e::push_proxy::{PushProxy, Rates};
 use logtally_e2e::push_scene::{PushScene, Writer};
 use logtally_e2e::tcp_proxy::TcpProxy;
+use logtally_e2e::wait::until;
 use rand::Rng;
 
 /// Half of them push one message after the other, half of them stream.
@@ -97,7 +98,7 @@ async fn what_is_acknowledged_counts_once_whatever_is_killed_or_lost() {
     for round in 0..ROUNDS {
         fault(round % KINDS, &mut scene);
     }
-    scene.random_moment(LONGEST_MOMENT);
+    until("every kind of fault", WITHIN, || proxy.is_busy());
     stop.store(true, Ordering::SeqCst);
 
     let (mut account, mut written) = (Account::default(), Vec::new());
@@ -107,7 +108,6 @@ async fn what_is_acknowledged_counts_once_whatever_is_killed_or_lost() {
         written.extend(writer.written);
     }
     println!("{account:?}\n{:?}", proxy.did());
-    proxy.assert_busy();
     assert!(account.failures() > 0 && account.duplicates > 0, "the faults were real");
     assert_eq!(account.not_durable, 0, "every commit was synced");
     scene.end_exact(&written);

@@ -76,7 +76,7 @@ async fn the_client_counts_once_whatever_is_killed_or_lost() {
         written.extend(writer.written);
     }
     println!("{:?}", proxy.did());
-    proxy.assert_busy();
+    proxy.assert_streams_disturbed();
     scene.end_exact(&written);
 }
 

@@ -108,7 +108,8 @@ async fn everything_arrives_in_the_end_and_every_fault_happens() {
     let arrivals = numbers.arrivals();
     assert_eq!(arrivals.len(), 300);
     assert!(arrivals.values().any(|times| *times > 1), "some came twice");
-    proxy.assert_busy();
+    proxy.is_busy().expect("every fault");
+    proxy.assert_streams_disturbed();
     assert_eq!(producer.account.acknowledged, 300);
     assert!(producer.account.duplicates > 0 && producer.account.failures() > 0);
 }
