@@ -22,7 +22,7 @@ folder="${LOGTALLY_DEMO_DIR:-$root/target/distributed}"
 programs="${LOGTALLY_BIN_DIR:-$root/target/release}"
 redis_port="${LOGTALLY_REDIS_PORT:-6390}"
 
-# Two of each: what it is for, then its admin listener; of an ingest, then where it takes pushes over
+# Two of each: what it is for, then its admin listener; and of an ingest, where it takes pushes over
 # HTTP.
 aggregator_ports=(9510 9511 9512 9513)
 ingest_ports=(9500 9501 9502 9503 9504 9505)
@@ -83,11 +83,11 @@ PYTHON
 
 take_free_ports() {
   local ports
-  mapfile -t ports < <(free_ports 13)
+  mapfile -t ports < <(free_ports 15)
   redis_port="${ports[0]}"
   aggregator_ports=("${ports[@]:1:4}")
-  ingest_ports=("${ports[@]:5:4}")
-  exporter_ports=("${ports[@]:9:4}")
+  ingest_ports=("${ports[@]:5:6}")
+  exporter_ports=("${ports[@]:11:4}")
 }
 
 # start NAME COMMAND...: runs a program in the background, its output in a file. Apart from the
@@ -243,7 +243,8 @@ show() {
   cat <<TEXT
 counts       http://localhost:${exporter_ports[0]}/metrics and http://localhost:${exporter_ports[2]}/metrics
 exporters    admin on http://localhost:${exporter_ports[1]} and http://localhost:${exporter_ports[3]}
-ingests      admin on http://localhost:${ingest_ports[1]} and http://localhost:${ingest_ports[3]}
+ingests      admin on http://localhost:${ingest_ports[1]} and http://localhost:${ingest_ports[4]}
+pushes       http://localhost:${ingest_ports[2]} and http://localhost:${ingest_ports[5]}, gRPC on :${ingest_ports[0]} and :${ingest_ports[3]}
 aggregators  admin on http://localhost:${aggregator_ports[1]} and http://localhost:${aggregator_ports[3]}
 redis        redis-cli -p $redis_port
 logs         $folder/*.log

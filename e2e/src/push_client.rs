@@ -149,6 +149,11 @@ impl Producer {
         self.epoch
     }
 
+    /// Goes back to a message that the store has not forgotten: what came after it is to be sent again.
+    pub fn go_back(&mut self, sequence: u64) {
+        self.sequence = sequence;
+    }
+
     /// Goes on with another ingest, as a producer does whose ingest leaves.
     pub fn move_on(&mut self) {
         self.turn += 1;

@@ -31,13 +31,15 @@ pub struct PushScene {
 }
 
 impl PushScene {
-    /// Starts a system whose acknowledgements are durable, and waits until it is ready.
+    /// Starts a system, and waits until it is ready. Unless its acknowledgements are durable, the store
+    /// may lose something, and then exporters need not agree on the way.
     pub fn start(layout: Layout) -> Self {
-        let rng = seed::rng();
+        let (rng, durable) = (seed::rng(), layout.durability == "fsync");
         let catalogue = Catalogue::new(20, 5);
         let mut cluster = Cluster::prepare(layout);
         cluster.start();
-        let scraper = Scraper::start(cluster.scrape_ports(), Floor::Any, &catalogue);
+        let floor = if durable { Floor::Any } else { Floor::Same };
+        let scraper = Scraper::start(cluster.scrape_ports(), floor, &catalogue);
         Self { cluster, rng, catalogue, scraper }
     }
 

@@ -183,3 +183,40 @@ async fn memory_has_a_bound_while_nothing_can_be_stored() {
     recount.add_again(&large(), GREEDY as u64);
     end_exact(cluster, &recount);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_never_look_at_their_answers_hold_up_nobody() {
+    const SILENT: usize = 50;
+    const MESSAGES: u64 = 2_000;
+    const WAIT_MAX: Duration = Duration::from_secs(5);
+    let cluster = start();
+    let port = cluster.ingests[0].port;
+    let mut held = Vec::new();
+    for i in 0..SILENT {
+        let (name, mut client) = (format!("silent-{i}"), client(port));
+        let opening = OpenProducerRequest { producer: name.clone() };
+        let epoch = client.open_producer(opening).await.expect("opened").into_inner().epoch;
+        let messages = (1..=MESSAGES).map(move |n| message(&name, epoch, n, &small(0)));
+        let answers = client.push_stream(tokio_stream::iter(messages)).await.expect("a stream");
+        held.push(answers.into_inner());
+    }
+    let producer = |i: usize| {
+        let producer = Producer::new(&format!("small-{i}"), &[port]);
+        tokio::spawn(push_small(producer, 1, 10))
+    };
+    let longest = longest_of((0..10).map(producer).collect()).await;
+    assert!(longest < WAIT_MAX, "held up: {longest:?}");
+
+    // Now they look, and find everything acknowledged.
+    for mut answers in held {
+        let mut last = 0;
+        while let Some(answer) = answers.message().await.expect("an answer") {
+            last = answer.sequence;
+        }
+        assert_eq!(last, MESSAGES);
+    }
+    let mut recount = Recount::default();
+    recount.add_again(&small(0), SILENT as u64 * MESSAGES);
+    recount.add_again(&small(1), 100);
+    end_exact(cluster, &recount);
+}
