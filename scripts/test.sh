@@ -94,6 +94,8 @@ else
 fi
 # In the profile of the tests, and short: the ratio is what counts.
 section "Cost of rules" cargo test --quiet --workspace --bench rules -- --test || true
+# Short: whether what is pushed as fast as it goes is counted to the line.
+section "Cost of pushes" "${CARGO_TARGET_DIR:-target}/debug/logtally-bench" push --short || true
 if [[ -x scripts/check-manifests.sh ]]; then
   section "Manifests" scripts/check-manifests.sh || true
 fi

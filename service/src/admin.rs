@@ -5,7 +5,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,16 +13,12 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use prometheus::TextEncoder;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::connections::{self, Limits};
 use crate::context::{Context, version};
 use crate::page::landing_page;
 use crate::text::one_line;
@@ -73,7 +68,7 @@ pub fn spawn_admin_with(
     title: &'static str,
     extra: Extra,
 ) -> AdminHandle {
-    spawn(listener, context, title, extra, Limits::DEFAULT)
+    spawn(listener, context, title, extra, LIMITS)
 }
 
 impl AdminHandle {
@@ -99,28 +94,16 @@ impl Drop for AdminHandle {
 }
 
 /// What strangers can make this listener hold on to.
-#[derive(Clone, Copy)]
-struct Limits {
-    /// Further connections wait until one of these ends.
-    connections: usize,
-    /// From the end of the last response (or the connection) to the end of the next request head.
-    head: Duration,
-    /// After that the connection ends with its response, so that a client that does not read its
-    /// responses is rid of one day.
-    connection: Duration,
-    /// To finish responses when a connection or the listener ends.
-    drain: Duration,
-}
-
-impl Limits {
-    const DEFAULT: Self = Self {
-        connections: 512,
-        // A scraper that asks less often connects anew each time, which is cheap.
-        head: Duration::from_secs(10),
-        connection: Duration::from_mins(1),
-        drain: Duration::from_secs(1),
-    };
-}
+const LIMITS: Limits = Limits {
+    connections: 512,
+    head_bytes: 64 << 10,
+    // A scraper that asks less often connects anew each time, which is cheap.
+    head: Duration::from_secs(10),
+    // After that the connection ends with its response, so that a client that does not read its
+    // responses is rid of one day.
+    age: Duration::from_mins(1),
+    last_response: Duration::from_secs(1),
+};
 
 fn spawn(
     listener: std::net::TcpListener,
@@ -138,7 +121,7 @@ fn spawn(
         let stop = stop.clone();
         async move {
             match into_tokio(listener) {
-                Ok(listener) => serve(listener, router, limits, stop).await,
+                Ok(listener) => connections::serve(listener, router, limits, &stop).await,
                 Err(error) => warn!(%error, "cannot serve the admin listener"),
             }
         }
@@ -154,68 +137,6 @@ fn spawn(
 fn into_tokio(listener: std::net::TcpListener) -> io::Result<TcpListener> {
     listener.set_nonblocking(true)?;
     TcpListener::from_std(listener)
-}
-
-async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
-    let connections = TaskTracker::new();
-    let slots = Arc::new(Semaphore::new(limits.connections));
-    while let Some((stream, slot)) = next_connection(&listener, &slots, &stop).await {
-        let (router, stop) = (router.clone(), stop.clone());
-        connections.spawn(async move {
-            serve_connection(stream, router, limits, stop).await;
-            drop(slot);
-        });
-    }
-    drop(listener);
-    connections.close();
-    // Leaving ends the runtime and with it whatever is not done by now.
-    let _ = tokio::time::timeout(limits.drain, connections.wait()).await;
-}
-
-/// The next connection once there is a slot for it, or `None` to stop.
-async fn next_connection(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-    stop: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let next = async {
-        let slot = Arc::clone(slots).acquire_owned().await.ok()?;
-        Some((accept(listener).await, slot))
-    };
-    stop.run_until_cancelled(next).await.flatten()
-}
-
-async fn accept(listener: &TcpListener) -> TcpStream {
-    /// The usual error is a lack of file descriptors, which does not pass by itself within a moment.
-    const RETRY_AFTER: Duration = Duration::from_millis(100);
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return stream,
-            Err(error) => warn!(%error, "cannot accept a connection"),
-        }
-        tokio::time::sleep(RETRY_AFTER).await;
-    }
-}
-
-async fn serve_connection(
-    stream: TcpStream,
-    router: Router,
-    limits: Limits,
-    stop: CancellationToken,
-) {
-    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.head);
-    let service = TowerToHyperService::new(router);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    // An error here is the client's: it left, or what it sent was no HTTP.
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        () = tokio::time::sleep(limits.connection) => {}
-        () = stop.cancelled() => {}
-    }
-    connection.as_mut().graceful_shutdown();
-    let _ = tokio::time::timeout(limits.drain, connection).await;
 }
 
 fn router(context: Context, title: &'static str, extra: Extra) -> Router {
@@ -305,7 +226,7 @@ mod tests {
     #[test]
     fn readiness_is_one_line_per_reason() {
         let context = Context::new("test", "1.2.3");
-        let admin = start(&context, Limits::DEFAULT);
+        let admin = start(&context, LIMITS);
         let store = context.readiness.latch("store");
         let ring = context.readiness.latch("ring");
         store.not_ready("refused\r\nring: forged");
@@ -318,7 +239,7 @@ mod tests {
     #[test]
     fn a_stopping_process_is_healthy_and_not_ready() {
         let context = Context::new("test", "1.2.3");
-        let admin = start(&context, Limits::DEFAULT);
+        let admin = start(&context, LIMITS);
         context.shutdown.cancel();
         check(&admin, "/-/ready", UNAVAILABLE, "process: stopping\n");
         check(&admin, "/-/healthy", OK, "healthy\n");
@@ -327,7 +248,7 @@ mod tests {
     #[test]
     fn a_silent_heart_is_not_healthy() {
         let context = Context::new("test", "1.2.3");
-        let admin = start(&context, Limits::DEFAULT);
+        let admin = start(&context, LIMITS);
         let _steady = context.health.heart("steady", Duration::MAX);
         let _silent = context.health.heart("silent", Duration::ZERO);
         let (status, _, body) = request(&admin, "GET /-/healthy");
@@ -345,7 +266,7 @@ mod tests {
         let counter = IntCounter::new("logtally_test_total", "A test.").expect("valid");
         context.registry.register(Box::new(counter.clone())).expect("new");
         counter.inc();
-        let admin = start(&context, Limits::DEFAULT);
+        let admin = start(&context, LIMITS);
         let (status, headers, body) = request(&admin, "GET /metrics");
         assert_eq!(status, OK);
         let content_type = "content-type: text/plain; version=0.0.4; charset=utf-8";
@@ -357,7 +278,7 @@ mod tests {
 
     #[test]
     fn the_landing_page_links_to_everything() {
-        let admin = start(&Context::new("test", "1.2.3"), Limits::DEFAULT);
+        let admin = start(&Context::new("test", "1.2.3"), LIMITS);
         let (status, headers, body) = request(&admin, "GET /");
         assert_eq!(status, OK);
         assert!(headers.contains("content-type: text/html; charset=utf-8"), "{headers}");
@@ -370,7 +291,7 @@ mod tests {
 
     #[test]
     fn other_requests_are_refused() {
-        let admin = start(&Context::new("test", "1.2.3"), Limits::DEFAULT);
+        let admin = start(&Context::new("test", "1.2.3"), LIMITS);
         assert_eq!(request(&admin, "GET /other").0, "HTTP/1.1 404 Not Found");
         assert_eq!(request(&admin, "POST /metrics").0, "HTTP/1.1 405 Method Not Allowed");
         let (status, _, body) = request(&admin, "HEAD /-/ready");
@@ -379,7 +300,7 @@ mod tests {
 
     #[test]
     fn half_a_request_ends_with_its_time() {
-        let limits = Limits { head: Duration::from_millis(20), ..Limits::DEFAULT };
+        let limits = Limits { head: Duration::from_millis(20), ..LIMITS };
         let admin = start(&Context::new("test", "1.2.3"), limits);
         let mut stream = connect(&admin);
         stream.write_all(b"GET /-/healthy HTTP/1.1\r\nHos").expect("sent");
@@ -390,8 +311,7 @@ mod tests {
 
     #[test]
     fn a_connection_that_lasts_makes_room_in_the_end() {
-        let limits =
-            Limits { connections: 1, connection: Duration::from_millis(20), ..Limits::DEFAULT };
+        let limits = Limits { connections: 1, age: Duration::from_millis(20), ..LIMITS };
         let admin = start(&Context::new("test", "1.2.3"), limits);
         let _idle = connect(&admin);
         check(&admin, "/-/healthy", OK, "healthy\n");
@@ -399,7 +319,7 @@ mod tests {
 
     #[test]
     fn stopping_closes_idle_connections_and_the_port() {
-        let admin = start(&Context::new("test", "1.2.3"), Limits::DEFAULT);
+        let admin = start(&Context::new("test", "1.2.3"), LIMITS);
         let address = admin.address();
         let mut idle = connect(&admin);
         write!(idle, "HEAD /-/healthy HTTP/1.1\r\nHost: test\r\n\r\n").expect("sent");

@@ -158,7 +158,7 @@ impl Bench {
             }
         }
         self.system.assert_exact(&self.data, &expected)?;
-        report.exact_lines = expected.lines();
+        report.finish(expected.lines());
         Ok(report)
     }
 

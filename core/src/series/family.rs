@@ -58,6 +58,21 @@ impl Kind {
         }
     }
 
+    /// The kind with a letter, in either case.
+    pub(super) fn of_letter(letter: u8) -> Option<Self> {
+        Some(match letter.to_ascii_lowercase() {
+            b'c' => Self::Counter,
+            b'g' => Self::Gauge,
+            b't' => Self::SumCounter,
+            b's' => Self::SumGauge,
+            b'h' => Self::Histogram,
+            b'n' => Self::Min,
+            b'x' => Self::Max,
+            b'l' => Self::Last,
+            _ => return None,
+        })
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Counter => "counter",
@@ -143,14 +158,13 @@ impl FamilyId {
     /// Reads an id.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let id = Self(bytes.try_into().ok()?);
-        let kind_known = Kind::ALL.iter().any(|kind| kind.letter() == id.0[0].to_ascii_lowercase());
-        (kind_known && id.0[1..].iter().all(|b| ALPHABET.contains(b))).then_some(id)
+        let is_ours = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+        (Kind::of_letter(id.0[0]).is_some() && id.0[1..].iter().all(is_ours)).then_some(id)
     }
 
     /// The kind.
     pub fn kind(&self) -> Kind {
-        let letter = self.0[0].to_ascii_lowercase();
-        Kind::ALL.into_iter().find(|kind| kind.letter() == letter).unwrap_or(Kind::Gauge)
+        Kind::of_letter(self.0[0]).unwrap_or(Kind::Gauge)
     }
 
     /// Whether the family has a time-to-live, so that its rows carry the time of their last increment.

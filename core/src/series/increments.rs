@@ -6,7 +6,7 @@ use std::hash::BuildHasher;
 use bytes::Bytes;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::{Amount, FamilyId, InvalidSeries, Kind, Latest, Value, check_key};
+use super::{Amount, InvalidSeries, Kind, Latest, Value, check_key};
 use crate::decimal::Decimal;
 use crate::limits::POSITION_MAX;
 
@@ -15,6 +15,9 @@ const BLOCK_VERSION: u8 = 1;
 
 /// Bytes of an increment beside its key, if it has no value and is not large.
 const OVERHEAD_BYTES: usize = 4;
+
+/// Bytes of a usual increment; only a guess.
+const USUAL_BYTES: usize = 32;
 
 /// A checked, packed block of increments: `version (key length, key, count, value)…`, lengths and
 /// counts as variable-length integers, the value as the kind of the key's family wants it. One key may
@@ -117,13 +120,14 @@ impl Increments {
     /// Merges several blocks that forget nothing: every key once, in the order of first occurrence.
     /// A key whose amounts cannot be merged (out of range) keeps all of them.
     pub fn merge<'a>(blocks: impl IntoIterator<Item = &'a Self>) -> Self {
-        let mut blocks = blocks.into_iter();
-        let (Some(first), second) = (blocks.next(), blocks.next()) else {
-            return Self::default();
-        };
-        let Some(second) = second else { return first.clone() };
-        let mut sums = Sums::default();
-        for (key, amount) in [first, second].into_iter().chain(blocks).flat_map(Self::iter) {
+        let blocks: Vec<&Self> = blocks.into_iter().collect();
+        match *blocks {
+            [] => return Self::default(),
+            [only] => return only.clone(),
+            _ => {}
+        }
+        let mut sums = Sums::of_about(blocks.iter().map(|block| block.len()).sum());
+        for (key, amount) in blocks.into_iter().flat_map(Self::iter) {
             debug_assert!(amount.count > 0, "what forgets is never merged");
             sums.add(key, amount);
         }
@@ -144,6 +148,16 @@ struct Sums<'a> {
 }
 
 impl<'a> Sums<'a> {
+    /// With room for the increments of so many bytes, if they are usual ones.
+    fn of_about(bytes: usize) -> Self {
+        let rows = bytes / USUAL_BYTES;
+        Self {
+            index: HashTable::with_capacity(rows),
+            rows: Vec::with_capacity(rows),
+            ..Self::default()
+        }
+    }
+
     fn add(&mut self, key: &'a [u8], amount: Amount) {
         let hash = self.hasher.hash_one(key);
         let rows = &self.rows;
@@ -219,8 +233,9 @@ fn next_value(block: &[u8], at: &mut usize, kind: Kind) -> Option<Value> {
     })
 }
 
+/// The kind of a key that is checked, or will be.
 fn kind_of(key: &[u8]) -> Option<Kind> {
-    FamilyId::of_key(key).map(|id| id.kind())
+    key.first().copied().and_then(Kind::of_letter)
 }
 
 fn zigzag(n: i64) -> u64 {

@@ -75,3 +75,26 @@ proptest! {
         prop_assert_eq!(short, tally(&input, &text));
     }
 }
+
+#[test]
+fn what_is_remembered_between_two_spans_is_no_count() {
+    let input = &default_reading().input;
+    let mut tally = Tally::new(0);
+    let series = 2 * TALLY_KEPT_BYTES_MAX as u64 / 32;
+    let spans = [(0..3, 3), (1..2, 1), (0..series, series), (0..3, 3), (2..5, 3)];
+    for (span, expected) in spans {
+        for n in span {
+            let body = format!("host-of-some-length-{n},job");
+            let record = Record { body: body.as_bytes(), quoted: false, position: 0 };
+            tally.add(input, &input.format.start(), &[], record);
+        }
+        let counted = tally.take(input);
+        assert_eq!(counted.records.counted, expected);
+        let own = counted.increments.iter().filter(|(key, _)| key.contains(&0));
+        assert_eq!(
+            own.map(|(_, amount)| amount.count).collect::<Vec<_>>(),
+            vec![1; expected as usize]
+        );
+        assert!(tally.table.keys.len() <= TALLY_KEPT_BYTES_MAX, "it forgets what is too much");
+    }
+}
