@@ -2,7 +2,7 @@
 //! killed: what they say is counted is counted once.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -80,12 +80,16 @@ async fn the_client_counts_once_whatever_is_killed_or_lost() {
     scene.end_exact(&written);
 }
 
-/// The clients stream; of those faults that happen to streams, each must have happened.
+/// The clients stream, so single calls need not have suffered. They send few messages, so of the faults
+/// that break a stream it is a matter of chance which one came by.
 fn assert_streams_suffered(proxy: &PushProxy) {
     let did = proxy.did();
     println!("{did:?}");
-    let faults = [&did.delayed, &did.repeated_at_once, &did.streams_ended, &did.answers_lost];
-    assert!(faults.iter().all(|fault| fault.load(Ordering::Relaxed) > 0), "{did:?}");
+    let times =
+        |faults: [&AtomicU64; 2]| faults.map(|n| n.load(Ordering::Relaxed)).iter().sum::<u64>();
+    let repeated = times([&did.repeated_at_once, &did.repeated_later]);
+    let broken = times([&did.streams_ended, &did.streams_muted]);
+    assert!(repeated > 0 && broken > 0 && did.delayed.load(Ordering::Relaxed) > 0, "{did:?}");
 }
 
 /// `logtally push` of these files, as a program.
