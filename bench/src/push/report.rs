@@ -215,7 +215,7 @@ impl fmt::Display for Report {
         }
         writeln!(f, "\n{} lines pushed, and exactly these are on the page", self.exact_lines)?;
         for Target { what, wanted, got, met } in &self.targets {
-            let met = if met { "met" } else { "MISSED" };
+            let met = if *met { "met" } else { "MISSED" };
             writeln!(f, "{met}: {got:.2} {what} ({wanted} at least)")?;
         }
         Ok(())
