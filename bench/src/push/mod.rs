@@ -100,10 +100,8 @@ enum Side {
 
 /// Measures, reports, and says whether all targets are met.
 pub fn run(args: &Args) -> Result<bool> {
-    let (runs, seconds, rate_seconds) = match args.short {
-        true => SHORT,
-        false => (args.runs, args.seconds, args.rate_seconds),
-    };
+    let (runs, seconds, rate_seconds) =
+        if args.short { SHORT } else { (args.runs, args.seconds, args.rate_seconds) };
     for lines in args.lines.iter().chain([&args.rate_lines]) {
         ensure!(data::divides(*lines), "a message cannot have {lines} lines");
     }
@@ -153,7 +151,9 @@ impl Bench {
                 };
                 let measured = latency::measure(self.system.ingest, &self.data, rate, way);
                 let (latency, lines) = runtime.block_on(measured)?;
-                lines.into_iter().for_each(|lines| expected.add(&self.data, lines));
+                for lines in lines {
+                    expected.add(&self.data, lines);
+                }
                 report.latencies.push(latency);
             }
         }
@@ -183,7 +183,9 @@ impl Bench {
         let each: Vec<u64> = producers.join_all().await.into_iter().collect::<Result<_>>()?;
         let cpu = self.system.cpu()?.since(before);
         if side != Side::Baseline {
-            each.iter().for_each(|lines| expected.add(&self.data, *lines));
+            for lines in &each {
+                expected.add(&self.data, *lines);
+            }
         }
         Ok(Run { lines: each.iter().sum(), seconds: begun.elapsed().as_secs_f64(), cpu })
     }

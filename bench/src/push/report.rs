@@ -143,8 +143,9 @@ impl Report {
         if self.cases.iter().all(|case| case.lines != lines) {
             self.cases.push(Case::new(lines));
         }
-        let case = self.cases.iter_mut().find(|case| case.lines == lines);
-        case.into_iter().for_each(|case| case.add(run, |cpu| cpu.ingest));
+        if let Some(case) = self.cases.iter_mut().find(|case| case.lines == lines) {
+            case.add(run, |cpu| cpu.ingest);
+        }
     }
 
     fn ratio(&self, case: &Case) -> f64 {

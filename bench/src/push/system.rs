@@ -18,7 +18,7 @@ use super::data::{Data, Expected};
 use crate::cpu;
 
 /// How long a program may take to start, and a page to be complete.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// All processes; they and their folder go when it is dropped.
 pub struct System {
