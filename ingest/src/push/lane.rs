@@ -103,6 +103,15 @@ struct Placed<T> {
     sent: bool,
 }
 
+/// A message without a place.
+#[derive(Debug)]
+struct Unplaced<T> {
+    entry: Entry<T>,
+    /// Whether it was there before the question that is under way was asked. Only then may the answer
+    /// be held against it: what is stored may have grown between the question and the message.
+    asked_for: bool,
+}
+
 /// One pushed source.
 #[derive(Debug)]
 pub struct Lane<T> {
@@ -118,7 +127,7 @@ pub struct Lane<T> {
     sent: usize,
     flights: VecDeque<Flight>,
     /// Whose place is not known yet.
-    unplaced: Vec<Entry<T>>,
+    unplaced: Vec<Unplaced<T>>,
     steps: Vec<Step<T>>,
 }
 
@@ -152,7 +161,8 @@ impl<T> Lane<T> {
     /// Whom nobody has told anything for the longest time.
     pub fn oldest(&self) -> Option<&T> {
         let queued = self.queue.front().map(|placed| &placed.entry);
-        queued.or(self.unplaced.first()).map(|entry| &entry.reply)
+        let unplaced = self.unplaced.first().map(|unplaced| &unplaced.entry);
+        queued.or(unplaced).map(|entry| &entry.reply)
     }
 
     /// Whether nothing more is to be expected of it.
@@ -172,9 +182,9 @@ impl<T> Lane<T> {
                 self.place(entry);
                 self.send(tags);
             }
-            Phase::Asking { .. } => self.unplaced.push(entry),
+            Phase::Asking { .. } => self.unplaced.push(Unplaced { entry, asked_for: false }),
             Phase::Ready | Phase::Unasked => {
-                self.unplaced.push(entry);
+                self.unplaced.push(Unplaced { entry, asked_for: true });
                 self.ask(tags);
             }
         }
@@ -200,6 +210,7 @@ impl<T> Lane<T> {
     pub fn ask(&mut self, tags: &mut dyn FnMut() -> u64) {
         let tag = tags();
         self.phase = Phase::Asking { tag };
+        self.unplaced.iter_mut().for_each(|unplaced| unplaced.asked_for = true);
         self.flights.clear();
         self.sent = 0;
         let is_new = self.stored.is_none() && self.role != Role::Producer;
@@ -257,6 +268,14 @@ impl<T> Lane<T> {
             self.adopt(state);
         }
         self.send(tags);
+        self.ask_for_late(tags);
+    }
+
+    /// Asks once more for messages that came after the last question.
+    fn ask_for_late(&mut self, tags: &mut dyn FnMut() -> u64) {
+        if !self.unplaced.is_empty() {
+            self.ask(tags);
+        }
     }
 
     /// Nothing is stored of the source. Absent is not zero: a producer must open it.
@@ -264,7 +283,12 @@ impl<T> Lane<T> {
         self.stored = None;
         self.go_offline();
         if self.role == Role::Producer {
+            let (known, late) =
+                std::mem::take(&mut self.unplaced).into_iter().partition(|u| u.asked_for);
+            self.unplaced = known;
             self.fail_all(&PushError::Unknown);
+            self.unplaced = late;
+            self.ask_for_late(tags);
         } else if !self.is_idle() {
             self.ask(tags);
         }
@@ -299,9 +323,27 @@ impl<T> Lane<T> {
             self.refuse(all, &PushError::Gap { sequence: state.position });
         }
         let mut unplaced = std::mem::take(&mut self.unplaced);
-        unplaced.sort_by_key(|entry| entry.sequence);
-        for entry in unplaced {
-            self.place(entry);
+        unplaced.sort_by_key(|unplaced| unplaced.entry.sequence);
+        for Unplaced { entry, asked_for } in unplaced {
+            let is_late = !asked_for && self.refusal(&entry).is_some();
+            if is_late {
+                self.unplaced.push(Unplaced { entry, asked_for });
+            } else {
+                self.place(entry);
+            }
+        }
+    }
+
+    /// Why a message has no place, as far as is known.
+    fn refusal(&self, entry: &Entry<T>) -> Option<PushError> {
+        let state = self.stored.filter(|_| self.role == Role::Producer)?;
+        let next = state.position + self.queue.len() as u64 + 1;
+        if entry.epoch != state.generation {
+            Some(PushError::Fenced)
+        } else if entry.sequence > next {
+            Some(PushError::Gap { sequence: next - 1 })
+        } else {
+            None
         }
     }
 
@@ -321,13 +363,13 @@ impl<T> Lane<T> {
     /// Puts a message in its place, or says why it has none.
     fn place(&mut self, mut entry: Entry<T>) {
         let Some(state) = self.stored else { return };
+        if let Some(refusal) = self.refusal(&entry) {
+            return self.reply(entry.reply, Err(refusal));
+        }
         let next = state.position + self.queue.len() as u64 + 1;
         match self.role {
             Role::Anybody => entry.sequence = next,
             Role::Key => entry.sequence = 1,
-            Role::Producer if entry.epoch != state.generation => {
-                return self.reply(entry.reply, Err(PushError::Fenced));
-            }
             Role::Producer => {}
         }
         entry.epoch = state.generation;
@@ -335,8 +377,7 @@ impl<T> Lane<T> {
         match place.entry.sequence {
             sequence if sequence <= state.position => self.acknowledge(place, state),
             sequence if sequence < next => self.join(place.entry, state),
-            sequence if sequence == next => self.queue.push_back(place),
-            _ => self.reply(place.entry.reply, Err(PushError::Gap { sequence: next - 1 })),
+            _ => self.queue.push_back(place),
         }
     }
 
@@ -453,8 +494,8 @@ impl<T> Lane<T> {
         self.go_offline();
         let queue = std::mem::take(&mut self.queue);
         self.refuse(queue, error);
-        for entry in std::mem::take(&mut self.unplaced) {
-            self.reply(entry.reply, Err(error.clone()));
+        for unplaced in std::mem::take(&mut self.unplaced) {
+            self.reply(unplaced.entry.reply, Err(error.clone()));
         }
     }
 

@@ -224,6 +224,31 @@ fn a_store_that_went_back_is_a_gap_to_those_ahead_of_it() {
 }
 
 #[test]
+fn a_question_from_before_a_message_says_nothing_against_it() {
+    for (was, is) in [(None, 7), (Some(6), 7), (Some(7), 7)] {
+        let (mut bench, mut store) = (Bench::new(Role::Producer), Store::default());
+        if let Some(epoch) = was {
+            store.open_producer(epoch);
+        }
+        bench.submit(7, 1, 11, 1);
+        let (seen, asked) = (store.state, bench.tag);
+        // Meanwhile the producer goes on through another ingest.
+        store.open_producer(is);
+        let mut other = Bench::new(Role::Producer);
+        other.submit(7, 1, 11, 1);
+        other.submit(7, 2, 12, 2);
+        other.settle(&mut store);
+        // It comes back with its next message before the old answer is there.
+        bench.submit(7, 3, 13, 3);
+        bench.requests.clear();
+        bench.act(|lane, tags| lane.hear(asked, seen, true, tags));
+        bench.settle(&mut store);
+        let late = outcome(bench.take()).into_iter().find(|(to, _)| *to == 3);
+        assert_eq!(late, Some((3, "counted 3".to_owned())), "{was:?}");
+    }
+}
+
+#[test]
 fn a_key_counts_once_and_only_for_its_content() {
     let (mut bench, mut store) = (Bench::new(Role::Key), Store::default());
     bench.submit(0, 1, 11, 1);
