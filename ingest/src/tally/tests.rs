@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use logtally_core::limits::TALLY_KEPT_BYTES_MAX;
 use logtally_formats::Scan;
 use proptest::prelude::*;
 
