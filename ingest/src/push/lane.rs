@@ -5,6 +5,8 @@
 //! it has heard, asks again when an answer does not fit, and tells senders what became of their
 //! messages.
 
+mod step;
+
 use std::collections::VecDeque;
 
 use logtally_core::delta::{Delta, Span};
@@ -12,69 +14,8 @@ use logtally_core::limits::{DELTA_BYTES_TARGET, POSITION_MAX, SPANS_IN_FLIGHT_MA
 use logtally_core::series::{Family, Increments};
 use logtally_core::source::{Generation, RecordCounts, SourceId, SourceState, Tail};
 
-use super::message::{Acknowledged, PushError, Rejection};
-use crate::tally::Counted;
-
-/// What a lane is the source of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Role {
-    /// The messages of a producer, which numbers them, and names the epoch in each.
-    Producer,
-    /// The one message of an idempotency key.
-    Key,
-    /// Messages of anybody, in the order of their arrival.
-    Anybody,
-}
-
-/// A message that waits.
-#[derive(Debug)]
-pub struct Entry<T> {
-    /// The epoch that a producer named.
-    pub epoch: Generation,
-    /// Its number; set by the lane unless a producer did.
-    pub sequence: u64,
-    /// Hash of its content.
-    pub hash: u64,
-    /// What its producer wants back.
-    pub note: Option<u64>,
-    /// What it counts.
-    pub counted: Counted,
-    /// Records that cannot be counted.
-    pub rejections: Vec<Rejection>,
-    /// Who is told.
-    pub reply: T,
-}
-
-/// What the lane wants done.
-#[derive(Debug)]
-pub enum Step<T> {
-    /// Ask for the stored state.
-    Ask {
-        /// What was heard last.
-        acknowledged: Option<SourceState>,
-        /// Tag of the question.
-        tag: u64,
-    },
-    /// Open the source, if nothing is stored of it.
-    Open {
-        /// Tag of the question.
-        tag: u64,
-    },
-    /// Commit a delta.
-    Commit {
-        /// Tag of the request.
-        tag: u64,
-        /// The delta.
-        delta: Box<Delta>,
-    },
-    /// Tell somebody.
-    Reply {
-        /// Whom.
-        to: T,
-        /// What.
-        result: Result<Acknowledged, PushError>,
-    },
-}
+pub use self::step::{Entry, Role, Step};
+use super::message::{Acknowledged, PushError};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {

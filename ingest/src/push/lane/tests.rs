@@ -9,6 +9,7 @@ use logtally_core::series::SeriesKey;
 use proptest::prelude::*;
 
 use super::*;
+use crate::tally::Counted;
 
 type Answered = (u64, Result<Acknowledged, PushError>);
 
