@@ -34,7 +34,7 @@ impl BaselineService for Baseline {
     async fn count(&self, request: Request<Streaming<Line>>) -> Result<Response<Summary>, Status> {
         let mut lines = request.into_inner();
         let mut counts: HashMap<(String, String), u64> = HashMap::new();
-        while let Some(Line { host, job_name }) = lines.message().await? {
+        while let Some(Line { host, job_name, .. }) = lines.message().await? {
             *counts.entry((host, job_name)).or_default() += 1;
         }
         let (lines, series) = (counts.values().sum(), counts.len() as u64);

@@ -17,8 +17,17 @@ const JOBS: u32 = 100;
 /// Lines before they come again: a multiple of every size of messages that is measured.
 const LINES: usize = 1_000_000;
 
-/// Lines in an order that is random and the same for every run with one seed. All series are equally
-/// frequent, which leaves the least to merge in a message.
+/// What the lines are like.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct Shape {
+    /// Bytes of a line, its end included: host and job, and as much text behind them as it takes.
+    pub line_bytes: usize,
+    /// Whether all series are equally frequent, which leaves the least to merge in a message. Else the
+    /// frequency of the nth series is proportional to 1/n, as names in logs are.
+    pub uniform: bool,
+}
+
+/// Lines in an order that is random and the same for every run with one seed.
 pub struct Data {
     /// All lines with their ends.
     text: Bytes,
@@ -32,14 +41,13 @@ pub struct Data {
 
 impl Data {
     /// Makes the lines.
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, shape: Shape) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
-        let pairs: Vec<Line> = (0..HOSTS * JOBS).map(pair).collect();
+        let pairs: Vec<Line> = (0..HOSTS * JOBS).map(|which| pair(which, shape)).collect();
         let (mut text, mut ends) = (BytesMut::new(), Vec::with_capacity(LINES));
-        let series: Vec<u32> = (0..LINES).map(|_| rng.random_range(0..HOSTS * JOBS)).collect();
+        let series: Vec<u32> = (0..LINES).map(|_| which(&mut rng, shape)).collect();
         for which in &series {
-            let Line { host, job_name } = &pairs[*which as usize];
-            text.extend_from_slice(format!("{host},{job_name}\n").as_bytes());
+            text.extend_from_slice(written(&pairs[*which as usize]).as_bytes());
             ends.push(text.len());
         }
         Self { text: text.freeze(), ends, series, pairs }
@@ -68,9 +76,32 @@ impl Data {
     }
 }
 
-fn pair(which: u32) -> Line {
+/// The series of the next line.
+fn which(rng: &mut StdRng, shape: Shape) -> u32 {
+    let all = HOSTS * JOBS;
+    if shape.uniform {
+        return rng.random_range(0..all);
+    }
+    // The inverse of the distribution function of 1/n, up to rounding.
+    let rank = f64::from(all).powf(rng.random::<f64>());
+    (rank as u32).clamp(1, all) - 1
+}
+
+fn pair(which: u32, shape: Shape) -> Line {
     let (host, job) = (which / JOBS, which % JOBS);
-    Line { host: format!("server{host:03}"), job_name: format!("job-{job:04}") }
+    let (host, job_name) = (format!("server{host:03}"), format!("job-{job:04}"));
+    // Two commas and the end.
+    let rest = shape.line_bytes.saturating_sub(host.len() + job_name.len() + 3);
+    Line { host, job_name, rest: "x".repeat(rest) }
+}
+
+/// A line as the ingest gets it.
+fn written(Line { host, job_name, rest }: &Line) -> String {
+    if rest.is_empty() {
+        format!("{host},{job_name}\n")
+    } else {
+        format!("{host},{job_name},{rest}\n")
+    }
 }
 
 /// Whether messages of so many lines can be made.
@@ -117,18 +148,22 @@ mod tests {
 
     #[test]
     fn messages_follow_each_other_and_are_counted_as_they_are() {
-        let data = Data::new(1);
+        for (line_bytes, uniform) in [(0, true), (150, false)] {
+            check(&Data::new(1, Shape { line_bytes, uniform }));
+        }
+    }
+
+    fn check(data: &Data) {
         let text = |n, lines| String::from_utf8_lossy(&data.message(n, lines)).into_owned();
         assert_eq!(text(0, 2) + &text(1, 2), text(0, 4));
         assert_eq!(text(100, 10_000), text(0, 10_000));
-        let Line { host, job_name } = data.line(3);
-        assert_eq!(text(3, 1), format!("{host},{job_name}\n"));
-        let mut expected = Expected::new(&data);
-        expected.add(&data, LINES as u64 + 1);
-        assert_eq!(expected.page(&data).values().sum::<u64>(), expected.lines());
+        assert_eq!(text(3, 1), written(&data.line(3)));
+        let mut expected = Expected::new(data);
+        expected.add(data, LINES as u64 + 1);
+        assert_eq!(expected.page(data).values().sum::<u64>(), expected.lines());
         assert!(
             expected
-                .page(&data)
+                .page(data)
                 .contains_key(&exposition::series(&data.line(0).host, &data.line(0).job_name))
         );
     }

@@ -25,7 +25,7 @@ use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use tokio::task::JoinSet;
 
-use self::data::{Data, Expected};
+use self::data::{Data, Expected, Shape};
 use self::latency::{Rate, Way};
 use self::load::{Producer, Until};
 use self::report::{Report, Run, Settings};
@@ -66,6 +66,14 @@ pub struct Args {
     /// For how long acknowledgements are timed, each way (seconds); 0 for not at all.
     #[arg(long, default_value_t = 20.0)]
     rate_seconds: f64,
+
+    /// Bytes of a line, its end included; 0 for host and job alone.
+    #[arg(long, default_value_t = 150)]
+    line_bytes: usize,
+
+    /// Make all series equally frequent.
+    #[arg(long)]
+    uniform: bool,
 
     /// Seed of the order of the lines.
     #[arg(long, default_value_t = 1)]
@@ -112,9 +120,14 @@ pub fn run(args: &Args) -> Result<bool> {
         rate: args.rate,
         rate_lines: args.rate_lines,
         seed: args.seed,
+        shape: Shape { line_bytes: args.line_bytes, uniform: args.uniform },
         checks_targets: !args.short,
     };
-    let bench = Bench { system: System::start()?, data: Arc::new(Data::new(args.seed)), settings };
+    let bench = Bench {
+        system: System::start()?,
+        data: Arc::new(Data::new(args.seed, settings.shape)),
+        settings,
+    };
     eprintln!("processes: {:?}", bench.system.pids());
     let report = bench.run(&args.lines, Duration::from_secs_f64(rate_seconds))?;
     match args.output {

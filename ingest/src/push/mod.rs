@@ -51,8 +51,9 @@ use crate::plan::Plan;
 use crate::reader::Reading;
 use crate::uplink::{Peer, keep_up};
 
-/// Messages of so many bytes or more are counted on a thread that may block: they would hold up others.
-const BLOCKING_BYTES: usize = 64 << 10;
+/// Messages of so many bytes or more are counted on a thread that may block: they would hold up others
+/// for some milliseconds. Below that, handing them over costs more than it saves.
+const BLOCKING_BYTES: usize = 512 << 10;
 
 /// Events that wait for the hub.
 const EVENTS_MAX: usize = 1024;
