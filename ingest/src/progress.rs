@@ -39,7 +39,7 @@ impl Progress {
             self.finish();
             let seconds = self.started.elapsed().as_secs_f64();
             tracing::info!(files, bytes = done, records, seconds, "caught up");
-        } else if self.bar.is_none() && self.logged.elapsed() >= LOG_EVERY {
+        } else if files > 0 && self.bar.is_none() && self.logged.elapsed() >= LOG_EVERY {
             self.logged = Instant::now();
             tracing::info!(files, bytes = done, of = total, records, "catching up");
         }
