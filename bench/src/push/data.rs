@@ -77,6 +77,7 @@ impl Data {
 }
 
 /// The series of the next line.
+#[expect(clippy::cast_sign_loss, reason = "a rank is 1 at least")]
 fn which(rng: &mut StdRng, shape: Shape) -> u32 {
     let all = HOSTS * JOBS;
     if shape.uniform {
