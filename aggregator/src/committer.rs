@@ -192,7 +192,12 @@ impl Committer {
         for ((opening, opened), job) in openings.iter().zip(opened).zip(jobs) {
             if opened.installed {
                 self.metrics.openings.inc();
-                tracing::info!(source = %opening.source, "opened");
+                // Keys come with every push.
+                if opening.source.is_temporary() {
+                    tracing::debug!(source = %opening.source, "opened");
+                } else {
+                    tracing::info!(source = %opening.source, "opened");
+                }
             }
             job.answer(opened.stored, self.store.is_durable());
         }
