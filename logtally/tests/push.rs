@@ -2,7 +2,7 @@
 //! goes on, and what it says.
 
 #[path = "../../client/tests/push/server.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the client's own tests use the rest of it")]
 mod server;
 
 use std::io::Write as _;

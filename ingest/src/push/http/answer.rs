@@ -47,8 +47,16 @@ struct Failed {
     sequence: Option<u64>,
 }
 
+/// The answer to a push.
+pub(super) fn told(result: Result<Acknowledged, PushError>) -> Response {
+    match result {
+        Ok(acknowledged) => counted(acknowledged),
+        Err(error) => failed(&error),
+    }
+}
+
 /// The answer to a push that is counted.
-pub(super) fn counted(acknowledged: Acknowledged) -> Response {
+fn counted(acknowledged: Acknowledged) -> Response {
     let rejections = acknowledged.rejections.into_iter().map(|r| (r.reason, r.records));
     Json(Told {
         sequence: acknowledged.sequence,

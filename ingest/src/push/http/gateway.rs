@@ -17,7 +17,7 @@ use logtally_proto::v1;
 use logtally_service::parse_duration;
 use serde::{Deserialize, Serialize};
 
-use super::{answer, body, idempotency_key, media_type};
+use super::{answer, body, idempotency_key, media_type, query};
 use crate::push::groups::{group_failure, group_push};
 use crate::push::message::{Acknowledged, Message, PushError, Sender};
 use crate::push::{Push, answered};
@@ -50,15 +50,11 @@ pub(super) async fn push(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let wanted = wanted.map_err(|error| PushError::invalid("query", error.body_text()));
     let counted = async {
-        let Query(wanted) = wanted?;
+        let wanted = query(wanted)?;
         count(&push, &uri, &wanted, &headers, body).await
     };
-    match counted.await {
-        Ok(acknowledged) => answer::counted(acknowledged),
-        Err(error) => answer::failed(&error),
-    }
+    answer::told(counted.await)
 }
 
 async fn count(

@@ -1,6 +1,7 @@
 //! `POST /push` and `POST /producers/NAME`: log lines over HTTP.
 
 use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -8,7 +9,7 @@ use logtally_core::limits::POSITION_MAX;
 use logtally_core::push::{ProducerName, Scope};
 use serde::Deserialize;
 
-use super::{answer, body, header, idempotency_key, media_type};
+use super::{answer, body, header, idempotency_key, media_type, query};
 use crate::push::message::{Acknowledged, PushError, Sender};
 use crate::push::{Push, Records, answered};
 
@@ -37,19 +38,15 @@ pub(super) async fn open(State(push): State<Push>, Path(name): Path<String>) -> 
 /// Counts a body of records.
 pub(super) async fn push(
     State(push): State<Push>,
-    wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let wanted = wanted.map_err(|error| PushError::invalid("query", error.body_text()));
     let counted = async {
-        let Query(wanted) = wanted?;
+        let wanted = query(wanted)?;
         count(&push, wanted, &headers, body).await
     };
-    match counted.await {
-        Ok(acknowledged) => answer::counted(acknowledged),
-        Err(error) => answer::failed(&error),
-    }
+    answer::told(counted.await)
 }
 
 async fn count(

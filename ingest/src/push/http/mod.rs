@@ -13,6 +13,8 @@ mod lines;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse};
 use axum::routing::{get, post};
@@ -56,6 +58,12 @@ fn router(push: Push) -> Router {
         .route("/api/groups", get(gateway::list))
         .fallback(async || (StatusCode::NOT_FOUND, "no such page\n").into_response())
         .with_state(push)
+}
+
+/// What the address says behind the question mark.
+fn query<T>(wanted: Result<Query<T>, QueryRejection>) -> Result<T, PushError> {
+    let wanted = wanted.map_err(|error| PushError::invalid("query", error.body_text()));
+    wanted.map(|Query(wanted)| wanted)
 }
 
 /// The value of a header as text; empty if it is not there.
