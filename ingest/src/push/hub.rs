@@ -16,7 +16,7 @@ use logtally_service::Latch;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::budget::Permit;
+use super::budget::{Budget, Permit};
 use super::lane::{Entry, Lane, Role, Step};
 use super::message::{Acknowledged, Message, Opened, PushError, Sender};
 use super::metrics::PushMetrics;
@@ -93,18 +93,20 @@ pub(super) struct Hub {
     current: HashMap<Scope, Current>,
     openings: HashMap<u64, Opening>,
     next_tag: u64,
+    budget: Budget,
     metrics: PushMetrics,
     latch: Latch,
 }
 
 impl Hub {
-    pub(super) fn new(links: Links, metrics: PushMetrics, latch: Latch) -> Self {
+    pub(super) fn new(links: Links, budget: Budget, metrics: PushMetrics, latch: Latch) -> Self {
         Self {
             links,
             slots: HashMap::new(),
             current: HashMap::new(),
             openings: HashMap::new(),
             next_tag: 0,
+            budget,
             metrics,
             latch,
         }
@@ -327,6 +329,7 @@ impl Hub {
         });
         let slots = &self.slots;
         self.current.retain(|_, current| slots.contains_key(&current.id));
+        self.metrics.held_bytes.set(self.budget.used() as i64);
         self.metrics.lanes.set(self.slots.len() as i64);
     }
 

@@ -105,11 +105,12 @@ impl Pushing {
             links.spawn(keep_up(link, peer.clone(), events.clone()));
         }
         let latch = context.readiness.latch("pushes");
-        let hub = Hub::new(Links::new(peers), metrics.clone(), latch);
+        let budget = Budget::default();
+        let hub = Hub::new(Links::new(peers), budget.clone(), metrics.clone(), latch);
         let hub = tokio::spawn(hub.run(inbox, context.shutdown.clone()));
         let shutdown = context.shutdown.clone();
         let directory = Directory::new(peers);
-        let push = Push { events, plans, budget: Budget::default(), metrics, directory, shutdown };
+        let push = Push { events, plans, budget, metrics, directory, shutdown };
         Ok(Self { push, hub, links })
     }
 
@@ -173,7 +174,6 @@ impl Push {
     /// Hands on a message that is counted already.
     pub async fn message(&self, message: Message) -> Result<Pending, PushError> {
         let (answer, pending) = oneshot::channel();
-        self.metrics.held_bytes.set(self.budget.used() as i64);
         self.tell(Command::Push(Box::new(message), answer)).await?;
         Ok(pending)
     }
