@@ -5,7 +5,7 @@ use std::sync::Arc;
 use logtally_core::rule::Reject;
 
 use crate::cells::{Cells, LINE, Place};
-use crate::csv::{Dialect, Scan, Table, scan_in, scan_line};
+use crate::csv::{Dialect, Marks, Scan, Table, scan_in, scan_line};
 use crate::error::FormatError;
 use crate::expression::Expression;
 use crate::json::Paths;
@@ -129,6 +129,16 @@ impl Format {
     pub fn is_standard_csv(&self) -> bool {
         matches!(&self.kind, Kind::Csv(table)
             if table.is_lenient() && table.dialect() == Dialect::STANDARD)
+    }
+
+    /// The dialect of rows that [`crate::csv::Marks`] can take apart, any number of fields in each.
+    pub fn markable(&self) -> Option<Dialect> {
+        match &self.kind {
+            Kind::Csv(table) if table.is_lenient() => {
+                Some(table.dialect()).filter(|dialect| Marks::can_mark(*dialect))
+            }
+            _ => None,
+        }
     }
 
     /// Why a record without a needed value is rejected.

@@ -34,7 +34,7 @@ impl Layout {
     }
 
     /// How many columns the rows should have, if anything tells.
-    pub(crate) fn width(&self) -> Option<usize> {
+    pub fn width(&self) -> Option<usize> {
         self.width
     }
 

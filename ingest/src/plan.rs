@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use logtally_config::{Config, ConfigError, InputSpec};
 use logtally_formats::Format;
+use logtally_formats::csv::Dialect;
 use logtally_rules::RuleSet;
 use memchr::memmem;
 
@@ -49,6 +50,9 @@ pub struct Input {
     pub is_standard_csv: bool,
     /// Whether, besides, all rules count by columns as they stand there.
     pub is_plain: bool,
+    /// If all records are counted by one rule, by columns as they stand there, and can be marked: the
+    /// dialect.
+    pub sweeps: Option<Dialect>,
     /// Finds what every header has.
     marker: Option<memmem::Finder<'static>>,
 }
@@ -147,6 +151,9 @@ impl Input {
         let by_commas = !rules.columns().iter().any(|column| column == logtally_formats::LINE);
         let is_standard_csv = format.is_standard_csv() && by_commas;
         let is_plain = is_standard_csv && rules.is_plain();
+        let is_swept = by_commas
+            && matches!(rules.rules(), [rule] if rule.plain.is_some() && rule.is_unconditional());
+        let sweeps = format.markable().filter(|_| is_swept);
         Ok(Self {
             name: spec.name.clone(),
             patterns: Vec::new(),
@@ -158,6 +165,7 @@ impl Input {
             first_is_header,
             is_standard_csv,
             is_plain,
+            sweeps,
             marker,
         })
     }

@@ -6,11 +6,12 @@
 use std::sync::Arc;
 
 use logtally_core::rule::Reject;
+use logtally_formats::csv::Marks;
 use logtally_formats::{Layout, Scan};
 
 use crate::plan::Input;
 use crate::reader::Reading;
-use crate::tally::{Record, Tally};
+use crate::tally::{Piece, Record, Tally};
 
 /// A place in a source, as far as its records are concerned.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,6 +28,26 @@ pub struct Cursor {
 pub(crate) struct OpenLine {
     pub(crate) reason: Reject,
     pub(crate) from: usize,
+}
+
+/// A walk over a piece of text.
+struct Walk<'a> {
+    data: &'a [u8],
+    /// Where the text begins in its source.
+    start: u64,
+    /// Whether nothing follows.
+    last: bool,
+    /// How much of it is counted.
+    used: usize,
+    /// Where the marked part begins, if it is marked.
+    marks_from: Option<usize>,
+}
+
+/// What became of one record.
+enum Step {
+    Counted,
+    Open(OpenLine),
+    Incomplete,
 }
 
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -47,47 +68,101 @@ impl Cursor {
         last: bool,
         tally: &mut Tally,
     ) -> (usize, Option<OpenLine>) {
-        let start = self.position;
-        let mut used = 0;
-        if start == 0 && data.starts_with(BYTE_ORDER_MARK) {
-            used = BYTE_ORDER_MARK.len();
+        let mut walk = Walk { data, start: self.position, last, used: 0, marks_from: None };
+        if self.position == 0 && data.starts_with(BYTE_ORDER_MARK) {
+            walk.used = BYTE_ORDER_MARK.len();
         }
-        let (input, path) = (Arc::as_ref(&reading.input), &*reading.path);
-        let mut marker = input.next_marker(data, used);
+        let mut marks = std::mem::take(&mut tally.marks);
+        let mut marker = reading.input.next_marker(data, walk.used);
         let mut open_line = None;
-        while used < data.len() {
-            let len = match input.format.scan(&data[used..], last) {
-                Scan::Record { body, len, quoted } => {
-                    let record = &data[used..used + body];
-                    let offset = start + used as u64;
-                    let is_first = input.first_is_header && self.header.is_none();
-                    let may_be_header = body > 0 && (marker < used + body || is_first);
-                    if may_be_header && self.take_header(input, record, offset) {
-                    } else if body > 0 {
-                        let position = offset + len as u64;
-                        let record = Record { body: record, quoted, position };
-                        tally.add(input, &self.layout, path, record);
-                    }
-                    len
-                }
-                Scan::Rejected { reason, len } => {
-                    let position = start + (used + len) as u64;
-                    tally.reject(reason, &data[used..used + len], position);
-                    len
-                }
-                Scan::RejectedOpen { reason, from } => {
-                    open_line = Some(OpenLine { reason, from });
+        while walk.used < data.len() {
+            self.sweep(reading, &mut walk, marker, &mut marks, tally);
+            match self.step(reading, &mut walk, marker, tally) {
+                Step::Counted => {}
+                Step::Open(line) => {
+                    open_line = Some(line);
                     break;
                 }
-                Scan::Incomplete => break,
-            };
-            used += len;
-            if marker < used {
-                marker = input.next_marker(data, used);
+                Step::Incomplete => break,
+            }
+            if marker < walk.used {
+                marker = reading.input.next_marker(data, walk.used);
             }
         }
-        self.position = start + used as u64;
-        (used, open_line)
+        tally.marks = marks;
+        self.position = walk.start + walk.used as u64;
+        (walk.used, open_line)
+    }
+
+    /// Counts as many records as can be counted at a glance, if any: those before the next one that
+    /// may be a header.
+    fn sweep(
+        &self,
+        reading: &Reading,
+        walk: &mut Walk<'_>,
+        marker: usize,
+        marks: &mut Marks,
+        tally: &mut Tally,
+    ) {
+        let (input, path) = (Arc::as_ref(&reading.input), &*reading.path);
+        let Some(dialect) = input.sweeps.filter(|_| self.layout.is_known()) else { return };
+        if input.first_is_header && self.header.is_none() {
+            return;
+        }
+        let from = *walk.marks_from.get_or_insert_with(|| {
+            marks.find(dialect, &walk.data[walk.used..]);
+            walk.used
+        });
+        let piece = Piece {
+            marks,
+            text: &walk.data[from..],
+            start: walk.start + from as u64,
+            layout: &self.layout,
+            path,
+        };
+        let stop = marker.saturating_sub(from);
+        walk.used = from + tally.sweep(input, piece, walk.used - from, stop);
+    }
+
+    /// Counts one record, whatever it is.
+    fn step(
+        &mut self,
+        reading: &Reading,
+        walk: &mut Walk<'_>,
+        marker: usize,
+        tally: &mut Tally,
+    ) -> Step {
+        let Walk { data, start, last, used, .. } = *walk;
+        if used == data.len() {
+            return Step::Counted;
+        }
+        let (input, path) = (Arc::as_ref(&reading.input), &*reading.path);
+        let len = match input.format.scan(&data[used..], last) {
+            Scan::Record { body, len, quoted } => {
+                let record = &data[used..used + body];
+                let offset = start + used as u64;
+                let is_first = input.first_is_header && self.header.is_none();
+                let may_be_header = body > 0 && (marker < used + body || is_first);
+                if may_be_header && self.take_header(input, record, offset) {
+                } else if body > 0 {
+                    let position = offset + len as u64;
+                    let record = Record { body: record, quoted, position };
+                    tally.add(input, &self.layout, path, record);
+                }
+                len
+            }
+            Scan::Rejected { reason, len } => {
+                let position = start + (used + len) as u64;
+                tally.reject(reason, &data[used..used + len], position);
+                // What seemed to be quoted is not: the next line begins outside quotes.
+                walk.marks_from = None;
+                len
+            }
+            Scan::RejectedOpen { reason, from } => return Step::Open(OpenLine { reason, from }),
+            Scan::Incomplete => return Step::Incomplete,
+        };
+        walk.used += len;
+        Step::Counted
     }
 
     /// If the record is a header, its columns are in force from here on.

@@ -3,6 +3,10 @@
 //! The table is keyed by the series key's bytes, so a record of a known series costs one look-up per
 //! rule and its values need no second check: they were checked when the series first appeared.
 
+mod spellings;
+
+mod sweep;
+
 mod table;
 
 use std::cell::Cell;
@@ -10,12 +14,17 @@ use std::sync::{Arc, LazyLock};
 
 use logtally_core::decimal::Decimal;
 use logtally_core::delta::SeriesLimit;
+use logtally_core::limits::TALLY_KEPT_BYTES_MAX;
 use logtally_core::rule::{self, Reject};
-use logtally_core::series::{Amount, Family, Increments, SeriesKey};
+use logtally_core::series::{Amount, Family, FamilyId, Increments, Packer, SeriesKey};
 use logtally_core::source::RecordCounts;
+use logtally_formats::csv::{Dialect, Marks};
 use logtally_formats::{Cells, Layout};
 use logtally_rules::{Hits, Origin, Row, Rule, check_key};
 
+pub(crate) use self::sweep::Piece;
+use self::spellings::Spellings;
+use self::sweep::{Batch, push_key};
 use self::table::Table;
 use crate::plan::Input;
 
@@ -57,6 +66,9 @@ pub struct Sample {
     pub text: Vec<u8>,
 }
 
+/// Bytes of a spelling's increment beside its text, as far as they are usual.
+const SPELLING_OVERHEAD_BYTES: usize = 11;
+
 /// Bytes of a rejected record that are kept.
 const SAMPLE_BYTES_MAX: usize = 512;
 
@@ -64,6 +76,11 @@ const SAMPLE_BYTES_MAX: usize = 512;
 #[derive(Default)]
 pub struct Tally {
     table: Table,
+    /// What a sweep counted: every spelling means a series of the one rule of `spelled_for`.
+    spellings: Spellings,
+    spelled_for: Option<(FamilyId, Dialect)>,
+    batch: Batch,
+    pub(crate) marks: Marks,
     cells: Cells,
     numbers: Numbers,
     hits: Hits,
@@ -215,7 +232,8 @@ impl Tally {
 
     /// About how many bytes the packed increments will have.
     pub fn packed_len(&self) -> usize {
-        self.table.bytes
+        let spelled = self.spellings.counted() * SPELLING_OVERHEAD_BYTES;
+        self.table.bytes + self.spellings.bytes() + spelled
     }
 
     /// Records so far.
@@ -238,9 +256,12 @@ impl Tally {
     pub fn take(&mut self, input: &Input) -> Counted {
         let records = self.records();
         let accounts = self.accounts(records);
+        let mut packer = Packer::of_about(self.packed_len() + ACCOUNTS_BYTES);
+        self.pack_spelled(input, &mut packer);
         let own = self.table.iter();
         let all = own.chain(accounts.iter().map(|(a, n)| (a.key.as_bytes(), Amount::from(*n))));
-        let increments = Increments::pack_about(self.packed_len() + ACCOUNTS_BYTES, all);
+        all.for_each(|(key, amount)| packer.push(key, amount));
+        let increments = packer.finish();
         let (mut families, mut limits) = (Vec::new(), Vec::new());
         for (rule, _) in input.rules.rules().iter().zip(&self.used).filter(|(_, used)| **used) {
             if !families.contains(&rule.family) {
@@ -257,8 +278,24 @@ impl Tally {
         Counted { families, limits, increments, records }
     }
 
+    /// Packs what sweeps counted.
+    fn pack_spelled(&mut self, input: &Input, packer: &mut Packer) {
+        let (Some((id, dialect)), [rule]) = (self.spelled_for, input.rules.rules()) else { return };
+        if self.spellings.counted() == 0 {
+            return;
+        }
+        debug_assert_eq!(id, rule.id, "counted and packed by one input");
+        let Self { spellings, key, .. } = self;
+        spellings.each(|spelling, count| {
+            push_key(rule, dialect, spelling, key);
+            packer.push(key, Amount::records(count.into()));
+        });
+        self.used.resize(1, true);
+    }
+
     /// Forgets everything counted so far.
     pub fn clear(&mut self) {
+        self.spellings.clear(TALLY_KEPT_BYTES_MAX);
         self.table.clear();
         self.used.clear();
         self.counted = 0;
@@ -285,13 +322,6 @@ impl Tally {
     ) -> Result<bool, Reject> {
         let Record { body, quoted, position } = record;
         let by_commas = input.is_standard_csv && !quoted && layout.is_known();
-        if by_commas
-            && let [rule] = input.rules.rules()
-            && rule.is_unconditional()
-            && let Some(slots) = &rule.plain
-        {
-            return self.count_one_plain(rule, slots, layout, body);
-        }
         let origin = Origin { path, position, missing: input.format.missing() };
         self.numbers.begin(input.rules.columns().len());
         if by_commas {
@@ -375,41 +405,6 @@ impl Tally {
             self.table.add(&self.key[hit.from..hit.to], hit.known, Amount::records(1));
         }
         Ok(!self.found_plain.is_empty())
-    }
-
-    /// The most frequent case: one such rule, which takes every record.
-    fn count_one_plain(
-        &mut self,
-        rule: &Rule,
-        slots: &[usize],
-        layout: &Layout,
-        body: &[u8],
-    ) -> Result<bool, Reject> {
-        self.key.clear();
-        self.key.extend_from_slice(rule.id.as_bytes());
-        // Where the column that was found last begins, and its number.
-        let (mut from, mut column) = (0, 0);
-        for slot in slots {
-            let wanted = layout.indexes()[*slot].ok_or(Reject::Ragged)?;
-            if wanted < column {
-                (from, column) = (0, 0);
-            }
-            while column < wanted {
-                from += memchr::memchr(b',', &body[from..]).ok_or(Reject::Ragged)? + 1;
-                column += 1;
-            }
-            let rest = &body[from..];
-            let len = memchr::memchr(b',', rest).unwrap_or(rest.len());
-            self.key.push(0);
-            self.key.extend_from_slice(&rest[..len]);
-        }
-        let known = self.table.find(&self.key);
-        if known.is_none() {
-            check_key(&self.key, slots.len())?;
-        }
-        self.used.resize(1, true);
-        self.table.add(&self.key, known, Amount::records(1));
-        Ok(true)
     }
 }
 

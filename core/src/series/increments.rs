@@ -42,18 +42,11 @@ impl Increments {
         bytes: usize,
         pairs: impl IntoIterator<Item = (&'a [u8], A)>,
     ) -> Self {
-        let mut out = Vec::with_capacity(bytes);
-        out.push(BLOCK_VERSION);
+        let mut packer = Packer::of_about(bytes);
         for (key, amount) in pairs {
-            let amount = amount.into();
-            if amount.count > 0 {
-                put_varint(&mut out, key.len() as u64);
-                out.extend_from_slice(key);
-                put_varint(&mut out, amount.count);
-                put_value(&mut out, key, amount.value);
-            }
+            packer.push(key, amount.into());
         }
-        Self(out.into())
+        packer.finish()
     }
 
     /// A block that forgets series.
@@ -132,6 +125,38 @@ impl Increments {
             sums.add(key, amount);
         }
         Self::pack_about(sums.bytes, sums.iter())
+    }
+}
+
+/// Packs increments one after the other.
+#[derive(Debug)]
+pub struct Packer(Vec<u8>);
+
+impl Packer {
+    /// For increments that will take about so many bytes.
+    pub fn of_about(bytes: usize) -> Self {
+        let mut out = Vec::with_capacity(bytes);
+        out.push(BLOCK_VERSION);
+        Self(out)
+    }
+
+    /// Adds one, unless it is without records.
+    ///
+    /// # Panics
+    /// If the value does not fit to the kind of the key.
+    #[inline]
+    pub fn push(&mut self, key: &[u8], amount: Amount) {
+        if amount.count > 0 {
+            put_varint(&mut self.0, key.len() as u64);
+            self.0.extend_from_slice(key);
+            put_varint(&mut self.0, amount.count);
+            put_value(&mut self.0, key, amount.value);
+        }
+    }
+
+    /// The increments.
+    pub fn finish(self) -> Increments {
+        Increments(self.0.into())
     }
 }
 

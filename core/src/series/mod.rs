@@ -14,7 +14,7 @@ use std::fmt;
 
 pub use amount::{Amount, Latest, Unmergeable, Value};
 pub use family::{FAMILY_ID_BYTES, Family, FamilyId, Kind};
-pub use increments::Increments;
+pub use increments::{Increments, Packer};
 
 use crate::hash::hash64;
 

@@ -19,6 +19,16 @@ impl Dialect {
     pub const STANDARD: Self =
         Self { delimiter: b',', quote: Some(b'"'), escape: None, comment: None };
 
+    /// The byte between two fields.
+    pub fn delimiter(self) -> u8 {
+        self.delimiter
+    }
+
+    /// The byte around a quoted field, if there can be one.
+    pub fn quote(self) -> Option<u8> {
+        self.quote
+    }
+
     pub(crate) fn new(spec: &CsvSpec) -> Result<Self, FormatError> {
         let &CsvSpec { delimiter, quote, escape, comment, .. } = spec;
         let mut taken: Vec<(&'static str, u8)> = Vec::new();

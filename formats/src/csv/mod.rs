@@ -15,10 +15,12 @@
 
 mod dialect;
 mod fields;
+mod marks;
 mod scan;
 mod table;
 
 pub use dialect::Dialect;
 pub use fields::{Field, Fields};
+pub use marks::{Instructions, Marks};
 pub use scan::{Scan, scan, scan_in, scan_line};
 pub(crate) use table::Table;

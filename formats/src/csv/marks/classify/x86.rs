@@ -1,0 +1,72 @@
+//! With the vector instructions of x86-64. The only unsafe code of the project: calls of functions
+//! whose instructions were looked for, and loads from arrays.
+#![expect(unsafe_code, reason = "vector instructions have no safe interface")]
+
+use std::arch::x86_64::{
+    __m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_set1_epi8,
+    _mm512_cmpeq_epi8_mask, _mm512_loadu_si512, _mm512_set1_epi8,
+};
+
+use super::super::{BLOCK, Masks};
+use super::Special;
+
+/// # Panics
+/// If the machine does not have AVX2.
+pub(super) fn classify_avx2(blocks: &[[u8; BLOCK]], special: Special, out: &mut [Masks]) {
+    assert!(is_x86_feature_detected!("avx2"));
+    // SAFETY: the machine has the instructions.
+    unsafe { avx2(blocks, special, out) }
+}
+
+/// # Panics
+/// If the machine does not have AVX-512BW.
+pub(super) fn classify_avx512(blocks: &[[u8; BLOCK]], special: Special, out: &mut [Masks]) {
+    assert!(is_x86_feature_detected!("avx512bw"));
+    // SAFETY: the machine has the instructions.
+    unsafe { avx512(blocks, special, out) }
+}
+
+#[target_feature(enable = "avx2")]
+fn avx2(blocks: &[[u8; BLOCK]], special: Special, out: &mut [Masks]) {
+    let wanted = |byte: u8| _mm256_set1_epi8(byte.cast_signed());
+    let [line, delimiter] = [wanted(b'\n'), wanted(special.delimiter)];
+    let quote = wanted(special.quote.unwrap_or_default());
+    let has_quotes = if special.quote.is_some() { u64::MAX } else { 0 };
+    for (block, masks) in blocks.iter().zip(out) {
+        let (halves, _) = block.as_chunks::<32>();
+        let half = |i: usize| {
+            // SAFETY: reads the 32 bytes of an array, at any alignment.
+            unsafe { _mm256_loadu_si256(halves[i].as_ptr().cast()) }
+        };
+        let (low, high) = (half(0), half(1));
+        *masks = Masks {
+            lines: equal(low, high, line),
+            delimiters: equal(low, high, delimiter),
+            quotes: equal(low, high, quote) & has_quotes,
+        };
+    }
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn equal(low: __m256i, high: __m256i, wanted: __m256i) -> u64 {
+    let bits = |half| _mm256_movemask_epi8(_mm256_cmpeq_epi8(half, wanted)).cast_unsigned();
+    u64::from(bits(high)) << 32 | u64::from(bits(low))
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+fn avx512(blocks: &[[u8; BLOCK]], special: Special, out: &mut [Masks]) {
+    let wanted = |byte: u8| _mm512_set1_epi8(byte.cast_signed());
+    let [line, delimiter] = [wanted(b'\n'), wanted(special.delimiter)];
+    let quote = wanted(special.quote.unwrap_or_default());
+    let has_quotes = if special.quote.is_some() { u64::MAX } else { 0 };
+    for (block, masks) in blocks.iter().zip(out) {
+        // SAFETY: reads the 64 bytes of an array, at any alignment.
+        let bytes = unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
+        *masks = Masks {
+            lines: _mm512_cmpeq_epi8_mask(bytes, line),
+            delimiters: _mm512_cmpeq_epi8_mask(bytes, delimiter),
+            quotes: _mm512_cmpeq_epi8_mask(bytes, quote) & has_quotes,
+        };
+    }
+}

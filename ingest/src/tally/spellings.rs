@@ -1,0 +1,346 @@
+//! Counts by spelling: by the text of a record's wanted cells as it stands in the file, between its
+//! delimiters and with its quotes. One spelling always means one series, so that a record whose
+//! spelling was met before needs no taking apart; a series may have more than one spelling.
+//!
+//! Knows nothing of series, and must not be given a spelling whose record cannot be counted.
+
+use std::hash::{BuildHasher, RandomState};
+
+/// Slots of an empty table; a power of two.
+const SLOTS_MIN: usize = 1 << 10;
+
+/// Most slots of a table that fits the second-level cache, with the spellings that belong to it.
+const SLOTS_SMALL: usize = 1 << 15;
+
+/// Bytes of a word.
+pub(super) const WORD: usize = 8;
+
+/// Words that are compared at once; most spellings have no more.
+const SHORT: usize = 4;
+
+/// The bits of the first words that belong to a spelling, by its length up to that of the short ones.
+static BITS: [[u64; SHORT]; SHORT * WORD + 1] = {
+    let mut bits = [[0; SHORT]; SHORT * WORD + 1];
+    let mut len = 0;
+    while len < bits.len() {
+        let mut byte = 0;
+        while byte < len {
+            bits[len][byte / WORD] |= 0xff << (byte % WORD * 8);
+            byte += 1;
+        }
+        len += 1;
+    }
+    bits
+};
+
+/// The spelling of a record: `len` bytes of a text from `from` on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spelling {
+    from: usize,
+    len: usize,
+    /// Its first words, filled up with zeros.
+    words: [u64; SHORT],
+}
+
+impl Spelling {
+    /// `None` if the text ends too soon behind it to be read in words, or it is too long to be
+    /// remembered.
+    #[inline]
+    pub fn new(text: &[u8], from: usize, to: usize) -> Option<Self> {
+        let len = to - from;
+        if len > SHORT * WORD {
+            let fits = from + len.next_multiple_of(WORD) <= text.len();
+            if !fits || len > SPELLING_BYTES_MAX {
+                return None;
+            }
+        }
+        let first: &[u8; SHORT * WORD] = text.get(from..)?.first_chunk()?;
+        let (first, _) = first.as_chunks::<WORD>();
+        let bits = &BITS[len.min(SHORT * WORD)];
+        let mut words = [0; SHORT];
+        for ((out, bytes), bits) in words.iter_mut().zip(first).zip(bits) {
+            *out = word(bytes) & bits;
+        }
+        Some(Self { from, len, words })
+    }
+
+    /// Its bytes.
+    pub fn of(self, text: &[u8]) -> &[u8] {
+        &text[self.from..self.from + self.len]
+    }
+
+    /// Its words behind the first ones, the last one filled up with zeros.
+    fn more(self, text: &[u8]) -> impl Iterator<Item = u64> {
+        let from = (self.from + SHORT * WORD).min(self.from + self.len);
+        let rest = &text[from..self.from + self.len];
+        rest.chunks(WORD).map(|bytes| {
+            let mut filled = [0; WORD];
+            filled[..bytes.len()].copy_from_slice(bytes);
+            word(&filled)
+        })
+    }
+
+    fn is_short(&self) -> bool {
+        self.len <= SHORT * WORD
+    }
+}
+
+/// Longest spelling (bytes) that is remembered: all that usual labels need. Longer ones are taken apart
+/// each time.
+const SPELLING_BYTES_MAX: usize = 4 << 10;
+
+/// Counts by spelling. Those of earlier spans are remembered with a count of 0.
+///
+/// Each spelling is a run of words in `arena`: a head (length, count), then the text, filled up with
+/// zeros, at least to the words that are compared at once. `slots` is a table with linear probing, at most half full, of a tag and a place in `arena`
+/// plus one; a slot's index is made of the highest bits of the tag, so that the table grows without
+/// looking at the texts. Hashes have a random seed: what is in a log may be chosen by an enemy.
+pub(super) struct Spellings {
+    seeds: [u64; 5],
+    slots: Vec<u64>,
+    shift: u32,
+    arena: Vec<u64>,
+    len: usize,
+    /// Places of those that were counted since the table was cleared, in the order of that.
+    touched: Vec<u32>,
+    /// Their texts (bytes).
+    bytes: usize,
+}
+
+impl Default for Spellings {
+    fn default() -> Self {
+        let random = RandomState::new();
+        Self {
+            seeds: [1, 2, 3, 4, 5].map(|n: u64| random.hash_one(n)),
+            slots: vec![0; SLOTS_MIN],
+            shift: u32::BITS - SLOTS_MIN.ilog2(),
+            arena: Vec::new(),
+            len: 0,
+            touched: Vec::new(),
+            bytes: 0,
+        }
+    }
+}
+
+/// Spellings that are looked up together: their loads from memory overlap.
+pub(super) const BATCH: usize = 32;
+
+/// What to look up.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wanted {
+    pub spelling: Spelling,
+    pub tag: u32,
+}
+
+impl Spellings {
+    /// The tag of a spelling.
+    #[inline]
+    pub fn tag(&self, text: &[u8], spelling: &Spelling) -> u32 {
+        let ([a, b, c, d], seeds) = (spelling.words, &self.seeds);
+        let mut hash = fold(a ^ seeds[0], b ^ seeds[1]) ^ fold(c ^ seeds[2], d ^ seeds[3]).rotate_left(32);
+        if !spelling.is_short() {
+            hash = spelling.more(text).fold(hash, |hash, word| fold(hash ^ word, seeds[0]));
+        }
+        (fold(hash ^ spelling.len as u64, seeds[4]) >> u32::BITS) as u32
+    }
+
+    /// Whether the table fits the second-level cache, so that a look-up need not wait for memory.
+    #[inline]
+    pub fn is_small(&self) -> bool {
+        self.slots.len() <= SLOTS_SMALL
+    }
+
+    /// Counts one, if it is known.
+    #[inline]
+    pub fn count(&mut self, text: &[u8], wanted: &Wanted) -> bool {
+        let slot = self.likely_slot(wanted.tag);
+        let known = if self.is(slot, text, wanted) { Some(place(slot)) } else { self.find(text, wanted) };
+        known.map(|place| self.add(place, 1)).is_some()
+    }
+
+    /// Counts those that are known; tells the indexes of the others in `missed`.
+    #[inline]
+    pub fn count_known(&mut self, text: &[u8], wanted: &[Wanted], missed: &mut Vec<usize>) {
+        let mut slots = [0; BATCH];
+        for (slot, Wanted { tag, .. }) in slots.iter_mut().zip(wanted) {
+            *slot = self.likely_slot(*tag);
+        }
+        // Only to have the lines in the cache: what is compared is read again.
+        let heads = slots.iter().map(|slot| self.arena.get(place(*slot)).copied());
+        std::hint::black_box(heads.fold(0, |all, head| all | head.unwrap_or_default()));
+        for (index, (wanted, slot)) in wanted.iter().zip(slots).enumerate() {
+            let known = if self.is(slot, text, wanted) { Some(place(slot)) } else { self.find(text, wanted) };
+            match known {
+                Some(place) => self.add(place, 1),
+                None => missed.push(index),
+            }
+        }
+    }
+
+    /// Adds to a spelling, which is known from now on.
+    pub fn insert(&mut self, text: &[u8], wanted: &Wanted, count: u32) {
+        if let Some(place) = self.find(text, wanted) {
+            return self.add(place, count);
+        }
+        if 2 * (self.len + 1) > self.slots.len() {
+            self.grow();
+        }
+        let Wanted { spelling, tag } = wanted;
+        let place = self.arena.len();
+        self.arena.push((spelling.len as u64) << u32::BITS);
+        self.arena.extend(spelling.words);
+        self.arena.extend(spelling.more(text));
+        put(&mut self.slots, self.shift, u64::from(*tag) << u32::BITS | (place as u64 + 1));
+        self.len += 1;
+        self.add(place, count);
+    }
+
+    /// The spellings that were counted, and how often.
+    pub fn each(&self, mut visit: impl FnMut(&[u8], u32)) {
+        let mut text = Vec::new();
+        for place in &self.touched {
+            let place = *place as usize;
+            let (len, count) = parts(self.arena[place]);
+            let words = &self.arena[place + 1..][..len.div_ceil(WORD)];
+            text.clear();
+            text.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+            visit(&text[..len], count);
+        }
+    }
+
+    /// How many were counted.
+    pub fn counted(&self) -> usize {
+        self.touched.len()
+    }
+
+    /// Bytes of those that were counted.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Sets all counts to 0, and forgets the spellings if they take more than `kept_max` bytes.
+    pub fn clear(&mut self, kept_max: usize) {
+        if self.arena.len() * WORD > kept_max {
+            self.forget(kept_max);
+        }
+        for place in self.touched.drain(..) {
+            if let Some(head) = self.arena.get_mut(place as usize) {
+                *head &= !u64::from(u32::MAX);
+            }
+        }
+        self.bytes = 0;
+    }
+
+    /// Forgets all spellings, and gives back most of the memory.
+    pub fn forget(&mut self, kept_max: usize) {
+        self.arena.clear();
+        self.arena.shrink_to(kept_max / WORD);
+        self.slots.clear();
+        self.slots.shrink_to(kept_max / WORD);
+        self.slots.resize(SLOTS_MIN, 0);
+        self.shift = u32::BITS - SLOTS_MIN.ilog2();
+        self.len = 0;
+    }
+
+    fn home(&self, tag: u32) -> usize {
+        (tag >> self.shift) as usize
+    }
+
+    /// The slot where a tag should be, or the next one if another tag is there: nearly all are in one
+    /// of the two, and no branch decides which, so that none is guessed wrong.
+    #[inline]
+    fn likely_slot(&self, tag: u32) -> u64 {
+        let home = self.home(tag);
+        let next = (home + 1) & (self.slots.len() - 1);
+        let (first, second) = (self.slots[home], self.slots[next]);
+        let is_first = (first >> u32::BITS) as u32 == tag;
+        std::hint::select_unpredictable(is_first, first, second)
+    }
+
+    #[inline(never)]
+    fn find(&self, text: &[u8], wanted: &Wanted) -> Option<usize> {
+        let mut at = self.home(wanted.tag);
+        loop {
+            let slot = self.slots[at];
+            if slot == 0 {
+                return None;
+            }
+            if self.is(slot, text, wanted) {
+                return Some(place(slot));
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+    }
+
+    /// Whether the spelling of a slot is this one.
+    #[inline]
+    fn is(&self, slot: u64, text: &[u8], Wanted { spelling, tag }: &Wanted) -> bool {
+        if (slot >> u32::BITS) as u32 != *tag {
+            return false;
+        }
+        let Some((known, more)) =
+            self.arena.get(place(slot)..).and_then(|known| known.split_first_chunk::<{ SHORT + 1 }>())
+        else {
+            return false;
+        };
+        let mut differs = parts(known[0]).0 ^ spelling.len;
+        for (a, b) in spelling.words.iter().zip(&known[1..]) {
+            differs |= (a ^ b) as usize;
+        }
+        differs == 0 && (spelling.is_short() || spelling.more(text).zip(more).all(|(a, b)| a == *b))
+    }
+
+    #[inline]
+    fn add(&mut self, place: usize, count: u32) {
+        let head = &mut self.arena[place];
+        let (len, before) = parts(*head);
+        // A span has fewer than 2^29 records.
+        *head += u64::from(count);
+        if before == 0 {
+            self.touched.push(place as u32);
+            self.bytes += len;
+        }
+    }
+
+    fn grow(&mut self) {
+        let mut slots = vec![0; 2 * self.slots.len()];
+        self.shift -= 1;
+        for slot in self.slots.iter().filter(|slot| **slot != 0) {
+            put(&mut slots, self.shift, *slot);
+        }
+        self.slots = slots;
+    }
+}
+
+/// Puts a slot into a table that has room.
+fn put(slots: &mut [u64], shift: u32, slot: u64) {
+    let mut at = ((slot >> u32::BITS) as u32 >> shift) as usize;
+    while slots[at] != 0 {
+        at = (at + 1) & (slots.len() - 1);
+    }
+    slots[at] = slot;
+}
+
+/// The place in the arena that a slot tells of; beyond any if it is empty.
+#[inline]
+fn place(slot: u64) -> usize {
+    (slot as u32).wrapping_sub(1) as usize
+}
+
+/// Length and count.
+#[inline]
+fn parts(head: u64) -> (usize, u32) {
+    ((head >> u32::BITS) as usize, head as u32)
+}
+
+#[inline]
+fn word(bytes: &[u8; WORD]) -> u64 {
+    u64::from_le_bytes(*bytes)
+}
+
+/// Mixes two words: the two halves of their product.
+#[inline]
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product as u64) ^ (product >> u64::BITS) as u64
+}

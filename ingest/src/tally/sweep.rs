@@ -1,0 +1,248 @@
+//! Counts all complete records of a piece of text in one sweep, for what is most frequent: rows that
+//! one rule counts by columns as they stand there.
+//!
+//! What it does is what [`Tally::add`] does, record by record, and nothing else: it only remembers by
+//! their spelling what records mean that were met before. Records that it does not understand at a
+//! glance go the long way.
+
+use logtally_core::limits::{RECORD_BYTES_MAX, TALLY_KEPT_BYTES_MAX};
+use logtally_core::rule::Reject;
+use logtally_formats::Layout;
+use logtally_formats::csv::{Dialect, Fields, Marks};
+use logtally_rules::{Rule, check_key};
+use memchr::memchr;
+
+use super::spellings::{BATCH, Spelling, WORD, Wanted};
+use super::{Record, Tally};
+use crate::plan::Input;
+
+/// A piece of text whose records are to be counted.
+#[derive(Clone, Copy)]
+pub(crate) struct Piece<'a> {
+    /// Where its records and fields end.
+    pub marks: &'a Marks,
+    /// The text.
+    pub text: &'a [u8],
+    /// Where the text begins in its source.
+    pub start: u64,
+    /// Where the columns are.
+    pub layout: &'a Layout,
+    /// Values of the path's placeholders.
+    pub path: &'a [Option<String>],
+}
+
+/// Where the wanted cells of a row are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Cut {
+    /// They are the row.
+    Line,
+    /// They are side by side, in the order of the labels.
+    Neighbours { first: usize, count: usize },
+    /// They are anywhere: by label, the column.
+    Scattered(Vec<usize>),
+}
+
+impl Cut {
+    /// `None` if a wanted column is nowhere.
+    fn of(slots: &[usize], layout: &Layout) -> Option<Self> {
+        let columns: Vec<usize> =
+            slots.iter().map(|slot| layout.indexes()[*slot]).collect::<Option<_>>()?;
+        let (first, count) = (*columns.first()?, columns.len());
+        Some(match columns.iter().copied().eq(first..first + count) {
+            true if layout.width() == Some(count) => Self::Line,
+            true => Self::Neighbours { first, count },
+            false => Self::Scattered(columns),
+        })
+    }
+}
+
+/// Records that are looked up together, and what is needed for that. Reused from piece to piece.
+#[derive(Default)]
+pub(super) struct Batch {
+    wanted: Vec<Wanted>,
+    /// Of each: where the record begins, where its content ends, and the line feed.
+    records: Vec<[usize; 3]>,
+    missed: Vec<usize>,
+    /// Spellings that had to be put together.
+    gathered: Vec<u8>,
+    key: Vec<u8>,
+}
+
+/// One sweep.
+struct Sweep<'a> {
+    piece: Piece<'a>,
+    input: &'a Input,
+    rule: &'a Rule,
+    dialect: Dialect,
+    labels: usize,
+}
+
+impl Tally {
+    /// Counts the records of the piece from `from` on, up to one that is not complete, is too long or
+    /// does not end before `stop`. Returns where that begins, which is `from` if the input's records
+    /// cannot be counted in this way.
+    pub(crate) fn sweep(
+        &mut self,
+        input: &Input,
+        piece: Piece<'_>,
+        from: usize,
+        stop: usize,
+    ) -> usize {
+        let (Some(dialect), [rule]) = (input.sweeps, input.rules.rules()) else { return from };
+        let Some(slots) = &rule.plain else { return from };
+        let Some(cut) = Cut::of(slots, piece.layout) else { return from };
+        if self.spelled_for.replace((rule.id, dialect)) != Some((rule.id, dialect)) {
+            self.spellings.forget(TALLY_KEPT_BYTES_MAX);
+        }
+        let mut batch = std::mem::take(&mut self.batch);
+        let sweep = Sweep { piece, input, rule, dialect, labels: slots.len() };
+        let reached = sweep.run(self, &mut batch, &cut, from, stop);
+        self.batch = batch;
+        reached
+    }
+}
+
+impl Sweep<'_> {
+    fn run(
+        &self,
+        tally: &mut Tally,
+        batch: &mut Batch,
+        cut: &Cut,
+        from: usize,
+        stop: usize,
+    ) -> usize {
+        let Piece { marks, text, .. } = self.piece;
+        match *cut {
+            Cut::Line => self.each::<false>(tally, batch, from, stop, |at, end, _| {
+                Spelling::new(text, at, end)
+            }),
+            Cut::Neighbours { first, count } => {
+                self.each::<false>(tally, batch, from, stop, |at, end, _| {
+                    let from = field(marks, at, end, first)?;
+                    let last = field(marks, from, end, count - 1)?;
+                    Spelling::new(text, from, field_end(marks, last, end))
+                })
+            }
+            Cut::Scattered(ref columns) => {
+                self.each::<true>(tally, batch, from, stop, |at, end, gathered| {
+                    let begin = gathered.len();
+                    for column in columns {
+                        let from = field(marks, at, end, *column)?;
+                        gathered.extend_from_slice(&text[from..field_end(marks, from, end)]);
+                        gathered.push(self.dialect.delimiter());
+                    }
+                    let end = gathered.len() - 1;
+                    gathered.resize(end + WORD, 0);
+                    Spelling::new(gathered, begin, end)
+                })
+            }
+        }
+    }
+
+    /// Goes over the records; `cut` finds the spelling of one, in the text or, if `GATHERED`, in the
+    /// buffer that it is given. `#[inline]`, so that each cut gets a loop of its own.
+    #[inline]
+    fn each<const GATHERED: bool>(
+        &self,
+        tally: &mut Tally,
+        batch: &mut Batch,
+        from: usize,
+        stop: usize,
+        cut: impl Fn(usize, usize, &mut Vec<u8>) -> Option<Spelling>,
+    ) -> usize {
+        let Piece { marks, text, .. } = self.piece;
+        let mut at = from;
+        for line in marks.ends(from) {
+            if line >= stop || line - at > RECORD_BYTES_MAX {
+                break;
+            }
+            let end = if line > at && text[line - 1] == b'\r' { line - 1 } else { line };
+            let record = [at, end, line];
+            if let Some(spelling) = cut(at, end, &mut batch.gathered) {
+                let source = if GATHERED { &batch.gathered } else { text };
+                let tag = tally.spellings.tag(source, spelling);
+                batch.wanted.push(Wanted { spelling, tag });
+                batch.records.push(record);
+                if batch.wanted.len() == BATCH {
+                    self.count::<GATHERED>(tally, batch);
+                }
+            } else if end > at {
+                self.long_way(tally, record);
+            }
+            at = line + 1;
+        }
+        self.count::<GATHERED>(tally, batch);
+        at
+    }
+
+    /// Counts what the batch has, and empties it.
+    fn count<const GATHERED: bool>(&self, tally: &mut Tally, batch: &mut Batch) {
+        let Batch { wanted, records, missed, gathered, key } = batch;
+        let source = if GATHERED { gathered.as_slice() } else { self.piece.text };
+        tally.spellings.count_known(source, wanted, missed);
+        tally.counted += (wanted.len() - missed.len()) as u64;
+        for index in missed.drain(..) {
+            match self.check(wanted[index].spelling.of(source), key) {
+                Ok(()) => {
+                    tally.spellings.insert(source, wanted[index], 1);
+                    tally.counted += 1;
+                }
+                Err(reason) => {
+                    let [at, end, line] = records[index];
+                    let position = self.piece.start + line as u64 + 1;
+                    tally.reject(reason, &self.piece.text[at..end], position);
+                }
+            }
+        }
+        wanted.clear();
+        records.clear();
+        gathered.clear();
+    }
+
+    /// Whether the records of a spelling can be counted.
+    fn check(&self, spelling: &[u8], key: &mut Vec<u8>) -> Result<(), Reject> {
+        if push_key(self.rule, self.dialect, spelling, key) {
+            check_key(key, self.labels)
+        } else {
+            Err(Reject::Ragged)
+        }
+    }
+
+    fn long_way(&self, tally: &mut Tally, [at, end, line]: [usize; 3]) {
+        let Piece { text, layout, path, start, .. } = self.piece;
+        let body = &text[at..end];
+        let quoted = self.dialect.quote().is_some_and(|quote| memchr(quote, body).is_some());
+        let record = Record { body, quoted, position: start + line as u64 + 1 };
+        tally.add(self.input, layout, path, record);
+    }
+}
+
+/// Where a column of the record at `at` begins.
+#[inline]
+fn field(marks: &Marks, at: usize, end: usize, column: usize) -> Option<usize> {
+    match column {
+        0 => Some(at),
+        _ => marks.delimiter(at, column - 1, end).map(|delimiter| delimiter + 1),
+    }
+}
+
+/// Where the field that begins at `from` ends.
+#[inline]
+fn field_end(marks: &Marks, from: usize, end: usize) -> usize {
+    marks.delimiter(from, 0, end).unwrap_or(end)
+}
+
+/// The key of the series that a spelling means, in place of what is in `key`. Whether there is a value
+/// for each label.
+pub(super) fn push_key(rule: &Rule, dialect: Dialect, spelling: &[u8], key: &mut Vec<u8>) -> bool {
+    key.clear();
+    key.extend_from_slice(rule.id.as_bytes());
+    let labels = rule.family.labels.len();
+    let mut found = 0;
+    for field in Fields::in_dialect(spelling, dialect).take(labels) {
+        key.push(0);
+        field.append_in(dialect, key);
+        found += 1;
+    }
+    found == labels
+}
