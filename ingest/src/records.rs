@@ -41,6 +41,19 @@ struct Walk<'a> {
     used: usize,
     /// Where the marked part begins, if it is marked.
     marks_from: Option<usize>,
+    /// Where the next marker of a header is, if that is behind what is counted.
+    marker: usize,
+}
+
+impl Walk<'_> {
+    /// Whether the record that ends at `end` has what every header has. Looked for once for many
+    /// records, which costs a fraction of looking into each.
+    fn has_marker(&mut self, input: &Input, end: usize) -> bool {
+        if self.marker <= self.used {
+            self.marker = input.next_marker(self.data, self.used);
+        }
+        self.marker < end
+    }
 }
 
 /// What became of one record.
@@ -68,25 +81,22 @@ impl Cursor {
         last: bool,
         tally: &mut Tally,
     ) -> (usize, Option<OpenLine>) {
-        let mut walk = Walk { data, start: self.position, last, used: 0, marks_from: None };
+        let start = self.position;
+        let mut walk = Walk { data, start, last, used: 0, marks_from: None, marker: 0 };
         if self.position == 0 && data.starts_with(BYTE_ORDER_MARK) {
             walk.used = BYTE_ORDER_MARK.len();
         }
         let mut marks = std::mem::take(&mut tally.marks);
-        let mut marker = reading.input.next_marker(data, walk.used);
         let mut open_line = None;
         while walk.used < data.len() {
-            self.sweep(reading, &mut walk, marker, &mut marks, tally);
-            match self.step(reading, &mut walk, marker, tally) {
+            self.sweep(reading, &mut walk, &mut marks, tally);
+            match self.step(reading, &mut walk, tally) {
                 Step::Counted => {}
                 Step::Open(line) => {
                     open_line = Some(line);
                     break;
                 }
                 Step::Incomplete => break,
-            }
-            if marker < walk.used {
-                marker = reading.input.next_marker(data, walk.used);
             }
         }
         tally.marks = marks;
@@ -100,7 +110,6 @@ impl Cursor {
         &self,
         reading: &Reading,
         walk: &mut Walk<'_>,
-        marker: usize,
         marks: &mut Marks,
         tally: &mut Tally,
     ) {
@@ -120,18 +129,11 @@ impl Cursor {
             layout: &self.layout,
             path,
         };
-        let stop = marker.saturating_sub(from);
-        walk.used = from + tally.sweep(input, piece, walk.used - from, stop);
+        walk.used = from + tally.sweep(input, piece, walk.used - from);
     }
 
     /// Counts one record, whatever it is.
-    fn step(
-        &mut self,
-        reading: &Reading,
-        walk: &mut Walk<'_>,
-        marker: usize,
-        tally: &mut Tally,
-    ) -> Step {
+    fn step(&mut self, reading: &Reading, walk: &mut Walk<'_>, tally: &mut Tally) -> Step {
         let Walk { data, start, last, used, .. } = *walk;
         if used == data.len() {
             return Step::Counted;
@@ -142,7 +144,7 @@ impl Cursor {
                 let record = &data[used..used + body];
                 let offset = start + used as u64;
                 let is_first = input.first_is_header && self.header.is_none();
-                let may_be_header = body > 0 && (marker < used + body || is_first);
+                let may_be_header = body > 0 && (is_first || walk.has_marker(input, used + body));
                 if may_be_header && self.take_header(input, record, offset) {
                 } else if body > 0 {
                     let position = offset + len as u64;
@@ -174,3 +176,6 @@ impl Cursor {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,15 +16,15 @@ use logtally_core::decimal::Decimal;
 use logtally_core::delta::SeriesLimit;
 use logtally_core::limits::TALLY_KEPT_BYTES_MAX;
 use logtally_core::rule::{self, Reject};
-use logtally_core::series::{Amount, Family, FamilyId, Increments, Packer, SeriesKey};
+use logtally_core::series::{Amount, Family, Increments, Packer, SeriesKey};
 use logtally_core::source::RecordCounts;
-use logtally_formats::csv::{Dialect, Marks};
+use logtally_formats::csv::Marks;
 use logtally_formats::{Cells, Layout};
-use logtally_rules::{Hits, Origin, Row, Rule, check_key};
+use logtally_rules::{Hits, Origin, Row, check_key};
 
 pub(crate) use self::sweep::Piece;
 use self::spellings::Spellings;
-use self::sweep::{Batch, push_key};
+use self::sweep::{Batch, Meaning, push_key};
 use self::table::Table;
 use crate::plan::Input;
 
@@ -78,7 +78,7 @@ pub struct Tally {
     table: Table,
     /// What a sweep counted: every spelling means a series of the one rule of `spelled_for`.
     spellings: Spellings,
-    spelled_for: Option<(FamilyId, Dialect)>,
+    spelled_for: Option<Meaning>,
     batch: Batch,
     pub(crate) marks: Marks,
     cells: Cells,
@@ -280,14 +280,11 @@ impl Tally {
 
     /// Packs what sweeps counted.
     fn pack_spelled(&mut self, input: &Input, packer: &mut Packer) {
-        let (Some((id, dialect)), [rule]) = (self.spelled_for, input.rules.rules()) else { return };
-        if self.spellings.counted() == 0 {
-            return;
-        }
-        debug_assert_eq!(id, rule.id, "counted and packed by one input");
-        let Self { spellings, key, .. } = self;
-        spellings.each(|spelling, count| {
-            push_key(rule, dialect, spelling, key);
+        let Self { spellings, spelled_for: Some(meaning), key, .. } = self else { return };
+        let ([rule], true) = (input.rules.rules(), spellings.counted() > 0) else { return };
+        debug_assert_eq!(meaning.family, rule.id, "counted and packed by one input");
+        spellings.each(|text, len, count| {
+            push_key(rule, meaning.dialect, &text[..len], key);
             packer.push(key, Amount::records(count.into()));
         });
         self.used.resize(1, true);

@@ -18,9 +18,12 @@ pub(super) const WORD: usize = 8;
 /// Words that are compared at once; most spellings have no more.
 const SHORT: usize = 4;
 
+/// Bytes that a text must have from the beginning of a spelling on.
+pub(super) const ROOM: usize = SHORT * WORD;
+
 /// The bits of the first words that belong to a spelling, by its length up to that of the short ones.
-static BITS: [[u64; SHORT]; SHORT * WORD + 1] = {
-    let mut bits = [[0; SHORT]; SHORT * WORD + 1];
+static BITS: [[u64; SHORT]; ROOM + 1] = {
+    let mut bits = [[0; SHORT]; ROOM + 1];
     let mut len = 0;
     while len < bits.len() {
         let mut byte = 0;
@@ -43,20 +46,17 @@ pub(super) struct Spelling {
 }
 
 impl Spelling {
-    /// `None` if the text ends too soon behind it to be read in words, or it is too long to be
-    /// remembered.
+    /// `None` if it is empty, the text ends too soon behind it to be read in words, or it is too long
+    /// to be remembered.
     #[inline]
     pub fn new(text: &[u8], from: usize, to: usize) -> Option<Self> {
         let len = to - from;
-        if len > SHORT * WORD {
-            let fits = from + len.next_multiple_of(WORD) <= text.len();
-            if !fits || len > SPELLING_BYTES_MAX {
-                return None;
-            }
+        if len == 0 || len > SPELLING_BYTES_MAX {
+            return None;
         }
-        let first: &[u8; SHORT * WORD] = text.get(from..)?.first_chunk()?;
+        let first: &[u8; ROOM] = text.get(from..)?.first_chunk()?;
         let (first, _) = first.as_chunks::<WORD>();
-        let bits = &BITS[len.min(SHORT * WORD)];
+        let bits = &BITS[len.min(ROOM)];
         let mut words = [0; SHORT];
         for ((out, bytes), bits) in words.iter_mut().zip(first).zip(bits) {
             *out = word(bytes) & bits;
@@ -71,7 +71,7 @@ impl Spelling {
 
     /// Its words behind the first ones, the last one filled up with zeros.
     fn more(self, text: &[u8]) -> impl Iterator<Item = u64> {
-        let from = (self.from + SHORT * WORD).min(self.from + self.len);
+        let from = (self.from + ROOM).min(self.from + self.len);
         let rest = &text[from..self.from + self.len];
         rest.chunks(WORD).map(|bytes| {
             let mut filled = [0; WORD];
@@ -81,7 +81,7 @@ impl Spelling {
     }
 
     fn is_short(&self) -> bool {
-        self.len <= SHORT * WORD
+        self.len <= ROOM
     }
 }
 
@@ -130,62 +130,57 @@ pub(super) const BATCH: usize = 32;
 pub(super) struct Wanted {
     pub spelling: Spelling,
     pub tag: u32,
+    slot: u64,
 }
 
 impl Spellings {
-    /// The tag of a spelling.
+    /// Begins to look a spelling up: nothing waits for memory yet.
     #[inline]
-    pub fn tag(&self, text: &[u8], spelling: &Spelling) -> u32 {
+    pub fn want(&self, text: &[u8], spelling: Spelling) -> Wanted {
+        let tag = self.tag(text, &spelling);
+        Wanted { spelling, tag, slot: self.likely_slot(tag) }
+    }
+
+    #[inline]
+    fn tag(&self, text: &[u8], spelling: &Spelling) -> u32 {
         let ([a, b, c, d], seeds) = (spelling.words, &self.seeds);
-        let mut hash = fold(a ^ seeds[0], b ^ seeds[1]) ^ fold(c ^ seeds[2], d ^ seeds[3]).rotate_left(32);
+        let mut hash = fold(a ^ seeds[0], b ^ seeds[1]) ^ fold(c ^ seeds[2], d ^ seeds[3] ^ spelling.len as u64);
         if !spelling.is_short() {
-            hash = spelling.more(text).fold(hash, |hash, word| fold(hash ^ word, seeds[0]));
+            hash = spelling.more(text).fold(hash, |hash, word| fold(hash ^ word, seeds[4]));
         }
-        (fold(hash ^ spelling.len as u64, seeds[4]) >> u32::BITS) as u32
+        (hash >> u32::BITS) as u32
     }
 
-    /// Whether the table fits the second-level cache, so that a look-up need not wait for memory.
+    /// Asks for the memory of what is wanted, unless it is near anyway.
     #[inline]
-    pub fn is_small(&self) -> bool {
-        self.slots.len() <= SLOTS_SMALL
-    }
-
-    /// Counts one, if it is known.
-    #[inline]
-    pub fn count(&mut self, text: &[u8], wanted: &Wanted) -> bool {
-        let slot = self.likely_slot(wanted.tag);
-        let known = if self.is(slot, text, wanted) { Some(place(slot)) } else { self.find(text, wanted) };
-        known.map(|place| self.add(place, 1)).is_some()
-    }
-
-    /// Counts those that are known; tells the indexes of the others in `missed`.
-    #[inline]
-    pub fn count_known(&mut self, text: &[u8], wanted: &[Wanted], missed: &mut Vec<usize>) {
-        let mut slots = [0; BATCH];
-        for (slot, Wanted { tag, .. }) in slots.iter_mut().zip(wanted) {
-            *slot = self.likely_slot(*tag);
+    pub fn fetch(&self, wanted: &[Wanted]) {
+        if self.slots.len() > SLOTS_SMALL {
+            let heads = wanted.iter().map(|wanted| self.arena.get(place(wanted.slot)).copied());
+            std::hint::black_box(heads.fold(0, |all, head| all | head.unwrap_or_default()));
         }
-        // Only to have the lines in the cache: what is compared is read again.
-        let heads = slots.iter().map(|slot| self.arena.get(place(*slot)).copied());
-        std::hint::black_box(heads.fold(0, |all, head| all | head.unwrap_or_default()));
-        for (index, (wanted, slot)) in wanted.iter().zip(slots).enumerate() {
-            let known = if self.is(slot, text, wanted) { Some(place(slot)) } else { self.find(text, wanted) };
-            match known {
-                Some(place) => self.add(place, 1),
-                None => missed.push(index),
+    }
+
+    /// Counts what is wanted, up to the first one that is not known. Returns how many.
+    #[inline]
+    pub fn count(&mut self, text: &[u8], wanted: &[Wanted]) -> usize {
+        for (index, wanted) in wanted.iter().enumerate() {
+            if self.is(wanted.slot, text, wanted) {
+                self.add(place(wanted.slot), 1);
+            } else if let Some(place) = self.find(text, wanted) {
+                self.add(place, 1);
+            } else {
+                return index;
             }
         }
+        wanted.len()
     }
 
-    /// Adds to a spelling, which is known from now on.
+    /// Counts one that is not known, and knows it from now on.
     pub fn insert(&mut self, text: &[u8], wanted: &Wanted, count: u32) {
-        if let Some(place) = self.find(text, wanted) {
-            return self.add(place, count);
-        }
         if 2 * (self.len + 1) > self.slots.len() {
             self.grow();
         }
-        let Wanted { spelling, tag } = wanted;
+        let Wanted { spelling, tag, .. } = wanted;
         let place = self.arena.len();
         self.arena.push((spelling.len as u64) << u32::BITS);
         self.arena.extend(spelling.words);
@@ -195,8 +190,21 @@ impl Spellings {
         self.add(place, count);
     }
 
-    /// The spellings that were counted, and how often.
-    pub fn each(&self, mut visit: impl FnMut(&[u8], u32)) {
+    /// Adds what another table has counted.
+    pub fn absorb(&mut self, other: &Self) {
+        other.each(|text, len, count| {
+            let Some(spelling) = Spelling::new(text, 0, len) else { return };
+            let wanted = self.want(text, spelling);
+            match self.find(text, &wanted) {
+                Some(place) => self.add(place, count),
+                None => self.insert(text, &wanted, count),
+            }
+        });
+    }
+
+    /// The spellings that were counted, and how often: each with its length, in a text with some room
+    /// behind it.
+    pub fn each(&self, mut visit: impl FnMut(&[u8], usize, u32)) {
         let mut text = Vec::new();
         for place in &self.touched {
             let place = *place as usize;
@@ -204,7 +212,8 @@ impl Spellings {
             let words = &self.arena[place + 1..][..len.div_ceil(WORD)];
             text.clear();
             text.extend(words.iter().flat_map(|word| word.to_le_bytes()));
-            visit(&text[..len], count);
+            text.resize(len.next_multiple_of(WORD) + ROOM, 0);
+            visit(&text, len, count);
         }
     }
 
@@ -274,7 +283,7 @@ impl Spellings {
 
     /// Whether the spelling of a slot is this one.
     #[inline]
-    fn is(&self, slot: u64, text: &[u8], Wanted { spelling, tag }: &Wanted) -> bool {
+    fn is(&self, slot: u64, text: &[u8], Wanted { spelling, tag, .. }: &Wanted) -> bool {
         if (slot >> u32::BITS) as u32 != *tag {
             return false;
         }

@@ -7,12 +7,13 @@
 
 use logtally_core::limits::{RECORD_BYTES_MAX, TALLY_KEPT_BYTES_MAX};
 use logtally_core::rule::Reject;
+use logtally_core::series::FamilyId;
 use logtally_formats::Layout;
 use logtally_formats::csv::{Dialect, Fields, Marks};
 use logtally_rules::{Rule, check_key};
 use memchr::memchr;
 
-use super::spellings::{BATCH, Spelling, WORD, Wanted};
+use super::spellings::{BATCH, ROOM, Spelling, Wanted};
 use super::{Record, Tally};
 use crate::plan::Input;
 
@@ -59,13 +60,21 @@ impl Cut {
 /// Records that are looked up together, and what is needed for that. Reused from piece to piece.
 #[derive(Default)]
 pub(super) struct Batch {
-    wanted: Vec<Wanted>,
+    wanted: [Wanted; BATCH],
     /// Of each: where the record begins, where its content ends, and the line feed.
-    records: Vec<[usize; 3]>,
-    missed: Vec<usize>,
+    records: [[usize; 3]; BATCH],
+    len: usize,
     /// Spellings that had to be put together.
     gathered: Vec<u8>,
     key: Vec<u8>,
+}
+
+/// What spellings mean: which series, and which of them are no headers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Meaning {
+    pub family: FamilyId,
+    pub dialect: Dialect,
+    marker: Vec<u8>,
 }
 
 /// One sweep.
@@ -75,48 +84,43 @@ struct Sweep<'a> {
     rule: &'a Rule,
     dialect: Dialect,
     labels: usize,
+    /// Whether spellings are whole rows.
+    is_by_line: bool,
 }
 
 impl Tally {
-    /// Counts the records of the piece from `from` on, up to one that is not complete, is too long or
-    /// does not end before `stop`. Returns where that begins, which is `from` if the input's records
-    /// cannot be counted in this way.
-    pub(crate) fn sweep(
-        &mut self,
-        input: &Input,
-        piece: Piece<'_>,
-        from: usize,
-        stop: usize,
-    ) -> usize {
+    /// Counts the records of the piece from `from` on, up to one that is not complete, is too long, or
+    /// may be a header. Returns where that begins, which is `from` if the input's records cannot be
+    /// counted in this way.
+    pub(crate) fn sweep(&mut self, input: &Input, piece: Piece<'_>, from: usize) -> usize {
         let (Some(dialect), [rule]) = (input.sweeps, input.rules.rules()) else { return from };
         let Some(slots) = &rule.plain else { return from };
         let Some(cut) = Cut::of(slots, piece.layout) else { return from };
-        if self.spelled_for.replace((rule.id, dialect)) != Some((rule.id, dialect)) {
+        let meaning = Meaning { family: rule.id, dialect, marker: input.format.marker().to_vec() };
+        if self.spelled_for.as_ref() != Some(&meaning) {
             self.spellings.forget(TALLY_KEPT_BYTES_MAX);
+            self.spelled_for = Some(meaning);
         }
         let mut batch = std::mem::take(&mut self.batch);
-        let sweep = Sweep { piece, input, rule, dialect, labels: slots.len() };
-        let reached = sweep.run(self, &mut batch, &cut, from, stop);
+        let is_by_line = cut == Cut::Line;
+        let sweep = Sweep { piece, input, rule, dialect, labels: slots.len(), is_by_line };
+        let reached = sweep.run(self, &mut batch, &cut, from);
         self.batch = batch;
         reached
     }
 }
 
 impl Sweep<'_> {
-    fn run(
-        &self,
-        tally: &mut Tally,
-        batch: &mut Batch,
-        cut: &Cut,
-        from: usize,
-        stop: usize,
-    ) -> usize {
+    fn run(&self, tally: &mut Tally, batch: &mut Batch, cut: &Cut, from: usize) -> usize {
         let Piece { marks, text, .. } = self.piece;
         match *cut {
-            Cut::Line => self.each::<false>(tally, batch, from, stop, |at, end, _| {
+            // A header that is spelled like a record would have been counted as one: so a header is
+            // always missed, and only what is missed must be looked at.
+            Cut::Line => self.each::<false>(tally, batch, from, usize::MAX, |at, end, _| {
                 Spelling::new(text, at, end)
             }),
             Cut::Neighbours { first, count } => {
+                let stop = self.input.next_marker(text, from);
                 self.each::<false>(tally, batch, from, stop, |at, end, _| {
                     let from = field(marks, at, end, first)?;
                     let last = field(marks, from, end, count - 1)?;
@@ -124,6 +128,7 @@ impl Sweep<'_> {
                 })
             }
             Cut::Scattered(ref columns) => {
+                let stop = self.input.next_marker(text, from);
                 self.each::<true>(tally, batch, from, stop, |at, end, gathered| {
                     let begin = gathered.len();
                     for column in columns {
@@ -132,15 +137,15 @@ impl Sweep<'_> {
                         gathered.push(self.dialect.delimiter());
                     }
                     let end = gathered.len() - 1;
-                    gathered.resize(end + WORD, 0);
+                    gathered.resize(end.max(begin + ROOM), 0);
                     Spelling::new(gathered, begin, end)
                 })
             }
         }
     }
 
-    /// Goes over the records; `cut` finds the spelling of one, in the text or, if `GATHERED`, in the
-    /// buffer that it is given. `#[inline]`, so that each cut gets a loop of its own.
+    /// Goes over the records that end before `stop`; `cut` finds the spelling of one, in the text or,
+    /// if `GATHERED`, in the buffer that it is given. Each cut gets a loop of its own.
     #[inline]
     fn each<const GATHERED: bool>(
         &self,
@@ -152,7 +157,7 @@ impl Sweep<'_> {
     ) -> usize {
         let Piece { marks, text, .. } = self.piece;
         let mut at = from;
-        for line in marks.ends(from) {
+        for line in marks.ends(from).iter().map(|line| *line as usize) {
             if line >= stop || line - at > RECORD_BYTES_MAX {
                 break;
             }
@@ -160,43 +165,67 @@ impl Sweep<'_> {
             let record = [at, end, line];
             if let Some(spelling) = cut(at, end, &mut batch.gathered) {
                 let source = if GATHERED { &batch.gathered } else { text };
-                let tag = tally.spellings.tag(source, spelling);
-                batch.wanted.push(Wanted { spelling, tag });
-                batch.records.push(record);
-                if batch.wanted.len() == BATCH {
-                    self.count::<GATHERED>(tally, batch);
+                batch.wanted[batch.len] = tally.spellings.want(source, spelling);
+                batch.records[batch.len] = record;
+                batch.len += 1;
+                if batch.len == BATCH
+                    && let Some(header) = self.count::<GATHERED>(tally, batch)
+                {
+                    return header;
                 }
             } else if end > at {
+                // What comes before it is counted before it: its place may be a header's.
+                if let Some(header) = self.count::<GATHERED>(tally, batch) {
+                    return header;
+                }
+                if self.may_be_header(record) {
+                    return at;
+                }
                 self.long_way(tally, record);
             }
             at = line + 1;
         }
-        self.count::<GATHERED>(tally, batch);
-        at
+        self.count::<GATHERED>(tally, batch).unwrap_or(at)
     }
 
-    /// Counts what the batch has, and empties it.
-    fn count<const GATHERED: bool>(&self, tally: &mut Tally, batch: &mut Batch) {
-        let Batch { wanted, records, missed, gathered, key } = batch;
-        let source = if GATHERED { gathered.as_slice() } else { self.piece.text };
-        tally.spellings.count_known(source, wanted, missed);
-        tally.counted += (wanted.len() - missed.len()) as u64;
-        for index in missed.drain(..) {
-            match self.check(wanted[index].spelling.of(source), key) {
+    /// Counts what the batch has, record by record, and empties it. Stops at a record that may be a
+    /// header, and returns where that begins.
+    fn count<const GATHERED: bool>(&self, tally: &mut Tally, batch: &mut Batch) -> Option<usize> {
+        let source = if GATHERED { batch.gathered.as_slice() } else { self.piece.text };
+        let wanted = &batch.wanted[..std::mem::take(&mut batch.len)];
+        tally.spellings.fetch(wanted);
+        let (mut done, mut header) = (0, None);
+        while done < wanted.len() {
+            let known = tally.spellings.count(source, &wanted[done..]);
+            tally.counted += known as u64;
+            done += known;
+            let (Some(new), record) = (wanted.get(done), batch.records[done.min(BATCH - 1)]) else { break };
+            if self.may_be_header(record) {
+                header = Some(record[0]);
+                break;
+            }
+            match self.check(new.spelling.of(source), &mut batch.key) {
                 Ok(()) => {
-                    tally.spellings.insert(source, wanted[index], 1);
+                    tally.spellings.insert(source, new, 1);
                     tally.counted += 1;
                 }
-                Err(reason) => {
-                    let [at, end, line] = records[index];
-                    let position = self.piece.start + line as u64 + 1;
-                    tally.reject(reason, &self.piece.text[at..end], position);
-                }
+                Err(reason) => self.reject(tally, reason, record),
             }
+            done += 1;
         }
-        wanted.clear();
-        records.clear();
-        gathered.clear();
+        batch.gathered.clear();
+        header
+    }
+
+    /// Whether a record that was not met before may be a header. Where records are cut out of rows, the
+    /// sweep ends before such a record.
+    fn may_be_header(&self, [at, end, _]: [usize; 3]) -> bool {
+        self.is_by_line && self.input.next_marker(&self.piece.text[..end], at) != usize::MAX
+    }
+
+    fn reject(&self, tally: &mut Tally, reason: Reject, [at, end, line]: [usize; 3]) {
+        let position = self.piece.start + line as u64 + 1;
+        tally.reject(reason, &self.piece.text[at..end], position);
     }
 
     /// Whether the records of a spelling can be counted.
