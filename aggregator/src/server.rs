@@ -50,11 +50,17 @@ pub struct Options {
     pub partitions: Option<u16>,
     /// How long the idempotency keys and the lanes of pushes are kept.
     pub key_retention: Duration,
+    /// Largest message (bytes) that an ingest may send.
+    pub message_bytes_max: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { partitions: None, key_retention: RETENTION_DEFAULT }
+        Self {
+            partitions: None,
+            key_retention: RETENTION_DEFAULT,
+            message_bytes_max: MESSAGE_BYTES_MAX,
+        }
     }
 }
 
@@ -62,6 +68,7 @@ impl Default for Options {
 pub struct Aggregator {
     exchange: Exchange,
     groups: Groups,
+    message_bytes_max: usize,
     tasks: JoinSet<()>,
     /// The store that it found or created.
     pub info: StoreInfo,
@@ -117,7 +124,7 @@ impl Aggregator {
         tasks.spawn(check_forever(writes, context.readiness.latch("store settings")));
         let groups = Groups::new(store, backlogs, metrics.clone());
         let exchange = Exchange::new(queues, metrics, context.shutdown.clone());
-        Ok(Self { exchange, groups, tasks, info })
+        Ok(Self { exchange, groups, message_bytes_max: options.message_bytes_max, tasks, info })
     }
 
     /// Stops all work at once.
@@ -199,7 +206,7 @@ where
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()?;
     let service = AggregatorServiceServer::new(aggregator.exchange.clone())
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_decoding_message_size(aggregator.message_bytes_max)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
     let groups = GroupServiceServer::new(aggregator.groups.clone())
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
@@ -247,8 +254,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let options = RedisOptions { durability: args.durability.into(), ..RedisOptions::default() };
     let store = Arc::new(connect(&args.store, options)?);
     tracing::info!(version = version(), "started");
-    let options =
-        Options { partitions: args.partitions, key_retention: args.retention.key_retention };
+    let options = Options {
+        partitions: args.partitions,
+        key_retention: args.retention.key_retention,
+        ..Options::default()
+    };
     let started = tokio::select! {
         aggregator = Aggregator::start(store, options, &context) => Some(aggregator?),
         () = context.shutdown.cancelled() => None,

@@ -29,6 +29,21 @@ pub const DELTA_BYTES_TARGET: usize = 512 << 10;
 /// that reaches [`DELTA_BYTES_TARGET`], so it can exceed the target by one record at most.
 pub const DELTA_BYTES_MAX: usize = DELTA_BYTES_TARGET + 2 * RECORD_BYTES_MAX;
 
+/// The same as [`SPAN_BYTES_MAX`] where the aggregator is in the same process and its store in the same
+/// directory: no other source waits at a server meanwhile, and series that come again and again are
+/// committed once. Still a fraction of a second to read.
+pub const LOCAL_SPAN_BYTES_MAX: u64 = 256 << 20;
+
+/// The same as [`DELTA_BYTES_TARGET`] there: two million usual series.
+pub const LOCAL_DELTA_BYTES_TARGET: usize = 64 << 20;
+
+/// Bytes of one source that are waiting to be read when free workers help with it: reading them takes
+/// far longer than starting threads.
+pub const SHARED_BYTES_MIN: u64 = 16 << 20;
+
+/// Largest message (bytes) between the two there.
+pub const LOCAL_MESSAGE_BYTES_MAX: usize = LOCAL_DELTA_BYTES_TARGET + (8 << 20);
+
 /// Keys of series (bytes) that a thread which counts remembers from one piece to the next: 40,000 usual
 /// ones, which with their numbers just fit the second-level cache.
 pub const TALLY_KEPT_BYTES_MAX: usize = 1 << 20;

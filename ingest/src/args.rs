@@ -151,6 +151,7 @@ impl FollowArgs {
             rotate_wait: Duration::from_millis(self.rotate_wait_ms),
             idle_check: interval(self.idle_check_ms),
             workers: if self.workers == 0 { processors } else { self.workers },
+            limits: crate::reader::SpanLimits::default(),
         }
     }
 }

@@ -9,7 +9,10 @@
 use std::io;
 use std::sync::Arc;
 
-use logtally_core::limits::{DELTA_BYTES_TARGET, READ_BYTES, RECORD_BYTES_MAX, SPAN_BYTES_MAX};
+use logtally_core::limits::{
+    DELTA_BYTES_TARGET, LOCAL_DELTA_BYTES_TARGET, LOCAL_SPAN_BYTES_MAX, READ_BYTES,
+    RECORD_BYTES_MAX, SPAN_BYTES_MAX,
+};
 use logtally_core::source::{SourceEnd, SourceState, Tail};
 use logtally_formats::{Layout, Scan};
 use memchr::memchr;
@@ -19,18 +22,51 @@ use crate::plan::Input;
 use crate::records::{BYTE_ORDER_MARK, Cursor};
 use crate::tally::Tally;
 
+mod together;
+
+/// How much one span may have before it is closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SpanLimits {
+    /// Bytes of the source.
+    pub bytes: u64,
+    /// Encoded increments, bytes.
+    pub increments: usize,
+}
+
+impl Default for SpanLimits {
+    fn default() -> Self {
+        Self { bytes: SPAN_BYTES_MAX, increments: DELTA_BYTES_TARGET }
+    }
+}
+
+impl SpanLimits {
+    /// For an aggregator in the same process whose store takes large commits.
+    pub const LOCAL: Self =
+        Self { bytes: LOCAL_SPAN_BYTES_MAX, increments: LOCAL_DELTA_BYTES_TARGET };
+}
+
 /// Buffers of one worker, reused from span to span: first touch of memory is expensive.
 #[derive(Default)]
 pub struct Scratch {
     buffer: Vec<u8>,
     /// The span's increments.
     pub tally: Tally,
+    /// When a span is closed.
+    pub limits: SpanLimits,
+    /// Those of other workers that help with this span.
+    pub helpers: Vec<Scratch>,
 }
 
 impl Scratch {
     /// Buffers that keep some rejected records per reason.
     pub fn new(samples_per_reason: usize) -> Self {
-        Self { buffer: Vec::new(), tally: Tally::new(samples_per_reason) }
+        Self { tally: Tally::new(samples_per_reason), ..Self::default() }
+    }
+
+    /// Closes spans at these limits.
+    #[must_use]
+    pub fn with_limits(self, limits: SpanLimits) -> Self {
+        Self { limits, ..self }
     }
 }
 
@@ -73,7 +109,13 @@ pub struct Reader {
     place: Place,
     seek: Option<SourceState>,
     resumed: bool,
+    /// So many steps are done by one thread, because something unusual was met.
+    alone: u32,
 }
+
+/// Steps that one thread does after something unusual: a file with headers in its middle has more of
+/// them, mostly.
+const ALONE_STEPS: u32 = 16;
 
 /// What a read found. The tally of the scratch holds what the span counted.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -122,7 +164,7 @@ impl Reader {
     pub fn new(content: Option<Content>, reading: Reading) -> Self {
         let at = Cursor::start(&reading.input);
         let place = Place { at, tail: Tail::empty(), end: None };
-        Self { content, reading, place, seek: None, resumed: false }
+        Self { content, reading, place, seek: None, resumed: false, alone: 0 }
     }
 
     /// The content, if it is open.
@@ -199,7 +241,18 @@ impl Reader {
         let mut mid_line = false;
         let mut want = READ_BYTES;
         self.check_end(&mut scratch.buffer)?;
+        let mut is_shared = self.alone > 0;
+        self.alone = self.alone.saturating_sub(1);
         loop {
+            // Behind the first chunk, before which the file was verified to be the same.
+            if self.place.at.position > before.at.position
+                && !std::mem::replace(&mut is_shared, true)
+            {
+                self.read_together(scratch, before);
+                if self.is_full(before, scratch) {
+                    return Ok(self.span(before, false, 0, mid_line));
+                }
+            }
             let chunk = self.read_chunk(&mut scratch.buffer, want)?;
             let read = &scratch.buffer[..chunk.filled];
             let (tail, data) = read.split_at(chunk.tail_len);
@@ -230,7 +283,7 @@ impl Reader {
                 Some(error) => return Err(error),
                 None => {}
             }
-            if at_end || self.is_full(before, &scratch.tally) {
+            if at_end || self.is_full(before, scratch) {
                 return Ok(self.span(before, at_end, pending, mid_line));
             }
             // A record that does not fit needs a larger buffer, once: up to the limit.
@@ -248,9 +301,39 @@ impl Reader {
         }
     }
 
-    fn is_full(&self, before: &Place, tally: &Tally) -> bool {
-        self.place.at.position - before.at.position >= SPAN_BYTES_MAX
-            || tally.packed_len() >= DELTA_BYTES_TARGET
+    fn is_full(&self, before: &Place, scratch: &Scratch) -> bool {
+        self.place.at.position - before.at.position >= scratch.limits.bytes
+            || scratch.tally.packed_len() >= scratch.limits.increments
+    }
+
+    /// Reads as much of the span as there are whole blocks for, with the help of others, if there is
+    /// enough for that. If something is unusual there, goes back to the beginning of the span.
+    fn read_together(&mut self, scratch: &mut Scratch, before: &Place) {
+        let Some(Content::File(file)) = &self.content else { return };
+        let Reading { input, .. } = &self.reading;
+        let at = &self.place.at;
+        let is_plain = input.sweeps.is_some() && at.layout.is_known() && self.place.end.is_none();
+        let awaits_header = input.first_is_header && at.header.is_none();
+        if scratch.helpers.is_empty() || !is_plain || awaits_header {
+            return;
+        }
+        let left = file.metadata().map_or(0, |m| m.len()).saturating_sub(at.position);
+        let room = (before.at.position + scratch.limits.bytes).saturating_sub(at.position);
+        let blocks = left.min(room) / READ_BYTES as u64;
+        if blocks < together::BLOCKS_MIN {
+            return;
+        }
+        let increments_max = scratch.limits.increments.saturating_sub(scratch.tally.packed_len());
+        let (reading, tail) = (&self.reading, self.place.tail);
+        let part = together::Part { file, reading, at, tail, blocks, increments_max };
+        if let Ok((position, tail)) = part.count(scratch) {
+            self.place.at.position = position;
+            self.place.tail = tail;
+        } else {
+            self.alone = ALONE_STEPS;
+            self.place = before.clone();
+            scratch.tally.clear();
+        }
     }
 
     fn span(&self, before: &Place, at_end: bool, pending: u64, mid_line: bool) -> ReadSpan {

@@ -83,14 +83,39 @@ impl Cursor {
     ) -> (usize, Option<OpenLine>) {
         let start = self.position;
         let mut walk = Walk { data, start, last, used: 0, marks_from: None, marker: 0 };
-        if self.position == 0 && data.starts_with(BYTE_ORDER_MARK) {
+        if start == 0 && data.starts_with(BYTE_ORDER_MARK) {
             walk.used = BYTE_ORDER_MARK.len();
         }
+        let open_line = self.walk(reading, &mut walk, tally);
+        (walk.used, open_line)
+    }
+
+    /// The same for a part of a source that has only complete records, and is not its beginning. They
+    /// may be marked in the tally already. Returns how much of it was counted.
+    pub(crate) fn consume_part(
+        &mut self,
+        reading: &Reading,
+        data: &[u8],
+        is_marked: bool,
+        tally: &mut Tally,
+    ) -> usize {
+        let (start, marks_from) = (self.position, is_marked.then_some(0));
+        let mut walk = Walk { data, start, last: false, used: 0, marks_from, marker: 0 };
+        self.walk(reading, &mut walk, tally);
+        walk.used
+    }
+
+    fn walk(
+        &mut self,
+        reading: &Reading,
+        walk: &mut Walk<'_>,
+        tally: &mut Tally,
+    ) -> Option<OpenLine> {
         let mut marks = std::mem::take(&mut tally.marks);
         let mut open_line = None;
-        while walk.used < data.len() {
-            self.sweep(reading, &mut walk, &mut marks, tally);
-            match self.step(reading, &mut walk, tally) {
+        while walk.used < walk.data.len() {
+            self.sweep(reading, walk, &mut marks, tally);
+            match self.step(reading, walk, tally) {
                 Step::Counted => {}
                 Step::Open(line) => {
                     open_line = Some(line);
@@ -101,18 +126,12 @@ impl Cursor {
         }
         tally.marks = marks;
         self.position = walk.start + walk.used as u64;
-        (walk.used, open_line)
+        open_line
     }
 
     /// Counts as many records as can be counted at a glance, if any: those before the next one that
     /// may be a header.
-    fn sweep(
-        &self,
-        reading: &Reading,
-        walk: &mut Walk<'_>,
-        marks: &mut Marks,
-        tally: &mut Tally,
-    ) {
+    fn sweep(&self, reading: &Reading, walk: &mut Walk<'_>, marks: &mut Marks, tally: &mut Tally) {
         let (input, path) = (Arc::as_ref(&reading.input), &*reading.path);
         let Some(dialect) = input.sweeps.filter(|_| self.layout.is_known()) else { return };
         if input.first_is_header && self.header.is_none() {

@@ -22,8 +22,8 @@ use logtally_formats::csv::Marks;
 use logtally_formats::{Cells, Layout};
 use logtally_rules::{Hits, Origin, Row, check_key};
 
-pub(crate) use self::sweep::Piece;
 use self::spellings::Spellings;
+pub(crate) use self::sweep::Piece;
 use self::sweep::{Batch, Meaning, push_key};
 use self::table::Table;
 use crate::plan::Input;
@@ -288,6 +288,29 @@ impl Tally {
             packer.push(key, Amount::records(count.into()));
         });
         self.used.resize(1, true);
+    }
+
+    /// Adds what another tally has counted by the same input, and clears it.
+    pub fn absorb(&mut self, other: &mut Self) {
+        for (key, amount) in other.table.iter() {
+            let known = self.table.find(key);
+            self.table.add(key, known, amount);
+        }
+        if other.spellings.counted() > 0 {
+            if self.spelled_for != other.spelled_for {
+                self.spellings.forget(TALLY_KEPT_BYTES_MAX);
+                self.spelled_for.clone_from(&other.spelled_for);
+            }
+            self.spellings.absorb(&other.spellings);
+        }
+        self.used.resize(self.used.len().max(other.used.len()), false);
+        self.used.iter_mut().zip(&other.used).for_each(|(used, others)| *used |= others);
+        self.counted += other.counted;
+        self.filtered += other.filtered;
+        self.rejected.iter_mut().zip(other.rejected).for_each(|(n, others)| *n += others);
+        let room = self.samples_per_reason * Reject::ALL.len();
+        self.samples.extend(other.samples.drain(..).take(room.saturating_sub(self.samples.len())));
+        other.clear();
     }
 
     /// Forgets everything counted so far.

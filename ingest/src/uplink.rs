@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
-use logtally_core::limits::MESSAGE_BYTES_MAX;
+use logtally_core::limits::{LOCAL_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX};
 use logtally_core::source::{SourceId, SourceState};
 use logtally_proto::Request;
 use logtally_proto::v1;
@@ -179,7 +179,8 @@ async fn exchange<E: From<LinkEvent>>(
     let (requests, outgoing) = mpsc::unbounded_channel();
     let mut client = AggregatorServiceClient::new(channel)
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        // What is sent is bounded where it is made; what is taken, by the aggregator.
+        .max_encoding_message_size(LOCAL_MESSAGE_BYTES_MAX);
     let outgoing = UnboundedReceiverStream::new(outgoing).map(v1::ExchangeRequest::from);
     let response = client.exchange(outgoing).await.map_err(|s| status_text(&s))?;
     let mut answers = response.into_inner();

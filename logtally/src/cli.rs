@@ -97,6 +97,10 @@ pub struct RunArgs {
     #[arg(long, requires = "once")]
     pub dry_run: bool,
 
+    /// With `--once`: do not print the counts, only keep them in the store.
+    #[arg(long, requires = "once", conflicts_with = "dry_run")]
+    pub quiet: bool,
+
     /// Name of the volume that the files lie on. Only needed if several hosts count into one Redis.
     #[arg(long, env = "LOGTALLY_VOLUME", default_value = "local")]
     pub volume: String,

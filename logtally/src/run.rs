@@ -8,8 +8,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use logtally_core::limits::LOCAL_MESSAGE_BYTES_MAX;
 use logtally_exporter::{Exporter, Format};
 use logtally_ingest::discover::check_volume;
+use logtally_ingest::reader::SpanLimits;
 use logtally_ingest::shard::Shard;
 use logtally_ingest::{Listeners, Outcome, Reads, Reloader, View, raise_file_limit};
 use logtally_service::{
@@ -48,8 +50,10 @@ async fn once(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow:
     if context.shutdown.is_cancelled() {
         bail!("interrupted before everything was counted; run it again to go on from there");
     }
-    let body = exporter.exposition(Format::Text).await?;
-    std::io::stdout().write_all(&body).context("cannot write to standard output")?;
+    if !args.quiet {
+        let body = exporter.exposition(Format::Text).await?;
+        std::io::stdout().write_all(&body).context("cannot write to standard output")?;
+    }
     if args.dry_run {
         tracing::info!("a dry run: counted from the beginning of the files, nothing was kept");
     }
@@ -102,9 +106,14 @@ async fn count(
 ) -> anyhow::Result<Outcome> {
     raise_file_limit();
     let shard = Shard { index: 0, total: 1 };
-    let options = args.follow.options(args.volume.clone(), shard, args.once, true);
+    let mut options = args.follow.options(args.volume.clone(), shard, args.once, true);
     let key_retention = args.retention.key_retention;
-    let aggregator = logtally_aggregator::Options { key_retention, ..Default::default() };
+    let mut aggregator = logtally_aggregator::Options { key_retention, ..Default::default() };
+    if !args.store.starts_with("redis:") {
+        // A server would be held up by commits of that size; a store of our own is not.
+        options.limits = SpanLimits::LOCAL;
+        aggregator.message_bytes_max = LOCAL_MESSAGE_BYTES_MAX;
+    }
     let job = pipeline::Job { options, plans: reloader.plans(), view, pushes, aggregator };
     pipeline::count(job, store, context).await
 }

@@ -2,7 +2,7 @@
 
 use logtally_core::decimal::Decimal;
 use logtally_core::delta::{Delta, InvalidSpan, SeriesLimit, Span, TenantLimit};
-use logtally_core::limits::{BUCKETS_MAX, DELTA_BYTES_MAX, LABELS_MAX, POSITION_MAX};
+use logtally_core::limits::{BUCKETS_MAX, LABELS_MAX, POSITION_MAX};
 use logtally_core::series::{Family, FamilyId, Increments, InvalidSeries, Kind};
 use logtally_core::source::{
     Generation, InvalidSourceId, RecordCounts, SourceEnd, SourceId, SourceState, Tail,
@@ -103,9 +103,6 @@ impl From<Request> for v1::ExchangeRequest {
 }
 
 fn parse_delta(source: SourceId, delta: v1::Delta) -> Result<Delta, InvalidMessage> {
-    if delta.increments.len() > DELTA_BYTES_MAX {
-        return Err(InvalidMessage::Range("delta.increments"));
-    }
     Ok(Delta {
         source,
         generation: Generation(delta.generation),

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use logtally_core::limits::{IN_FLIGHT_BYTES_MAX, SPANS_IN_FLIGHT_MAX};
+use logtally_core::limits::{IN_FLIGHT_BYTES_MAX, SHARED_BYTES_MIN, SPANS_IN_FLIGHT_MAX};
 use logtally_core::source::SourceId;
 
 use super::{Event, Follower};
@@ -39,7 +39,11 @@ impl Follower {
         let mut reader = slot.reader.take()?;
         slot.dirty = false;
         reader.adopt(slot.reading.clone());
-        let scratch = self.scratches.pop()?;
+        let mut scratch = self.scratches.pop()?;
+        if self.ready.is_empty() && slot.lag_bytes() >= SHARED_BYTES_MIN {
+            // Nobody else needs them.
+            scratch.helpers.append(&mut self.scratches);
+        }
         let file = FileAt {
             path: slot.path.clone(),
             id: slot.file_id(),

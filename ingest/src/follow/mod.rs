@@ -27,7 +27,7 @@ use crate::links::Links;
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::progress::Progress;
-use crate::reader::Scratch;
+use crate::reader::{Scratch, SpanLimits};
 use crate::shard::Shard;
 use crate::slot::{Next, Slot};
 use crate::stdin::Stdin;
@@ -56,6 +56,8 @@ pub struct Options {
     pub workers: usize,
     /// Show a progress bar if standard error is a terminal.
     pub progress: bool,
+    /// When a span is closed.
+    pub limits: SpanLimits,
 }
 
 /// How long a stopping follower waits for what is on its way.
@@ -105,7 +107,8 @@ pub async fn follow(
     }
     view.set_aggregators(peers.iter().map(|peer| peer.name().to_owned()).collect());
     let plan = Arc::clone(&plans.borrow());
-    let scratch = || Scratch::new(plan.samples_per_reason);
+    let limits = options.limits;
+    let scratch = || Scratch::new(plan.samples_per_reason).with_limits(limits);
     let follower = Follower {
         links: Links::new(&peers),
         slots: HashMap::new(),

@@ -170,7 +170,9 @@ impl Follower {
     }
 
     pub(super) fn take_done(&mut self, done: Done) {
-        self.scratches.push(done.scratch);
+        let mut scratch = done.scratch;
+        self.scratches.append(&mut scratch.helpers);
+        self.scratches.push(scratch);
         if done.opened {
             self.handles.opened();
         }

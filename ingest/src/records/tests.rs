@@ -92,9 +92,8 @@ fn a_header_in_the_middle_of_known_records_is_one() {
 fn what_one_input_knows_means_nothing_to_another() {
     let data = "a,b\nhost,job_name\nhost,job_name\na,b\n".repeat(40);
     let with = reading("");
-    let without = reading(
-        "inputs: [{format: {type: csv, header: absent, columns: [host, job_name]}}]",
-    );
+    let without =
+        reading("inputs: [{format: {type: csv, header: absent, columns: [host, job_name]}}]");
     let mut tally = Tally::new(0);
     for (reading, counted) in [(&without, 160), (&with, 80), (&without, 160)] {
         let mut cursor = Cursor::start(&reading.input);

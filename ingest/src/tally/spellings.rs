@@ -144,7 +144,8 @@ impl Spellings {
     #[inline]
     fn tag(&self, text: &[u8], spelling: &Spelling) -> u32 {
         let ([a, b, c, d], seeds) = (spelling.words, &self.seeds);
-        let mut hash = fold(a ^ seeds[0], b ^ seeds[1]) ^ fold(c ^ seeds[2], d ^ seeds[3] ^ spelling.len as u64);
+        let mut hash = fold(a ^ seeds[0], b ^ seeds[1])
+            ^ fold(c ^ seeds[2], d ^ seeds[3] ^ spelling.len as u64);
         if !spelling.is_short() {
             hash = spelling.more(text).fold(hash, |hash, word| fold(hash ^ word, seeds[4]));
         }
@@ -287,8 +288,10 @@ impl Spellings {
         if (slot >> u32::BITS) as u32 != *tag {
             return false;
         }
-        let Some((known, more)) =
-            self.arena.get(place(slot)..).and_then(|known| known.split_first_chunk::<{ SHORT + 1 }>())
+        let Some((known, more)) = self
+            .arena
+            .get(place(slot)..)
+            .and_then(|known| known.split_first_chunk::<{ SHORT + 1 }>())
         else {
             return false;
         };

@@ -199,7 +199,9 @@ impl Sweep<'_> {
             let known = tally.spellings.count(source, &wanted[done..]);
             tally.counted += known as u64;
             done += known;
-            let (Some(new), record) = (wanted.get(done), batch.records[done.min(BATCH - 1)]) else { break };
+            let (Some(new), record) = (wanted.get(done), batch.records[done.min(BATCH - 1)]) else {
+                break;
+            };
             if self.may_be_header(record) {
                 header = Some(record[0]);
                 break;

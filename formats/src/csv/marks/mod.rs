@@ -83,6 +83,11 @@ impl Marks {
         self.records = records;
     }
 
+    /// Forgets what is behind the first `len` bytes, which are complete records.
+    pub fn truncate(&mut self, len: usize) {
+        self.records = self.ends(0).partition_point(|end| (*end as usize) < len);
+    }
+
     /// The line feeds that end records, from offset `from` on, which must be the beginning of one.
     pub fn ends(&self, from: usize) -> &[u32] {
         let ends = &self.ends[..self.records];

@@ -12,6 +12,7 @@ use logtally_ingest::content::Content;
 use logtally_ingest::discover::compression_of;
 use logtally_ingest::pattern::Pattern;
 use logtally_ingest::plan::Plan;
+use logtally_ingest::reader::SpanLimits;
 use logtally_ingest::shard::Shard;
 use logtally_ingest::{Listeners, Options, View};
 use logtally_service::{Context, version};
@@ -132,6 +133,7 @@ async fn count(plan: Plan) -> anyhow::Result<String> {
         idle_check: Duration::from_secs(1),
         workers: 1,
         progress: false,
+        limits: SpanLimits::default(),
     };
     let (plans, receiver) = watch::channel(Arc::new(plan));
     let job = pipeline::Job {
