@@ -131,7 +131,7 @@ pub struct FollowArgs {
     )]
     pub idle_check_ms: u64,
 
-    /// Files read at the same time; 0 for one per processor.
+    /// Reading threads; 0 for one per processor. They read different files, and share a large one.
     #[arg(long = "follow.workers", env = "LOGTALLY_FOLLOW_WORKERS", default_value_t = 0)]
     pub workers: usize,
 }
