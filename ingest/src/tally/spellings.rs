@@ -36,41 +36,26 @@ static BITS: [[u64; SHORT]; ROOM + 1] = {
     bits
 };
 
-/// The spelling of a record: `len` bytes of a text from `from` on.
+/// A spelling that is being looked up: `len` bytes of a text from `from` on.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Spelling {
+pub(super) struct Wanted {
     from: usize,
     len: usize,
     /// Its first words, filled up with zeros.
     words: [u64; SHORT],
+    tag: u32,
+    /// Where it should be.
+    slot: u64,
 }
 
-impl Spelling {
-    /// `None` if it is empty, the text ends too soon behind it to be read in words, or it is too long
-    /// to be remembered.
-    #[inline]
-    pub fn new(text: &[u8], from: usize, to: usize) -> Option<Self> {
-        let len = to - from;
-        if len == 0 || len > SPELLING_BYTES_MAX {
-            return None;
-        }
-        let first: &[u8; ROOM] = text.get(from..)?.first_chunk()?;
-        let (first, _) = first.as_chunks::<WORD>();
-        let bits = &BITS[len.min(ROOM)];
-        let mut words = [0; SHORT];
-        for ((out, bytes), bits) in words.iter_mut().zip(first).zip(bits) {
-            *out = word(bytes) & bits;
-        }
-        Some(Self { from, len, words })
-    }
-
+impl Wanted {
     /// Its bytes.
-    pub fn of(self, text: &[u8]) -> &[u8] {
+    pub fn of<'a>(&self, text: &'a [u8]) -> &'a [u8] {
         &text[self.from..self.from + self.len]
     }
 
     /// Its words behind the first ones, the last one filled up with zeros.
-    fn more(self, text: &[u8]) -> impl Iterator<Item = u64> {
+    fn more(&self, text: &[u8]) -> impl Iterator<Item = u64> {
         let from = (self.from + ROOM).min(self.from + self.len);
         let rest = &text[from..self.from + self.len];
         rest.chunks(WORD).map(|bytes| {
@@ -125,31 +110,32 @@ impl Default for Spellings {
 /// Spellings that are looked up together: their loads from memory overlap.
 pub(super) const BATCH: usize = 32;
 
-/// What to look up.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Wanted {
-    pub spelling: Spelling,
-    pub tag: u32,
-    slot: u64,
-}
-
 impl Spellings {
-    /// Begins to look a spelling up: nothing waits for memory yet.
+    /// Begins to look up the spelling at `from..to`: nothing waits for memory yet. Not if it is empty,
+    /// the text ends too soon behind it to be read in words, or it is too long to be remembered.
+    ///
+    /// Everything is written where it stays: a copy would wait for the writes before it.
     #[inline]
-    pub fn want(&self, text: &[u8], spelling: Spelling) -> Wanted {
-        let tag = self.tag(text, &spelling);
-        Wanted { spelling, tag, slot: self.likely_slot(tag) }
-    }
-
-    #[inline]
-    fn tag(&self, text: &[u8], spelling: &Spelling) -> u32 {
-        let ([a, b, c, d], seeds) = (spelling.words, &self.seeds);
-        let mut hash = fold(a ^ seeds[0], b ^ seeds[1])
-            ^ fold(c ^ seeds[2], d ^ seeds[3] ^ spelling.len as u64);
-        if !spelling.is_short() {
-            hash = spelling.more(text).fold(hash, |hash, word| fold(hash ^ word, seeds[4]));
+    #[must_use]
+    pub fn want(&self, text: &[u8], from: usize, to: usize, wanted: &mut Wanted) -> bool {
+        let len = to - from;
+        let first = text.get(from..).and_then(<[u8]>::first_chunk::<ROOM>);
+        let (Some(first), true) = (first, len > 0 && len <= SPELLING_BYTES_MAX) else {
+            return false;
+        };
+        let (first, _) = first.as_chunks::<WORD>();
+        let (bits, seeds) = (&BITS[len.min(ROOM)], &self.seeds);
+        let (a, b) = (word(&first[0]) & bits[0], word(&first[1]) & bits[1]);
+        let (c, d) = (word(&first[2]) & bits[2], word(&first[3]) & bits[3]);
+        (wanted.from, wanted.len, wanted.words) = (from, len, [a, b, c, d]);
+        let mut hash =
+            fold(a ^ seeds[0], b ^ seeds[1]) ^ fold(c ^ seeds[2], d ^ seeds[3] ^ len as u64);
+        if len > ROOM {
+            hash = wanted.more(text).fold(hash, |hash, word| fold(hash ^ word, seeds[4]));
         }
-        (hash >> u32::BITS) as u32
+        wanted.tag = (hash >> u32::BITS) as u32;
+        wanted.slot = self.likely_slot(wanted.tag);
+        true
     }
 
     /// Asks for the memory of what is wanted, unless it is near anyway.
@@ -181,12 +167,12 @@ impl Spellings {
         if 2 * (self.len + 1) > self.slots.len() {
             self.grow();
         }
-        let Wanted { spelling, tag, .. } = wanted;
         let place = self.arena.len();
-        self.arena.push((spelling.len as u64) << u32::BITS);
-        self.arena.extend(spelling.words);
-        self.arena.extend(spelling.more(text));
-        put(&mut self.slots, self.shift, u64::from(*tag) << u32::BITS | (place as u64 + 1));
+        self.arena.push((wanted.len as u64) << u32::BITS);
+        self.arena.extend(wanted.words);
+        self.arena.extend(wanted.more(text));
+        let slot = u64::from(wanted.tag) << u32::BITS | (place as u64 + 1);
+        put(&mut self.slots, self.shift, slot);
         self.len += 1;
         self.add(place, count);
     }
@@ -194,8 +180,8 @@ impl Spellings {
     /// Adds what another table has counted.
     pub fn absorb(&mut self, other: &Self) {
         other.each(|text, len, count| {
-            let Some(spelling) = Spelling::new(text, 0, len) else { return };
-            let wanted = self.want(text, spelling);
+            let mut wanted = Wanted::default();
+            assert!(self.want(text, 0, len, &mut wanted), "what was wanted once can be wanted");
             match self.find(text, &wanted) {
                 Some(place) => self.add(place, count),
                 None => self.insert(text, &wanted, count),
@@ -284,22 +270,20 @@ impl Spellings {
 
     /// Whether the spelling of a slot is this one.
     #[inline]
-    fn is(&self, slot: u64, text: &[u8], Wanted { spelling, tag, .. }: &Wanted) -> bool {
-        if (slot >> u32::BITS) as u32 != *tag {
+    fn is(&self, slot: u64, text: &[u8], wanted: &Wanted) -> bool {
+        if (slot >> u32::BITS) as u32 != wanted.tag {
             return false;
         }
-        let Some((known, more)) = self
-            .arena
-            .get(place(slot)..)
-            .and_then(|known| known.split_first_chunk::<{ SHORT + 1 }>())
+        let known = self.arena.get(place(slot)..);
+        let Some((known, more)) = known.and_then(<[u64]>::split_first_chunk::<{ SHORT + 1 }>)
         else {
             return false;
         };
-        let mut differs = parts(known[0]).0 ^ spelling.len;
-        for (a, b) in spelling.words.iter().zip(&known[1..]) {
-            differs |= (a ^ b) as usize;
+        let mut differs = (parts(known[0]).0 ^ wanted.len) as u64;
+        for (a, b) in wanted.words.iter().zip(&known[1..]) {
+            differs |= a ^ b;
         }
-        differs == 0 && (spelling.is_short() || spelling.more(text).zip(more).all(|(a, b)| a == *b))
+        differs == 0 && (wanted.is_short() || wanted.more(text).zip(more).all(|(a, b)| a == *b))
     }
 
     #[inline]

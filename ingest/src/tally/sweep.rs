@@ -13,7 +13,7 @@ use logtally_formats::csv::{Dialect, Fields, Marks};
 use logtally_rules::{Rule, check_key};
 use memchr::memchr;
 
-use super::spellings::{BATCH, ROOM, Spelling, Wanted};
+use super::spellings::{BATCH, ROOM, Spellings, Wanted};
 use super::{Record, Tally};
 use crate::plan::Input;
 
@@ -69,6 +69,16 @@ pub(super) struct Batch {
     key: Vec<u8>,
 }
 
+/// Why a batch is not larger.
+enum Odd {
+    /// It is full; the next record begins here.
+    None(usize),
+    /// The record here is not for a sweep.
+    Stop(usize),
+    /// This record must be taken apart.
+    LongWay([usize; 3]),
+}
+
 /// What spellings mean: which series, and which of them are no headers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Meaning {
@@ -116,15 +126,15 @@ impl Sweep<'_> {
         match *cut {
             // A header that is spelled like a record would have been counted as one: so a header is
             // always missed, and only what is missed must be looked at.
-            Cut::Line => self.each::<false>(tally, batch, from, usize::MAX, |at, end, _| {
-                Spelling::new(text, at, end)
-            }),
+            Cut::Line => {
+                self.each::<false>(tally, batch, from, usize::MAX, |at, end, _| Some((at, end)))
+            }
             Cut::Neighbours { first, count } => {
                 let stop = self.input.next_marker(text, from);
                 self.each::<false>(tally, batch, from, stop, |at, end, _| {
                     let from = field(marks, at, end, first)?;
                     let last = field(marks, from, end, count - 1)?;
-                    Spelling::new(text, from, field_end(marks, last, end))
+                    Some((from, field_end(marks, last, end)))
                 })
             }
             Cut::Scattered(ref columns) => {
@@ -138,7 +148,7 @@ impl Sweep<'_> {
                     }
                     let end = gathered.len() - 1;
                     gathered.resize(end.max(begin + ROOM), 0);
-                    Spelling::new(gathered, begin, end)
+                    Some((begin, end))
                 })
             }
         }
@@ -153,39 +163,65 @@ impl Sweep<'_> {
         batch: &mut Batch,
         from: usize,
         stop: usize,
-        cut: impl Fn(usize, usize, &mut Vec<u8>) -> Option<Spelling>,
+        cut: impl Fn(usize, usize, &mut Vec<u8>) -> Option<(usize, usize)>,
     ) -> usize {
-        let Piece { marks, text, .. } = self.piece;
-        let mut at = from;
-        for line in marks.ends(from).iter().map(|line| *line as usize) {
+        let (mut ends, mut at) = (self.piece.marks.ends(from), from);
+        loop {
+            let (taken, odd) =
+                self.gather::<GATHERED>(&tally.spellings, batch, ends, at, stop, &cut);
+            ends = &ends[taken..];
+            if let Some(header) = self.count::<GATHERED>(tally, batch) {
+                return header;
+            }
+            at = match odd {
+                Odd::None(at) => at,
+                Odd::Stop(at) => return at,
+                Odd::LongWay(record) if self.may_be_header(record) => return record[0],
+                Odd::LongWay(record) => {
+                    self.long_way(tally, record);
+                    ends = &ends[1..];
+                    record[2] + 1
+                }
+            };
+        }
+    }
+
+    /// Fills the batch. Returns how many ends of records were used up, and why there are not more.
+    #[inline]
+    fn gather<const GATHERED: bool>(
+        &self,
+        spellings: &Spellings,
+        batch: &mut Batch,
+        ends: &[u32],
+        mut at: usize,
+        stop: usize,
+        cut: &impl Fn(usize, usize, &mut Vec<u8>) -> Option<(usize, usize)>,
+    ) -> (usize, Odd) {
+        let text = self.piece.text;
+        let Batch { wanted, records, len, gathered, .. } = batch;
+        for (taken, line) in ends.iter().enumerate() {
+            let line = *line as usize;
+            if *len == BATCH {
+                return (taken, Odd::None(at));
+            }
             if line >= stop || line - at > RECORD_BYTES_MAX {
-                break;
+                return (taken, Odd::Stop(at));
             }
             let end = if line > at && text[line - 1] == b'\r' { line - 1 } else { line };
             let record = [at, end, line];
-            if let Some(spelling) = cut(at, end, &mut batch.gathered) {
-                let source = if GATHERED { &batch.gathered } else { text };
-                batch.wanted[batch.len] = tally.spellings.want(source, spelling);
-                batch.records[batch.len] = record;
-                batch.len += 1;
-                if batch.len == BATCH
-                    && let Some(header) = self.count::<GATHERED>(tally, batch)
-                {
-                    return header;
-                }
+            let spelled = cut(at, end, gathered).is_some_and(|(from, to)| {
+                let source = if GATHERED { gathered.as_slice() } else { text };
+                spellings.want(source, from, to, &mut wanted[*len])
+            });
+            if spelled {
+                records[*len] = record;
+                *len += 1;
             } else if end > at {
-                // What comes before it is counted before it: its place may be a header's.
-                if let Some(header) = self.count::<GATHERED>(tally, batch) {
-                    return header;
-                }
-                if self.may_be_header(record) {
-                    return at;
-                }
-                self.long_way(tally, record);
+                return (taken, Odd::LongWay(record));
             }
             at = line + 1;
         }
-        self.count::<GATHERED>(tally, batch).unwrap_or(at)
+        (ends.len(), Odd::Stop(at))
     }
 
     /// Counts what the batch has, record by record, and empties it. Stops at a record that may be a
@@ -206,7 +242,7 @@ impl Sweep<'_> {
                 header = Some(record[0]);
                 break;
             }
-            match self.check(new.spelling.of(source), &mut batch.key) {
+            match self.check(new.of(source), &mut batch.key) {
                 Ok(()) => {
                     tally.spellings.insert(source, new, 1);
                     tally.counted += 1;
