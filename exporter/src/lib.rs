@@ -17,7 +17,9 @@ mod unavailable;
 
 pub mod render;
 
-mod page;
+mod template;
+
+pub mod page;
 
 mod replica;
 

@@ -9,7 +9,7 @@ use super::histogram::has_buckets;
 
 /// The number of a family in this process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct FamilyIx(u32);
+pub(crate) struct FamilyIx(u32);
 
 impl FamilyIx {
     /// Of series that belong to no family: keys with more or fewer values than their family has

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::render::{Format, render};
-use crate::testing::{family, lines};
+use crate::testing::{Follower, family, lines};
 
 const P0: Partition = Partition(0);
 const P1: Partition = Partition(1);
@@ -358,12 +358,17 @@ fn read_back(page: &str) -> BTreeMap<String, u64> {
 
 proptest! {
     #[test]
-    fn every_way_to_a_state_gives_its_plain_sum_and_the_same_page(steps in steps()) {
+    fn every_way_to_a_state_gives_its_plain_sum_and_the_same_page(steps in steps(), lines in 1..4_usize) {
         let families = colliding();
         let mut held = Held::new();
         let mut seqs = [0_u64; 2];
-        let mut view = fresh();
+        let mut view = View::in_pieces_of(lines);
+        view.reset(2);
+        for partition in [P0, P1] {
+            let _ = view.load(partition, snapshot(0, &[], &[]));
+        }
         view.learn(&families);
+        let mut follower = Follower::new();
         for step in steps {
             match step {
                 Step::Count { partition, pairs } => {
@@ -383,10 +388,10 @@ proptest! {
                 }
             }
             prop_assert_eq!(view.below_floor(), None);
-            view.mark_served();
+            follower.check(&mut view, 0b1111);
             prop_assert_eq!(read_back(&page(&mut view, Format::Text)), expected(&held));
         }
-        let mut other = View::default();
+        let mut other = View::in_pieces_of(lines);
         other.reset(2);
         for partition in [1, 0] {
             let seq = seqs[usize::from(partition)];
@@ -395,5 +400,6 @@ proptest! {
         for format in [Format::Text, Format::OpenMetrics] {
             prop_assert_eq!(page(&mut view, format), page(&mut other, format));
         }
+        follower.check_alike(&mut view, &mut other);
     }
 }
