@@ -172,10 +172,13 @@ impl Sync {
         let store = Arc::clone(&self.store);
         let reads = which.into_iter().map(|at| {
             let store = Arc::clone(&store);
-            async move { (at, until_still(|| store.load(at)).await) }
+            // A task, which goes on while another partition is taken in.
+            let load = async move { (at, until_still(|| store.load(at)).await) };
+            async { tokio::spawn(load).await }
         });
         let mut loads = stream::iter(reads).buffer_unordered(LOADS_AT_ONCE);
-        while let Some((at, snapshot)) = loads.next().await {
+        while let Some(loaded) = loads.next().await {
+            let (at, snapshot) = loaded.map_err(|e| Unavailable::Internal(e.to_string()))?;
             self.take_in(at, snapshot?).await?;
             self.metrics.loads.with_label_values(&[reason]).inc();
             tracing::debug!(partition = %at, reason, "loaded a partition");

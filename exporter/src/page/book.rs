@@ -24,7 +24,7 @@ impl Fixed {
     }
 
     fn member(&mut self) -> &Arc<Vec<u8>> {
-        self.zipped.get_or_insert_with(|| Zipped::new(&self.text, &[])).member(&self.text)
+        self.zipped.get_or_insert_with(|| Zipped::new(&self.text, &[])).member()
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use flate2::write::GzEncoder;
 use flate2::{Compression, Crc};
 
+use super::crc::difference;
 use super::deflate::{code_of, deflate};
 use crate::render::Text;
 
@@ -24,8 +25,6 @@ pub(super) struct Zipped {
     bytes: Arc<Vec<u8>>,
     /// At which bit each value begins.
     values: Vec<u32>,
-    /// Whether the checksum is that of the text before.
-    is_stale: bool,
 }
 
 impl Zipped {
@@ -39,26 +38,25 @@ impl Zipped {
         let mut bits = stream.values.into_iter();
         let bit = |at: &u32| if *at == Text::HIDDEN { 0 } else { bits.next().unwrap_or(0) };
         let values = values.iter().map(bit).collect();
-        Self { bytes: Arc::new(stream.bytes), values, is_stale: false }
+        Self { bytes: Arc::new(stream.bytes), values }
     }
 
-    /// Replaces a value by one of the same width.
-    pub(super) fn replace(&mut self, index: usize, value: &[u8]) {
+    /// Replaces a value, which so many bytes stand behind, by one of the same width.
+    pub(super) fn replace(&mut self, index: usize, before: &[u8], after: &[u8], behind: usize) {
         let bytes = Arc::make_mut(&mut self.bytes);
         let bit = self.values[index] as usize;
-        for (i, byte) in value.iter().enumerate() {
+        for (i, byte) in after.iter().enumerate() {
             put_code(bytes, bit + 8 * i, *byte);
         }
-        self.is_stale = true;
+        let at = bytes.len() - TAIL_BYTES;
+        let change = difference(before, after, behind).to_le_bytes();
+        for (byte, change) in bytes[at..].iter_mut().zip(change) {
+            *byte ^= change;
+        }
     }
 
-    /// The member, for the text as it is now.
-    pub(super) fn member(&mut self, text: &[u8]) -> &Arc<Vec<u8>> {
-        if std::mem::take(&mut self.is_stale) {
-            let bytes = Arc::make_mut(&mut self.bytes);
-            let at = bytes.len() - TAIL_BYTES;
-            bytes[at..at + 4].copy_from_slice(&sum(text).to_le_bytes());
-        }
+    /// The member.
+    pub(super) fn member(&self) -> &Arc<Vec<u8>> {
         &self.bytes
     }
 }

@@ -7,6 +7,8 @@ mod body;
 
 mod book;
 
+mod crc;
+
 mod deflate;
 
 mod gzip;

@@ -49,8 +49,7 @@ impl Written {
 
     /// The text, compressed.
     pub(super) fn member(&mut self) -> &Arc<Vec<u8>> {
-        let zipped = self.zipped.get_or_insert_with(|| Zipped::new(&self.text, &self.values));
-        zipped.member(&self.text)
+        self.zipped.get_or_insert_with(|| Zipped::new(&self.text, &self.values)).member()
     }
 
     /// Forgets the compressed text.
@@ -90,10 +89,10 @@ impl Written {
                 continue;
             }
             if self.text[from..to] != *value {
-                Arc::make_mut(&mut self.text)[from..to].copy_from_slice(value);
                 if let Some(zipped) = &mut self.zipped {
-                    zipped.replace(index, value);
+                    zipped.replace(index, &self.text[from..to], value, self.text.len() - to);
                 }
+                Arc::make_mut(&mut self.text)[from..to].copy_from_slice(value);
             }
             buffer.truncate(begin);
         }

@@ -14,9 +14,13 @@ pub(crate) mod labels;
 
 mod lines;
 
+mod load;
+
 mod metric;
 
 mod pieces;
+
+mod rows;
 
 mod share;
 
@@ -37,7 +41,6 @@ use logtally_core::journal::{Entry, Mark, follow};
 use logtally_core::limits::PAGE_PIECE_LINES;
 use logtally_core::partition::Partition;
 use logtally_core::series::{Family, FamilyId, Value};
-use logtally_store::Snapshot;
 
 pub use self::arrangement::LeftOut;
 use self::arrangement::{Arrangement, Rank};
@@ -184,31 +187,6 @@ impl View {
         self.left_out
     }
 
-    /// Takes in a whole partition, in place of what the view had of it.
-    pub fn load(&mut self, of: Partition, snapshot: Snapshot) -> Needs {
-        self.version += 1;
-        self.totals.expect_any();
-        self.turned = Touched::Any;
-        self.learn(&snapshot.families);
-        self.take_away(of);
-        let mut rows: Vec<_> = snapshot.counts.iter().collect();
-        // In the order of the page, so that rendering walks through memory in order, too.
-        rows.sort_unstable_by_key(|(key, _)| *key);
-        let mut share = Share::new(snapshot.at, snapshot.time_ms, rows.len());
-        let mut unknown = false;
-        for (key, count) in rows.iter().copied().filter(|(_, count)| count.amount.count > 0) {
-            let slot = self.slot(key);
-            share.insert(slot, count);
-            self.raise(slot, count.amount.count);
-            self.note_created(slot, count.created_ms);
-            self.note_value(slot, count.amount.value);
-            self.note_touched(slot, count.touched_ms);
-            unknown |= self.is_unknown(slot);
-        }
-        self.shares[usize::from(of.0)] = Some(share);
-        needs(unknown)
-    }
-
     /// Takes in the journal entries of a partition that follow its mark.
     pub fn apply(&mut self, of: Partition, entries: &[Entry]) -> Result<Needs, NotLinked> {
         let at = self.mark(of).ok_or(NotLinked)?;
@@ -256,7 +234,7 @@ impl View {
 
     /// Takes the row of a series out of a share, and out of the floor.
     fn forget(&mut self, share: &mut Share, key: &[u8]) {
-        let Some(slot) = self.table.find(key) else { return };
+        let Some(slot) = self.table.find(self.table.hash(key), key) else { return };
         let Some(records) = share.remove(slot) else { return };
         let turn = self.totals.forget(slot, records);
         self.count_series(slot, turn);
@@ -329,17 +307,6 @@ impl View {
         self.shares.iter().flatten().map(|share| share.time_ms).max().unwrap_or(0)
     }
 
-    fn take_away(&mut self, of: Partition) {
-        let Some(share) = self.shares[usize::from(of.0)].take() else { return };
-        for (slot, value) in share.rows() {
-            let turn = self.totals.lower(slot, value);
-            self.count_series(slot, turn);
-        }
-        for slot in share.with_more() {
-            self.recompute(slot);
-        }
-    }
-
     /// Puts together again what a slot has beside its total, from the shares that are there.
     fn recompute(&mut self, slot: Slot) {
         let shares = || self.shares.iter().flatten();
@@ -404,12 +371,12 @@ impl View {
 
     /// The slot of a key, added if it was never met.
     fn slot(&mut self, key: &[u8]) -> Slot {
-        if let Some(slot) = self.table.find(key) {
+        let hash = self.table.hash(key);
+        if let Some(slot) = self.table.find(hash, key) {
             return slot;
         }
-        let id = FamilyId::of_key(key);
-        let family = id.map_or(FamilyIx::STRAY, |id| self.families.of_id(id));
-        let slot = self.table.add(key, family);
+        let family = self.families.of_key(key);
+        let slot = self.table.add(hash, key, family);
         self.totals.grow();
         self.describe(slot);
         slot

@@ -16,6 +16,11 @@ use super::families::FamilyIx;
 pub struct Slot(u32);
 
 impl Slot {
+    /// All slots from the one with this index on.
+    pub(super) fn all_from(index: usize) -> impl Iterator<Item = Self> {
+        (index as u32..).map(Self)
+    }
+
     /// The slot as an index into vectors with one item per series.
     pub(crate) fn index(self) -> usize {
         self.0 as usize
@@ -55,9 +60,13 @@ impl Table {
         (0..self.ends.len() as u32).map(Slot)
     }
 
+    /// The hash of a key, to look it up and to add it with.
+    pub(super) fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
     /// The slot of a key that was met before.
-    pub(super) fn find(&self, key: &[u8]) -> Option<Slot> {
-        let hash = self.hasher.hash_one(key);
+    pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<Slot> {
         self.index.find(hash, |slot| self.key(*slot) == key).copied()
     }
 
@@ -65,15 +74,14 @@ impl Table {
     ///
     /// # Panics
     /// At 2^32 - 1 series: their keys alone would need more memory than one process may want.
-    pub(super) fn add(&mut self, key: &[u8], family: FamilyIx) -> Slot {
+    pub(super) fn add(&mut self, hash: u64, key: &[u8], family: FamilyIx) -> Slot {
         let number = u32::try_from(self.ends.len()).ok().filter(|number| *number < u32::MAX);
         let slot = Slot(number.expect("fewer than 2^32 series"));
         self.keys.extend_from_slice(key);
         self.ends.push(self.keys.len());
         self.families.push(family);
         let Self { hasher, index, ends, keys, .. } = self;
-        let rehash = |slot: &Slot| hasher.hash_one(key_in(keys, ends, *slot));
-        index.insert_unique(hasher.hash_one(key), slot, rehash);
+        index.insert_unique(hash, slot, |slot| hasher.hash_one(key_in(keys, ends, *slot)));
         slot
     }
 
@@ -114,11 +122,13 @@ mod tests {
         let mut table = Table::default();
         let key = |n: u32| format!("gAAAAAA\0server{n}");
         for n in 0..1000 {
-            assert_eq!(table.find(key(n).as_bytes()), None);
-            table.add(key(n).as_bytes(), FamilyIx::STRAY);
+            let hash = table.hash(key(n).as_bytes());
+            assert_eq!(table.find(hash, key(n).as_bytes()), None);
+            table.add(hash, key(n).as_bytes(), FamilyIx::STRAY);
         }
         for n in (0..1000).rev() {
-            let slot = table.find(key(n).as_bytes()).expect("added");
+            let hash = table.hash(key(n).as_bytes());
+            let slot = table.find(hash, key(n).as_bytes()).expect("added");
             assert_eq!(slot, Slot(n));
             assert_eq!(table.values(slot), format!("\0server{n}").as_bytes());
         }

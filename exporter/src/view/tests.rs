@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use logtally_core::journal::Nonce;
 use logtally_core::series::{Amount, Increments, Kind, SeriesKey};
-use logtally_store::{Count, Recovering};
+use logtally_store::{Count, Recovering, Snapshot};
 use proptest::prelude::*;
 
 use super::*;
