@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Page;
-use super::gzip::{Zipped, compress};
+use super::gzip::{Member, Zipped, compress};
 use super::written::{Edit, Written};
 use crate::render::{Format, Text, Writer, end_of};
 use crate::view::{Arranged, PieceId, Touched};
@@ -23,8 +23,8 @@ impl Fixed {
         Self { text: Arc::new(text), zipped: None }
     }
 
-    fn member(&mut self) -> &Arc<Vec<u8>> {
-        self.zipped.get_or_insert_with(|| Zipped::new(&self.text, &[])).member()
+    fn zipped(&mut self) -> &Zipped {
+        self.zipped.get_or_insert_with(|| Zipped::new(&self.text, &[]))
     }
 }
 
@@ -192,7 +192,7 @@ impl Book {
         let parts = if plain.len() <= whole_max {
             vec![Arc::new(compress(plain.parts()))]
         } else {
-            self.members()
+            self.member()
         };
         self.is_zipped = true;
         let page = Arc::new(Page::new(parts));
@@ -200,18 +200,15 @@ impl Book {
         page
     }
 
-    fn members(&mut self) -> Vec<Arc<Vec<u8>>> {
-        let mut members = Vec::with_capacity(self.parts.len() + 1);
+    fn member(&mut self) -> Vec<Arc<Vec<u8>>> {
+        let mut member = Member::new(self.parts.len() + 1);
         for part in &self.parts {
-            let member = match part {
-                Part::Head(at) => self.heads[*at].member(),
-                Part::Piece(piece) => self.written[piece.index()].member(),
-            };
-            members.push(Arc::clone(member));
+            member.push(match part {
+                Part::Head(at) => self.heads[*at].zipped(),
+                Part::Piece(piece) => self.written[piece.index()].zipped(),
+            });
         }
-        if !self.end.text.is_empty() {
-            members.push(Arc::clone(self.end.member()));
-        }
-        members
+        member.push(self.end.zipped());
+        member.finish()
     }
 }

@@ -1,4 +1,5 @@
-//! How the checksum of a text changes with a few bytes of it, without reading the rest.
+//! The checksum of a text of which a few bytes change, and of texts that are put together, without
+//! reading them again.
 //!
 //! CRC-32 is linear: the checksum of a changed text is the one before, and, added without carry, that
 //! of the difference, which is zeros around a few bytes. Zeros before them do nothing, and each zero
@@ -19,8 +20,18 @@ pub(super) fn difference(before: &[u8], after: &[u8], behind: usize) -> u32 {
         .iter()
         .zip(after)
         .fold(0_u32, |crc, (old, new)| REMAINDERS[usize::from(crc as u8 ^ old ^ new)] ^ (crc >> 8));
-    let mut result = changed;
-    let mut left = behind;
+    behind_zeros(changed, behind)
+}
+
+/// The checksum of two texts, one behind the other, from those of both.
+pub(super) fn joined(first: u32, second: u32, second_len: usize) -> u32 {
+    behind_zeros(first, second_len) ^ second
+}
+
+/// What becomes of a checksum when so many zeros come behind it.
+fn behind_zeros(crc: u32, zeros: usize) -> u32 {
+    let mut result = crc;
+    let mut left = zeros;
     for powers in &POWERS {
         if left % 256 > 0 {
             result = product(result, powers[left % 256]);
@@ -98,6 +109,7 @@ mod tests {
             let (old, new) = (b"1234567890", b"1934567\0\xff9");
             let expect = sum(&text(old)) ^ difference(old, new, behind);
             assert_eq!(sum(&text(new)), expect, "{behind}");
+            assert_eq!(joined(sum(old), sum(&rest), behind), sum(&[&old[..], &rest].concat()));
         }
     }
 }

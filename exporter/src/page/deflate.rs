@@ -1,6 +1,7 @@
-//! Deflate (RFC 1951) for text in which some values will change: one block with the fixed codes,
-//! whose codes for ASCII have eight bits each, so that a value can be replaced by another one of the
-//! same width where it stands.
+//! Deflate (RFC 1951) for text in which some values will change: a block with the fixed codes, whose
+//! codes for ASCII have eight bits each, so that a value can be replaced by another one of the same
+//! width where it stands. Behind it, an empty stored block ends at a full byte, so that streams can
+//! stand one behind the other.
 //!
 //! For that no match may reach into a value: what repeats a value would repeat its successor, too.
 //! So the stream depends on the text around the values and on their widths, and on nothing else.
@@ -43,15 +44,16 @@ struct Source {
     end: u32,
 }
 
-/// Deflates `text` behind `head`. `values` are the places of its values, ascending; each ends before
-/// a line feed.
-pub(super) fn deflate(head: &[u8], text: &[u8], values: impl Iterator<Item = usize>) -> Stream {
-    let mut out = Bits { bytes: head.to_vec(), ..Bits::default() };
-    out.bytes.reserve(text.len() / 4);
+/// What ends a stream of streams: an empty last block.
+pub(super) const END: [u8; 2] = [0b011, 0];
+
+/// Deflates `text`. `values` are the places of its values, ascending; each ends before a line feed.
+pub(super) fn deflate(text: &[u8], values: impl Iterator<Item = usize>) -> Stream {
+    let mut out = Bits { bytes: Vec::with_capacity(text.len() / 4), ..Bits::default() };
     let mut matcher = Matcher { text, table: vec![Source::default(); 1 << HASH_BITS], last: 0..0 };
     let mut places = Vec::with_capacity(values.size_hint().0);
-    // The last block, with fixed codes.
-    out.put(0b011, 3);
+    // A block that is not the last one, with fixed codes.
+    out.put(0b010, 3);
     let mut from = 0;
     for value in values {
         matcher.push(&mut out, from, value);
@@ -63,8 +65,8 @@ pub(super) fn deflate(head: &[u8], text: &[u8], values: impl Iterator<Item = usi
         }
     }
     matcher.push(&mut out, from, text.len());
-    // The end of the block.
-    out.put(0, 7);
+    // The end of the block, and the head of an empty stored one.
+    out.put(0, 7 + 3);
     Stream { bytes: out.finish(), values: places }
 }
 
@@ -173,6 +175,8 @@ impl Bits {
     fn finish(mut self) -> Vec<u8> {
         let bytes = self.count.div_ceil(8) as usize;
         self.bytes.extend_from_slice(&self.open.to_le_bytes()[..bytes]);
+        // No bytes, and the complement of that.
+        self.bytes.extend_from_slice(&[0, 0, 0xff, 0xff]);
         self.bytes
     }
 }
@@ -241,7 +245,9 @@ mod tests {
 
     fn inflated(stream: &[u8]) -> Vec<u8> {
         let mut back = Vec::new();
-        DeflateDecoder::new(stream).read_to_end(&mut back).expect("a valid stream");
+        DeflateDecoder::new(&[stream, &END].concat()[..])
+            .read_to_end(&mut back)
+            .expect("a valid stream");
         back
     }
 
@@ -250,11 +256,11 @@ mod tests {
         let noise = |n: usize| (0..n).map(|i| (i * i / 7 + i * 31) as u8).collect::<Vec<_>>();
         for n in (0..600).chain([32_767, 32_768, 32_769, 40_000]) {
             let text = [&noise(n)[..], b"0123456789", &noise(n)].concat();
-            assert_eq!(inflated(&deflate(&[], &text, [].into_iter()).bytes), text, "{n}");
+            assert_eq!(inflated(&deflate(&text, [].into_iter()).bytes), text, "{n}");
         }
         for n in 0..1200 {
             let text = [b"x".repeat(n), b"y".to_vec()].concat();
-            assert_eq!(inflated(&deflate(&[], &text, [].into_iter()).bytes), text, "{n}");
+            assert_eq!(inflated(&deflate(&text, [].into_iter()).bytes), text, "{n}");
         }
     }
 
@@ -273,15 +279,15 @@ mod tests {
                 (text, places)
             };
             let ((one, places), (other, _)) = (text(|line| line.1), text(|line| line.2));
-            let mut stream = deflate(b"head", &one, places.iter().copied());
-            prop_assert_eq!(inflated(&stream.bytes[4..]), one);
+            let mut stream = deflate(&one, places.iter().copied());
+            prop_assert_eq!(inflated(&stream.bytes), one);
             for (at, bit) in places.iter().zip(&stream.values) {
                 for (i, byte) in other[*at..at + 3].iter().enumerate() {
                     super::super::gzip::put_code(&mut stream.bytes, *bit as usize + 8 * i, *byte);
                 }
             }
-            prop_assert_eq!(inflated(&stream.bytes[4..]), &other[..]);
-            let fresh = deflate(b"head", &other, places.iter().copied());
+            prop_assert_eq!(inflated(&stream.bytes), &other[..]);
+            let fresh = deflate(&other, places.iter().copied());
             prop_assert_eq!(stream.bytes, fresh.bytes);
         }
     }

@@ -1,5 +1,6 @@
-//! Parts of a page, compressed: each is a member of its own, and a page is many members (RFC 1952,
-//! 2.2).
+//! Parts of a page, compressed: each is a stream of its own, and one behind the other they are one
+//! gzip member (RFC 1952). Several members would be shorter to explain, but some clients read the
+//! first one only.
 //!
 //! Must never say anything of the replica or of the time, so that equal pages are equal after
 //! compression, too.
@@ -10,35 +11,35 @@ use std::sync::Arc;
 use flate2::write::GzEncoder;
 use flate2::{Compression, Crc};
 
-use super::crc::difference;
-use super::deflate::{code_of, deflate};
+use super::crc::{difference, joined};
+use super::deflate::{END, code_of, deflate};
 use crate::render::Text;
 
 /// Deflate, no name, no time, unknown system.
 const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
-
-/// A checksum and a length, 32 bits each.
-const TAIL_BYTES: usize = 8;
 
 /// A compressed part, in which values can be replaced.
 pub(super) struct Zipped {
     bytes: Arc<Vec<u8>>,
     /// At which bit each value begins.
     values: Vec<u32>,
+    /// Checksum and length of the text.
+    sum: u32,
+    len: usize,
 }
 
 impl Zipped {
     /// Compresses a part with values at some places.
     pub(super) fn new(text: &[u8], values: &[u32]) -> Self {
         let shown = values.iter().filter(|at| **at != Text::HIDDEN).map(|at| *at as usize);
-        let mut stream = deflate(&HEAD, text, shown);
-        stream.bytes.extend_from_slice(&sum(text).to_le_bytes());
-        stream.bytes.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        let mut stream = deflate(text, shown);
         stream.bytes.shrink_to_fit();
         let mut bits = stream.values.into_iter();
         let bit = |at: &u32| if *at == Text::HIDDEN { 0 } else { bits.next().unwrap_or(0) };
         let values = values.iter().map(bit).collect();
-        Self { bytes: Arc::new(stream.bytes), values }
+        let mut crc = Crc::new();
+        crc.update(text);
+        Self { bytes: Arc::new(stream.bytes), values, sum: crc.sum(), len: text.len() }
     }
 
     /// Replaces a value, which so many bytes stand behind, by one of the same width.
@@ -48,16 +49,37 @@ impl Zipped {
         for (i, byte) in after.iter().enumerate() {
             put_code(bytes, bit + 8 * i, *byte);
         }
-        let at = bytes.len() - TAIL_BYTES;
-        let change = difference(before, after, behind).to_le_bytes();
-        for (byte, change) in bytes[at..].iter_mut().zip(change) {
-            *byte ^= change;
-        }
+        self.sum ^= difference(before, after, behind);
+    }
+}
+
+/// A member, put together from its parts.
+pub(super) struct Member {
+    parts: Vec<Arc<Vec<u8>>>,
+    sum: u32,
+    len: usize,
+}
+
+impl Member {
+    /// A member of so many parts, of which there are none yet.
+    pub(super) fn new(parts: usize) -> Self {
+        let mut all = Vec::with_capacity(parts + 2);
+        all.push(Arc::new(HEAD.to_vec()));
+        Self { parts: all, sum: 0, len: 0 }
     }
 
-    /// The member.
-    pub(super) fn member(&self) -> &Arc<Vec<u8>> {
-        &self.bytes
+    /// Appends a part.
+    pub(super) fn push(&mut self, part: &Zipped) {
+        self.parts.push(Arc::clone(&part.bytes));
+        self.sum = joined(self.sum, part.sum, part.len);
+        self.len += part.len;
+    }
+
+    /// The whole member.
+    pub(super) fn finish(mut self) -> Vec<Arc<Vec<u8>>> {
+        let (sum, len) = (self.sum.to_le_bytes(), (self.len as u32).to_le_bytes());
+        self.parts.push(Arc::new([&END[..], &sum, &len].concat()));
+        self.parts
     }
 }
 
@@ -67,17 +89,11 @@ pub(super) fn put_code(bytes: &mut [u8], bit: usize, byte: u8) {
     let mask = 0xff_u16 << (bit % 8);
     let pair = &mut bytes[bit / 8..];
     pair[0] = pair[0] & !(mask as u8) | code as u8;
-    // There is a byte behind every code: at least that of the end of the block.
+    // There is a byte behind every code: at least those of the stored block.
     pair[1] = pair[1] & !((mask >> 8) as u8) | (code >> 8) as u8;
 }
 
-fn sum(text: &[u8]) -> u32 {
-    let mut crc = Crc::new();
-    crc.update(text);
-    crc.sum()
-}
-
-/// Compresses a short page in one member: it repeats itself in what parts tear apart.
+/// Compresses a short page as a whole: it repeats itself in what parts tear apart.
 pub(super) fn compress<'a>(parts: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     // The fastest level: a page lives for seconds, and repeats itself so much that more effort
     // gains little.

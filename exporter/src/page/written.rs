@@ -48,8 +48,8 @@ impl Written {
     }
 
     /// The text, compressed.
-    pub(super) fn member(&mut self) -> &Arc<Vec<u8>> {
-        self.zipped.get_or_insert_with(|| Zipped::new(&self.text, &self.values)).member()
+    pub(super) fn zipped(&mut self) -> &Zipped {
+        self.zipped.get_or_insert_with(|| Zipped::new(&self.text, &self.values))
     }
 
     /// Forgets the compressed text.

@@ -5,11 +5,16 @@
 
 use logtally_core::limits::PARTITIONS_DEFAULT_REDIS;
 use logtally_core::partition::Partition;
+use logtally_core::series::{Amount, Value};
 use logtally_store::{Count, Snapshot};
 
 use super::share::Share;
 use super::touched::Touched;
 use super::{Needs, View, needs};
+
+/// A row without anything.
+const NOTHING: Count =
+    Count { amount: Amount { count: 0, value: Value::None }, created_ms: 0, touched_ms: 0 };
 
 impl View {
     /// Takes in a whole partition, in place of what the view had of it.
@@ -19,20 +24,31 @@ impl View {
         self.turned = Touched::Any;
         self.learn(&snapshot.families);
         self.take_away(of);
-        let rows: Vec<_> =
-            snapshot.counts.iter().filter(|(_, count)| count.amount.count > 0).collect();
+        // What most rows do not have is kept apart: a list of all that they can have would be several
+        // times as long.
+        let (mut rows, mut more) = (Vec::with_capacity(snapshot.counts.len()), Vec::new());
+        for (key, count) in snapshot.counts.iter().filter(|(_, count)| count.amount.count > 0) {
+            if count != (Count { amount: Amount::records(count.amount.count), ..NOTHING }) {
+                more.push((rows.len(), count));
+            }
+            rows.push((key, count.amount.count));
+        }
         self.make_room(&rows);
         // In the order of the page, so that rendering walks through memory in order, too.
         let order = by_key(&rows);
-        let slots = order.iter().map(|at| rows[*at as usize]);
-        let slots: Vec<_> =
-            slots.map(|(key, count)| (self.slot(key), count.amount.count)).collect();
+        let slots: Vec<_> = order
+            .iter()
+            .map(|at| rows[*at as usize])
+            .map(|(key, records)| (self.slot(key), records))
+            .collect();
         let mut share = Share::new(snapshot.at, snapshot.time_ms, &slots);
         let mut unknown = false;
-        for (at, (slot, records)) in order.into_iter().zip(slots) {
+        for (slot, records) in slots {
             self.raise(slot, records);
             unknown |= self.is_unknown(slot);
-            let (_, count) = rows[at as usize];
+        }
+        for (at, count) in more {
+            let slot = self.slot(rows[at].0);
             share.insert_more(slot, count);
             self.note_created(slot, count.created_ms);
             self.note_value(slot, count.amount.value);
@@ -43,7 +59,7 @@ impl View {
     }
 
     /// Makes room in an empty table, as if a few other partitions had as many rows as this one.
-    fn make_room(&mut self, rows: &[(&[u8], Count)]) {
+    fn make_room(&mut self, rows: &[(&[u8], u64)]) {
         if self.table.len() > 0 {
             return;
         }
@@ -65,7 +81,7 @@ impl View {
 }
 
 /// The numbers of rows in the order of their keys.
-fn by_key(rows: &[(&[u8], Count)]) -> Vec<u32> {
+fn by_key(rows: &[(&[u8], u64)]) -> Vec<u32> {
     let Some((first, _)) = rows.first() else { return Vec::new() };
     let same = |key: &[u8]| key.iter().zip(*first).take_while(|(a, b)| a == b).count();
     let same = rows.iter().map(|(key, _)| same(key)).min().unwrap_or(0);
@@ -85,17 +101,14 @@ fn by_key(rows: &[(&[u8], Count)]) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use logtally_core::series::Amount;
-
     use super::*;
 
     #[test]
     fn rows_are_put_in_the_order_of_their_keys() {
-        let count = Count { amount: Amount::records(1), created_ms: 0, touched_ms: 0 };
         let keys =
             ["aab", "aa", "aabbbbbbbbbbbbbbbbbbbbbbbbbbbbbc", "aa\0", "aabbbbbbbbbbbbbbbbbbb"];
         for keys in [&keys[..], &keys[..1], &["a", "b"], &["", "a"], &["x", "x\0", "x\0\0"], &[]] {
-            let rows: Vec<_> = keys.iter().map(|key| (key.as_bytes(), count)).collect();
+            let rows: Vec<_> = keys.iter().map(|key| (key.as_bytes(), 1)).collect();
             let mut expected = keys.to_vec();
             expected.sort_unstable();
             let order = by_key(&rows).into_iter().map(|at| keys[at as usize]);
