@@ -13,12 +13,14 @@ use flate2::{Compression, Crc};
 
 use super::crc::{difference, joined};
 use super::deflate::{END, code_of, deflate};
+use super::put_in_place;
 use crate::render::Text;
 
 /// Deflate, no name, no time, unknown system.
 const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
 /// A compressed part, in which values can be replaced.
+#[derive(Default)]
 pub(super) struct Zipped {
     bytes: Arc<Vec<u8>>,
     /// At which bit each value begins.
@@ -31,15 +33,24 @@ pub(super) struct Zipped {
 impl Zipped {
     /// Compresses a part with values at some places.
     pub(super) fn new(text: &[u8], values: &[u32]) -> Self {
+        let mut zipped = Self::default();
+        zipped.set(text, values);
+        zipped
+    }
+
+    /// Compresses another text instead.
+    pub(super) fn set(&mut self, text: &[u8], values: &[u32]) {
         let shown = values.iter().filter(|at| **at != Text::HIDDEN).map(|at| *at as usize);
-        let mut stream = deflate(text, shown);
-        stream.bytes.shrink_to_fit();
+        let stream = deflate(text, shown);
+        put_in_place(&mut self.bytes, &stream.bytes);
         let mut bits = stream.values.into_iter();
         let bit = |at: &u32| if *at == Text::HIDDEN { 0 } else { bits.next().unwrap_or(0) };
-        let values = values.iter().map(bit).collect();
+        self.values.clear();
+        self.values.reserve_exact(values.len());
+        self.values.extend(values.iter().map(bit));
         let mut crc = Crc::new();
         crc.update(text);
-        Self { bytes: Arc::new(stream.bytes), values, sum: crc.sum(), len: text.len() }
+        (self.sum, self.len) = (crc.sum(), text.len());
     }
 
     /// Replaces a value, which so many bytes stand behind, by one of the same width.

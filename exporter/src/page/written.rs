@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::gzip::Zipped;
+use super::put_in_place;
 use crate::render::{Text, Writer};
 use crate::view::Slot;
 
@@ -31,6 +32,8 @@ pub(super) struct Written {
     text: Arc<Vec<u8>>,
     values: Vec<u32>,
     zipped: Option<Zipped>,
+    /// Whether the compressed text is that of this text.
+    is_zipped: bool,
 }
 
 /// A value that takes more or less room than the one before.
@@ -49,12 +52,16 @@ impl Written {
 
     /// The text, compressed.
     pub(super) fn zipped(&mut self) -> &Zipped {
-        self.zipped.get_or_insert_with(|| Zipped::new(&self.text, &self.values))
+        let zipped = self.zipped.get_or_insert_default();
+        if !std::mem::replace(&mut self.is_zipped, true) {
+            zipped.set(&self.text, &self.values);
+        }
+        zipped
     }
 
     /// Forgets the compressed text.
     pub(super) fn unzip(&mut self) {
-        self.zipped = None;
+        (self.zipped, self.is_zipped) = (None, false);
     }
 
     /// Takes other text.
@@ -63,10 +70,11 @@ impl Written {
         if *self.text == text.bytes && self.values == text.values {
             return;
         }
-        // As large as they must be, unlike the buffers that they come from.
-        self.text = Arc::new(text.bytes.as_slice().to_vec());
-        self.values = text.values.as_slice().to_vec();
-        self.zipped = None;
+        put_in_place(&mut self.text, &text.bytes);
+        self.values.clear();
+        self.values.reserve_exact(text.values.len());
+        self.values.extend_from_slice(&text.values);
+        self.is_zipped = false;
     }
 
     /// Brings some values up to date. `false` if the piece has to be written anew instead.
@@ -89,7 +97,7 @@ impl Written {
                 continue;
             }
             if self.text[from..to] != *value {
-                if let Some(zipped) = &mut self.zipped {
+                if let Some(zipped) = self.zipped.as_mut().filter(|_| self.is_zipped) {
                     zipped.replace(index, &self.text[from..to], value, self.text.len() - to);
                 }
                 Arc::make_mut(&mut self.text)[from..to].copy_from_slice(value);
@@ -119,9 +127,8 @@ impl Written {
         let by = text.len() as i64 - copied as i64;
         shift(&mut self.values[moved..], by);
         text.extend_from_slice(&self.text[copied..]);
-        text.shrink_to_fit();
-        self.text = Arc::new(text);
-        self.zipped = None;
+        put_in_place(&mut self.text, &text);
+        self.is_zipped = false;
     }
 }
 
