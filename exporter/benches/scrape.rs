@@ -99,9 +99,9 @@ impl Bench {
     fn scrape(&mut self, form: Form, part: u64, new: bool) -> (f64, f64) {
         self.seq += 1;
         let changed = self.series.checked_div(part).unwrap_or(0);
-        let number = |i: u64| match new {
-            true => self.series + self.seq * changed + i,
-            false => mixed(self.seq * 1_000_003 + i) % self.series,
+        let number = |i: u64| {
+            let known = mixed(self.seq * 1_000_003 + i) % self.series;
+            if new { self.series + self.seq * changed + i } else { known }
         };
         let keys: Vec<_> = (0..changed).map(|i| key(&self.family, number(i))).collect();
         let entry = Entry {

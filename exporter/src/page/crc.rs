@@ -33,7 +33,7 @@ fn behind_zeros(crc: u32, zeros: usize) -> u32 {
     let mut result = crc;
     let mut left = zeros;
     for powers in &POWERS {
-        if left % 256 > 0 {
+        if !left.is_multiple_of(256) {
             result = product(result, powers[left % 256]);
         }
         left /= 256;

@@ -134,6 +134,6 @@ impl Written {
 
 fn shift(values: &mut [u32], by: i64) {
     for at in values.iter_mut().filter(|at| **at != Text::HIDDEN) {
-        *at = (i64::from(*at) + by) as u32;
+        *at = at.wrapping_add_signed(by as i32);
     }
 }

@@ -22,12 +22,13 @@ impl View {
         self.version += 1;
         self.totals.expect_any();
         self.turned = Touched::Any;
-        self.learn(&snapshot.families);
+        let Snapshot { at, time_ms, counts, families, .. } = snapshot;
+        self.learn(&families);
         self.take_away(of);
         // What most rows do not have is kept apart: a list of all that they can have would be several
         // times as long.
-        let (mut rows, mut more) = (Vec::with_capacity(snapshot.counts.len()), Vec::new());
-        for (key, count) in snapshot.counts.iter().filter(|(_, count)| count.amount.count > 0) {
+        let (mut rows, mut more) = (Vec::with_capacity(counts.len()), Vec::new());
+        for (key, count) in counts.iter().filter(|(_, count)| count.amount.count > 0) {
             if count != (Count { amount: Amount::records(count.amount.count), ..NOTHING }) {
                 more.push((rows.len(), count));
             }
@@ -41,7 +42,7 @@ impl View {
             .map(|at| rows[*at as usize])
             .map(|(key, records)| (self.slot(key), records))
             .collect();
-        let mut share = Share::new(snapshot.at, snapshot.time_ms, &slots);
+        let mut share = Share::new(at, time_ms, &slots);
         let mut unknown = false;
         for (slot, records) in slots {
             self.raise(slot, records);
