@@ -155,6 +155,11 @@ impl<'a> Writer<'a> {
         push_value(out, &self.metric.line_of(slot));
     }
 
+    /// When a series that is a line for itself is hidden.
+    pub(crate) fn hides_at(&self, slot: Slot) -> u64 {
+        self.metric.hides_at(std::slice::from_ref(&slot))
+    }
+
     /// Whether what hides at this time is hidden now.
     pub(crate) fn is_past(&self, hides_at: u64) -> bool {
         self.metric.is_past(hides_at)

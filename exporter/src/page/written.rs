@@ -84,6 +84,12 @@ impl Written {
         if edits.iter().any(|edit| place(edit).is_none_or(|at| at == Text::HIDDEN)) {
             return false;
         }
+        // One that was forgotten in a partition may be hidden earlier than before.
+        let hides_at = edits.iter().map(|edit| writer.hides_at(edit.slot)).min();
+        self.hides_at = self.hides_at.min(hides_at.unwrap_or(u64::MAX));
+        if writer.is_past(self.hides_at) {
+            return false;
+        }
         let (mut buffer, mut splices) = (Vec::new(), Vec::new());
         for edit in edits {
             let begin = buffer.len();

@@ -386,6 +386,20 @@ fn a_line_is_hidden_only_if_all_its_families_have_a_time_to_live_and_none_lives(
 }
 
 #[test]
+fn a_series_forgotten_where_it_counted_last_is_hidden_earlier() {
+    let mut bench = Bench::new(vec![lasting("m", 2)]);
+    let mut follower = Follower::new();
+    bench.count(10_000, 0, 0);
+    bench.count(11_500, 1, 0);
+    follower.check(&mut bench.view, 0b1111);
+    bench.step(11_900, Step::Forget { partition: 1, family: 0, label: 0 });
+    follower.check(&mut bench.view, 0b1111);
+    bench.step(12_000, Step::Tick { partition: 1 });
+    follower.check(&mut bench.view, 0b1111);
+    bench.check(&[]);
+}
+
+#[test]
 fn a_forgotten_series_is_no_loss() {
     let mut bench = Bench::new(vec![lasting("m", 0)]);
     bench.count(1, 0, 0);

@@ -288,6 +288,18 @@ fn strays_of_a_family_learned_late_are_left_out() {
     assert_eq!(view.left_out(), LeftOut { strays: 1, ..LeftOut::default() });
 }
 
+#[test]
+fn a_beginning_that_moves_alone_is_on_the_next_page() {
+    let f = family(Kind::Counter, "lines_total", "", &[]);
+    let (mut view, mut follower) = (fresh(), Follower::new());
+    let families = [f.clone()];
+    let _ = view.load(P0, snapshot(1, &families, &[(&f, &[], 1, 5_000)]));
+    follower.check(&mut view, 0b1111);
+    assert_eq!(view.apply(P1, &[entry(1, 4_250, &[(&f, &[], 1)])]), Ok(Needs::Nothing));
+    follower.check(&mut view, 0b1111);
+    assert!(page(&mut view, Format::OpenMetrics).contains("lines_created 4.250\n"));
+}
+
 /// One step of a history: a partition counts something, or is loaded again.
 #[derive(Clone, Debug)]
 enum Step {
