@@ -184,6 +184,15 @@ pub const CHANGES_BYTES_MAX: usize = 32 << 20;
 /// commits. More than [`JOURNAL_READ_MAX`], so that trimming keeps up with folding.
 pub const TRIM_ENTRIES_MAX: usize = 4 * JOURNAL_READ_MAX;
 
+/// Lines of a piece of the page, on average: the unit that is written anew, copied or compressed when
+/// something in it changes. With a quarter, each piece costs more than what is in it; with four times
+/// as many, one changed digit costs four times as much.
+pub const PAGE_PIECE_LINES: usize = 256;
+
+/// Bytes of a page that is compressed as a whole: short ones are many, and repeat themselves in what
+/// pieces tear apart. Compressing that much takes less than half a millisecond.
+pub const PAGE_WHOLE_BYTES_MAX: usize = 64 << 10;
+
 /// Scrapes rendered at the same time; further ones wait for their turn.
 pub const SCRAPES_MAX: usize = 16;
 

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::flight::{Flight, Flights};
 use crate::metrics::Metrics;
-use crate::page::Page;
+use crate::page::{Form, Page};
 use crate::patience::ViewOptions;
 use crate::render::Format;
 use crate::replica::Replica;
@@ -39,13 +39,13 @@ impl Exporter {
     /// The page with everything that was committed before the call. Brings the view up to date
     /// first, together with all others who ask at the same time.
     pub async fn exposition(&self, format: Format) -> Result<Bytes, Unavailable> {
-        self.page(format).await.map(|page| page.plain())
+        self.page(Form { format, gzip: false }).await.map(|page| page.to_bytes())
     }
 
-    pub(crate) async fn page(&self, format: Format) -> Result<Arc<Page>, Unavailable> {
+    pub(crate) async fn page(&self, form: Form) -> Result<Arc<Page>, Unavailable> {
         self.sync().await?;
         // By now the next sync may have run; its verdict and its counts are as good or better.
-        self.replica.lock().await.page(format).await
+        self.replica.lock().await.page(form).await
     }
 
     /// Brings the view up to date with everything that was committed before the call.

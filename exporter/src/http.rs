@@ -18,15 +18,15 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use bytes::Bytes;
 use logtally_core::limits::SCRAPES_MAX;
 use logtally_service::connections::{self, Limits};
 use logtally_service::{Context, landing_page, version};
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
-use self::negotiate::{Form, negotiate};
+use self::negotiate::{Offered, negotiate};
 use crate::exporter::Exporter;
+use crate::page::{Form, PageBody};
 
 /// How long a scrape waits for the store and for its turn if it does not say how long it may take:
 /// the default scrape timeout of Prometheus.
@@ -129,11 +129,11 @@ struct Scrapes {
 
 async fn scrape(State(scrapes): State<Scrapes>, headers: HeaderMap) -> Response {
     let start = Instant::now();
-    let form = negotiate(&headers);
-    let answer = tokio::time::timeout(wait_max(&headers), scrapes.page(&form)).await;
+    let offer = negotiate(&headers);
+    let answer = tokio::time::timeout(wait_max(&headers), scrapes.page(offer.form)).await;
     let late = || Err("the store did not answer, or too many scrapes were waiting".to_owned());
     let response = match answer.unwrap_or_else(|_| late()) {
-        Ok(page) => page_response(form, page),
+        Ok(page) => page_response(offer, page),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, one_line(&reason) + "\n").into_response(),
     };
     let metrics = scrapes.exporter.metrics();
@@ -143,30 +143,10 @@ async fn scrape(State(scrapes): State<Scrapes>, headers: HeaderMap) -> Response 
 }
 
 impl Scrapes {
-    async fn page(&self, form: &Form) -> Result<Bytes, String> {
+    async fn page(&self, form: Form) -> Result<PageBody, String> {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|e| e.to_string())?;
-        let page = self.exporter.page(form.format).await.map_err(|e| e.to_string())?;
-        let bytes = if form.gzip {
-            // Compressing a large page takes long.
-            let compressing = tokio::task::spawn_blocking(move || page.gzip());
-            compressing.await.map_err(|e| e.to_string())?
-        } else {
-            page.plain()
-        };
-        Ok(Bytes::from_owner(Taken { bytes, _turn: turn }))
-    }
-}
-
-/// A page on its way, which keeps its turn until it is sent: so the number of pages in memory is
-/// bounded even if each of them is of another version.
-struct Taken {
-    bytes: Bytes,
-    _turn: OwnedSemaphorePermit,
-}
-
-impl AsRef<[u8]> for Taken {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        let page = self.exporter.page(form).await.map_err(|e| e.to_string())?;
+        Ok(PageBody::new(page, turn))
     }
 }
 
@@ -178,13 +158,13 @@ fn wait_max(headers: &HeaderMap) -> Duration {
     wait.unwrap_or(WAIT_DEFAULT).min(WAIT_MAX)
 }
 
-fn page_response(form: Form, page: Bytes) -> Response {
-    let mut response = Body::from(page).into_response();
+fn page_response(offer: Offered, page: PageBody) -> Response {
+    let mut response = Body::new(page).into_response();
     let headers = response.headers_mut();
-    if let Ok(content_type) = form.content_type.try_into() {
+    if let Ok(content_type) = offer.content_type.try_into() {
         headers.insert(header::CONTENT_TYPE, content_type);
     }
-    if form.gzip {
+    if offer.form.gzip {
         headers.insert(header::CONTENT_ENCODING, header::HeaderValue::from_static("gzip"));
     }
     let vary = header::HeaderValue::from_static("Accept, Accept-Encoding");

@@ -5,7 +5,8 @@
 //! counts come into the store, and nothing that differs between replicas may reach the page.
 //!
 //! Read in this order: the [`view`] is the picture of all counts, the sync reads the store into it,
-//! patience decides whether it may be shown, [`render`] writes it down.
+//! patience decides whether it may be shown, [`render`] writes it down, [`page`] keeps what is
+//! written and changes it where the counts change.
 
 pub mod view;
 
@@ -17,7 +18,9 @@ mod unavailable;
 
 pub mod render;
 
-mod page;
+mod template;
+
+pub mod page;
 
 mod replica;
 

@@ -8,7 +8,8 @@ use std::io::Write;
 use logtally_core::decimal::Decimal;
 use logtally_core::series::{Kind, Value};
 
-use crate::view::{Arranged, HistogramLine, Line, MetricLines};
+use crate::template::Template;
+use crate::view::{Arranged, Bound, FamilyIx, HistogramLine, Line, MetricLines, Slot};
 
 /// What a page is written in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,49 +21,211 @@ pub enum Format {
     OpenMetrics,
 }
 
-/// Writes the page.
+/// What ends a page.
+pub(crate) fn end_of(format: Format) -> &'static [u8] {
+    match format {
+        Format::Text => b"",
+        Format::OpenMetrics => b"# EOF\n",
+    }
+}
+
+/// Writes the page at once, in one piece. The page that is served is kept up to date instead, and
+/// must be the same.
 pub fn render(view: Arranged<'_>, format: Format) -> Vec<u8> {
-    let mut out = Vec::with_capacity(view.bytes_max());
+    let mut out = Vec::new();
+    let mut text = Text::default();
     for metric in view.metrics() {
-        match format {
-            Format::Text => push_text_metric(&mut out, metric),
-            Format::OpenMetrics => push_openmetrics_metric(&mut out, view, metric),
+        let writer = Writer::new(view, metric, format);
+        text.clear();
+        for piece in metric.pieces() {
+            writer.write(view.pieces().slots(*piece), &mut text);
+        }
+        if !text.bytes.is_empty() {
+            out.extend(writer.head());
+            out.extend_from_slice(&text.bytes);
         }
     }
-    if format == Format::OpenMetrics {
-        out.extend_from_slice(b"# EOF\n");
-    }
+    out.extend_from_slice(end_of(format));
     out
 }
 
-fn push_text_metric(out: &mut Vec<u8>, metric: MetricLines<'_>) {
-    push_comment(out, "HELP", metric.name(), |out| {
-        push_escaped(out, metric.help(), |byte| byte == b'\\');
-    });
-    push_comment(out, "TYPE", metric.name(), |out| out.extend_from_slice(type_of(metric)));
-    match metric.kind() {
-        Kind::Histogram => push_histograms(out, metric),
-        _ => push_samples(out, metric),
+/// Some lines of a page.
+#[derive(Default)]
+pub(crate) struct Text {
+    /// The text.
+    pub(crate) bytes: Vec<u8>,
+    /// Where the values of the series stand, [`Text::HIDDEN`] for those that are hidden. Empty if the
+    /// lines are sums of several series.
+    pub(crate) values: Vec<u32>,
+    /// The earliest time at which one of the lines is hidden if nothing is counted, `u64::MAX` for
+    /// never.
+    pub(crate) hides_at: u64,
+}
+
+impl Text {
+    /// What stands for the place of a value that is hidden.
+    pub(crate) const HIDDEN: u32 = u32::MAX;
+
+    /// No text, in the same buffers.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.values.clear();
+        self.hides_at = u64::MAX;
     }
 }
 
-fn push_openmetrics_metric(out: &mut Vec<u8>, view: Arranged<'_>, metric: MetricLines<'_>) {
-    let base = counter_base(view, metric);
-    let (name, kind) = match base {
-        None if is_counter(metric) => (metric.name(), &b"unknown"[..]),
-        base => (base.unwrap_or(metric.name()), type_of(metric)),
-    };
-    push_comment(out, "HELP", name, |out| {
-        push_escaped(out, metric.help(), |byte| matches!(byte, b'\\' | b'"'));
-    });
-    push_comment(out, "TYPE", name, |out| out.extend_from_slice(kind));
-    match base {
-        Some(base) => push_counter_samples(out, base, metric),
-        None if metric.kind() == Kind::Histogram => {
-            push_openmetrics_histograms(out, view, metric);
-        }
-        None => push_samples(out, metric),
+/// How a metric is written.
+pub(crate) struct Writer<'a> {
+    metric: MetricLines<'a>,
+    format: Format,
+    /// The name of the metric.
+    name: &'a str,
+    /// What the metric is said to be.
+    kind: &'static [u8],
+    /// The name that the times of creation have, if they are shown.
+    created: Option<String>,
+    /// By family: the text around the label values.
+    totals: Vec<(FamilyIx, Template)>,
+    createds: Vec<(FamilyIx, Template)>,
+}
+
+impl<'a> Writer<'a> {
+    /// A writer of one metric of a view.
+    pub(crate) fn new(view: Arranged<'a>, metric: MetricLines<'a>, format: Format) -> Self {
+        let is_open = format == Format::OpenMetrics;
+        let base = counter_base(view, metric).filter(|_| is_open);
+        let created = match metric.kind() {
+            Kind::Histogram => Some(format!("{}_created", metric.name()))
+                .filter(|created| is_open && !view.has(created)),
+            _ => base.map(|base| format!("{base}_created")),
+        };
+        let kind = match base {
+            None if is_open && is_counter(metric) => &b"unknown"[..],
+            _ => type_of(metric),
+        };
+        let templates = |name: &str| {
+            metric.labels().map(|(family, labels)| (family, Template::new(name, labels))).collect()
+        };
+        let totals = templates(metric.name());
+        let createds = created.as_deref().map(templates).unwrap_or_default();
+        let name = base.unwrap_or(metric.name());
+        Self { metric, format, name, kind, created, totals, createds }
     }
+
+    /// What stands above the lines.
+    pub(crate) fn head(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let is_open = self.format == Format::OpenMetrics;
+        let is_special = |byte| byte == b'\\' || (is_open && byte == b'"');
+        push_comment(&mut out, "HELP", self.name, |out| {
+            push_escaped(out, self.metric.help(), is_special);
+        });
+        push_comment(&mut out, "TYPE", self.name, |out| out.extend_from_slice(self.kind));
+        out
+    }
+
+    /// Whether times of creation are among the lines. Other metrics decide that, so it may change
+    /// while the series stay.
+    pub(crate) fn has_created(&self) -> bool {
+        self.created.is_some()
+    }
+
+    /// Appends the lines of some series, with all label sets whole.
+    pub(crate) fn write(&self, slots: &'a [Slot], out: &mut Text) {
+        if self.metric.has_sets() {
+            for set in self.metric.sets(slots) {
+                if self.notes_shown(set, out) {
+                    self.push_set(out, set);
+                }
+            }
+            return;
+        }
+        for slot in slots {
+            if self.notes_shown(std::slice::from_ref(slot), out) {
+                let line = self.metric.line_of(*slot);
+                self.push_line(out, &line, true);
+            } else {
+                out.values.push(Text::HIDDEN);
+            }
+        }
+    }
+
+    /// Appends the value of a series that is a line for itself.
+    pub(crate) fn push_value_of(&self, slot: Slot, out: &mut Vec<u8>) {
+        push_value(out, &self.metric.line_of(slot));
+    }
+
+    /// When a series that is a line for itself is hidden.
+    pub(crate) fn hides_at(&self, slot: Slot) -> u64 {
+        self.metric.hides_at(std::slice::from_ref(&slot))
+    }
+
+    /// Whether what hides at this time is hidden now.
+    pub(crate) fn is_past(&self, hides_at: u64) -> bool {
+        self.metric.is_past(hides_at)
+    }
+
+    /// Whether a label set is shown; the text knows then until when.
+    fn notes_shown(&self, set: &[Slot], out: &mut Text) -> bool {
+        let hides_at = self.metric.hides_at(set);
+        let is_shown = !self.metric.is_past(hides_at);
+        if is_shown {
+            out.hides_at = out.hides_at.min(hides_at);
+        }
+        is_shown
+    }
+
+    fn push_set(&self, out: &mut Text, set: &[Slot]) {
+        if self.metric.kind() == Kind::Histogram {
+            self.push_histogram(&mut out.bytes, &self.metric.histogram(set));
+        } else {
+            self.push_line(out, &self.metric.line(set), false);
+        }
+    }
+
+    /// The samples of one series stand together, as `OpenMetrics` demands.
+    fn push_line(&self, out: &mut Text, line: &Line, is_alone: bool) {
+        let (family, values) = self.metric.labelled(line.slot);
+        if let Some(template) = of_family(&self.totals, family) {
+            template.push(&mut out.bytes, values);
+        }
+        if is_alone {
+            out.values.push(out.bytes.len() as u32);
+        }
+        push_value(&mut out.bytes, line);
+        out.bytes.push(b'\n');
+        let created = of_family(&self.createds, family).filter(|_| line.created_ms > 0);
+        if let Some(template) = created {
+            template.push(&mut out.bytes, values);
+            push_seconds(&mut out.bytes, line.created_ms);
+            out.bytes.push(b'\n');
+        }
+    }
+
+    /// Where values may be negative, `OpenMetrics` allows no sum, because it is no counter then; and
+    /// without the sum no count, which the infinite bucket tells as well.
+    fn push_histogram(&self, out: &mut Vec<u8>, line: &HistogramLine) {
+        let is_text = self.format == Format::Text;
+        let bounds = self.metric.bounds();
+        let text = |bound: &'a Bound| if is_text { &bound.text } else { &bound.canonical };
+        let les: Vec<&str> = bounds.iter().map(|bound| text(bound).as_str()).collect();
+        let may_be_negative =
+            line.sum.is_negative() || bounds.iter().any(|bound| bound.value.is_negative());
+        let mut labels = Vec::new();
+        self.metric.push_labels(&mut labels, line.slot);
+        push_buckets(out, self.metric.name(), &les, &labels, line);
+        if is_text || !may_be_negative {
+            push_sum_and_count(out, self.metric.name(), &labels, line);
+        }
+        if let Some(created) = self.created.as_deref().filter(|_| line.created_ms > 0) {
+            let series = [created.as_bytes(), &labels];
+            push_sample(out, &series, |out| push_seconds(out, line.created_ms));
+        }
+    }
+}
+
+fn of_family(templates: &[(FamilyIx, Template)], family: FamilyIx) -> Option<&Template> {
+    templates.iter().find(|(ix, _)| *ix == family).map(|(_, template)| template)
 }
 
 fn is_counter(metric: MetricLines<'_>) -> bool {
@@ -110,41 +273,10 @@ fn push_escaped(out: &mut Vec<u8>, text: &str, is_special: impl Fn(u8) -> bool) 
     }
 }
 
-fn push_samples(out: &mut Vec<u8>, metric: MetricLines<'_>) {
-    for line in metric.lines() {
-        push_sample(out, &[metric.name().as_bytes(), line.labels], |out| push_value(out, &line));
-    }
-}
-
-fn push_histograms(out: &mut Vec<u8>, metric: MetricLines<'_>) {
-    let les: Vec<&str> = metric.bounds().iter().map(|bound| bound.text.as_str()).collect();
-    for line in metric.histograms() {
-        push_buckets(out, metric.name(), &les, &line);
-        push_sum_and_count(out, metric.name(), &line);
-    }
-}
-
-/// Where values may be negative, `OpenMetrics` allows no sum, because it is no counter then; and
-/// without the sum no count, which the infinite bucket tells as well.
-fn push_openmetrics_histograms(out: &mut Vec<u8>, view: Arranged<'_>, metric: MetricLines<'_>) {
-    let les: Vec<&str> = metric.bounds().iter().map(|bound| bound.canonical.as_str()).collect();
-    let may_be_negative = metric.bounds().iter().any(|bound| bound.value.is_negative());
-    let has_created = !view.has(&format!("{}_created", metric.name()));
-    for line in metric.histograms() {
-        push_buckets(out, metric.name(), &les, &line);
-        if !may_be_negative && !line.sum.is_negative() {
-            push_sum_and_count(out, metric.name(), &line);
-        }
-        if has_created {
-            push_created(out, metric.name(), line.labels, line.created_ms);
-        }
-    }
-}
-
-fn push_buckets(out: &mut Vec<u8>, name: &str, les: &[&str], line: &HistogramLine<'_>) {
+fn push_buckets(out: &mut Vec<u8>, name: &str, les: &[&str], labels: &[u8], line: &HistogramLine) {
     for (le, count) in les.iter().chain(&["+Inf"]).zip(&line.buckets) {
         // The bound joins the labels that are there.
-        let open: &[&[u8]] = match line.labels.split_last() {
+        let open: &[&[u8]] = match labels.split_last() {
             Some((_, labels)) => &[name.as_bytes(), b"_bucket", labels, b",le=\"", le.as_bytes()],
             None => &[name.as_bytes(), b"_bucket", b"{le=\"", le.as_bytes()],
         };
@@ -153,27 +285,11 @@ fn push_buckets(out: &mut Vec<u8>, name: &str, les: &[&str], line: &HistogramLin
     }
 }
 
-fn push_sum_and_count(out: &mut Vec<u8>, name: &str, line: &HistogramLine<'_>) {
-    let series = |suffix| [name.as_bytes(), suffix, line.labels];
+fn push_sum_and_count(out: &mut Vec<u8>, name: &str, labels: &[u8], line: &HistogramLine) {
+    let series = |suffix| [name.as_bytes(), suffix, labels];
     push_sample(out, &series(b"_sum"), |out| push_decimal(out, line.sum));
     let count = line.buckets.last().copied().unwrap_or(0);
     push_sample(out, &series(b"_count"), |out| push_number(out, count));
-}
-
-/// The samples of one series stand together, as `OpenMetrics` demands.
-fn push_counter_samples(out: &mut Vec<u8>, base: &str, metric: MetricLines<'_>) {
-    for line in metric.lines() {
-        let total = [metric.name().as_bytes(), line.labels];
-        push_sample(out, &total, |out| push_value(out, &line));
-        push_created(out, base, line.labels, line.created_ms);
-    }
-}
-
-fn push_created(out: &mut Vec<u8>, base: &str, labels: &[u8], created_ms: u64) {
-    if created_ms > 0 {
-        let created = [base.as_bytes(), b"_created", labels];
-        push_sample(out, &created, |out| push_seconds(out, created_ms));
-    }
 }
 
 fn push_sample(out: &mut Vec<u8>, series: &[&[u8]], value: impl FnOnce(&mut Vec<u8>)) {
@@ -185,7 +301,7 @@ fn push_sample(out: &mut Vec<u8>, series: &[&[u8]], value: impl FnOnce(&mut Vec<
     out.push(b'\n');
 }
 
-fn push_value(out: &mut Vec<u8>, line: &Line<'_>) {
+fn push_value(out: &mut Vec<u8>, line: &Line) {
     match line.value {
         Value::None => push_number(out, line.total),
         Value::Sum(value) | Value::Min(value) | Value::Max(value) => push_decimal(out, value),

@@ -12,12 +12,14 @@ use logtally_store::SnapshotReader;
 use tokio::time::Instant;
 
 use crate::metrics::Metrics;
-use crate::page::{Page, Pages};
+use crate::page::{Form, Page, Pages};
 use crate::patience::{Judgement, Patience, ViewOptions};
-use crate::render::{Format, render};
 use crate::sync::{Sync, on_view};
 use crate::unavailable::Unavailable;
 use crate::view::{Below, LeftOut, View};
+
+/// Changed series up to which the view is looked at without going to another thread.
+const QUICK_MAX: usize = 2_000;
 
 /// Whether there may be a page.
 type Verdict = Result<(), Unavailable>;
@@ -29,10 +31,8 @@ pub(crate) struct Replica {
     patience: Patience,
     /// Of the last sync.
     verdict: Verdict,
-    /// Of the view, when it was judged.
-    version: u64,
     left_out: LeftOut,
-    pages: Pages,
+    pages: Arc<Mutex<Pages>>,
     metrics: Metrics,
     latch: Latch,
 }
@@ -51,9 +51,8 @@ impl Replica {
             view,
             patience: Patience::new(options),
             verdict: Err(Unavailable::Starting),
-            version: 0,
             left_out: LeftOut::default(),
-            pages: Pages::default(),
+            pages: Arc::default(),
             metrics,
             latch,
         }
@@ -73,18 +72,16 @@ impl Replica {
     }
 
     /// The page as of the last sync.
-    pub(crate) async fn page(&mut self, format: Format) -> Result<Arc<Page>, Unavailable> {
+    pub(crate) async fn page(&mut self, form: Form) -> Result<Arc<Page>, Unavailable> {
         self.verdict.clone()?;
-        if let Some(page) = self.pages.get(format) {
-            return Ok(page);
-        }
-        let writing = on_view(&self.view, move |view| {
-            view.mark_served();
-            render(view.arrange(), format)
+        let is_quick =
+            |view: &View| self.pages.try_lock().is_ok_and(|pages| pages.is_quick(view, form));
+        let pages = Arc::clone(&self.pages);
+        let writing = on_view(&self.view, is_quick, move |view| {
+            // After a panic in the middle of a change no page can be trusted any more.
+            pages.lock().map(|mut pages| pages.page(view, form)).map_err(|e| e.to_string())
         });
-        let page = Arc::new(Page::new(writing.await?));
-        self.pages.put(format, Arc::clone(&page));
-        Ok(page)
+        writing.await?.map_err(Unavailable::Internal)
     }
 
     async fn read_and_judge(&mut self) -> Verdict {
@@ -107,15 +104,12 @@ impl Replica {
 
     /// Looks at the whole view once after a sync.
     async fn survey(&mut self) -> Result<Option<Below>, Unavailable> {
-        let looking = on_view(&self.view, |view| {
+        let is_quick = |view: &View| view.pending().is_some_and(|n| n <= QUICK_MAX);
+        let looking = on_view(&self.view, is_quick, |view| {
             view.arrange();
-            (view.version(), view.series(), view.left_out(), view.below_floor())
+            (view.series(), view.left_out(), view.below_floor())
         });
-        let (version, series, left_out, below) = looking.await?;
-        if version != self.version {
-            self.pages = Pages::default();
-            self.version = version;
-        }
+        let (series, left_out, below) = looking.await?;
         self.metrics.view_series.set(series.cast_signed());
         let recovering: u64 = self.sync.recovering().iter().map(|r| r.sources).sum();
         self.metrics.recovering_sources.set(recovering.cast_signed());
@@ -140,7 +134,7 @@ impl Replica {
     }
 
     async fn accept_loss(&mut self, below: &Below) -> Verdict {
-        on_view(&self.view, View::accept_loss).await?;
+        on_view(&self.view, |_| false, View::accept_loss).await?;
         self.metrics.accepted_losses.inc();
         let Below { series, served, total, count } = below;
         tracing::error!(

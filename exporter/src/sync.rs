@@ -21,6 +21,9 @@ const CHANGES_AT_ONCE: usize = 32;
 /// Partitions loaded at the same time: one travels while another one is taken in.
 const LOADS_AT_ONCE: usize = 2;
 
+/// Increments (bytes) that are taken in without going to another thread: less than a millisecond.
+const APPLIED_AT_ONCE_BYTES: usize = 64 << 10;
+
 /// How often one read is tried that a fold, a trim or a new store interferes with.
 const ATTEMPTS: usize = 5;
 
@@ -106,11 +109,16 @@ impl Sync {
             self.load_reason = "state";
         }
         self.recovering = vec![Recovering::default(); usize::from(info.partitions)];
-        on_view(&self.view, move |view| view.reset(info.partitions)).await
+        on_view(&self.view, never, move |view| {
+            view.reset(info.partitions);
+            // Known to all replicas of this store, and to nobody who writes logs.
+            view.cut_by(info.state_id);
+        })
+        .await
     }
 
     async fn follow_partitions(&mut self, partitions: u16) -> Result<(), Unavailable> {
-        let marks = on_view(&self.view, move |view| {
+        let marks = on_view(&self.view, always, move |view| {
             (0..partitions).map(|p| (Partition(p), view.mark(Partition(p)))).collect::<Vec<_>>()
         });
         let (known, missing): (Vec<_>, Vec<_>) =
@@ -151,7 +159,10 @@ impl Sync {
             }
         }
         if !linked.is_empty() {
-            rest.extend(on_view(&self.view, move |view| apply(view, &linked)).await?);
+            let entries = linked.iter().flat_map(|(_, entries)| entries);
+            let bytes: usize = entries.map(|entry| entry.increments.len()).sum();
+            let is_quick = |_: &View| bytes <= APPLIED_AT_ONCE_BYTES;
+            rest.extend(on_view(&self.view, is_quick, move |view| apply(view, &linked)).await?);
         }
         Ok(rest)
     }
@@ -161,10 +172,13 @@ impl Sync {
         let store = Arc::clone(&self.store);
         let reads = which.into_iter().map(|at| {
             let store = Arc::clone(&store);
-            async move { (at, until_still(|| store.load(at)).await) }
+            // A task, which goes on while another partition is taken in.
+            let load = async move { (at, until_still(|| store.load(at)).await) };
+            async { tokio::spawn(load).await }
         });
         let mut loads = stream::iter(reads).buffer_unordered(LOADS_AT_ONCE);
-        while let Some((at, snapshot)) = loads.next().await {
+        while let Some(loaded) = loads.next().await {
+            let (at, snapshot) = loaded.map_err(|e| Unavailable::Internal(e.to_string()))?;
             self.take_in(at, snapshot?).await?;
             self.metrics.loads.with_label_values(&[reason]).inc();
             tracing::debug!(partition = %at, reason, "loaded a partition");
@@ -174,11 +188,11 @@ impl Sync {
 
     async fn take_in(&mut self, at: Partition, snapshot: Snapshot) -> Result<(), Unavailable> {
         self.recovering[usize::from(at.0)] = snapshot.recovering;
-        let needs = on_view(&self.view, move |view| view.load(at, snapshot)).await?;
+        let needs = on_view(&self.view, never, move |view| view.load(at, snapshot)).await?;
         // A family may have been added between the reads of counts and families. One that is still
         // missing after that is nowhere, and asking again at every scrape would not bring it back.
         if needs == Needs::Families && !self.read_families(at).await? {
-            on_view(&self.view, View::stop_asking_for_families).await?;
+            on_view(&self.view, always, View::stop_asking_for_families).await?;
         }
         Ok(())
     }
@@ -186,7 +200,7 @@ impl Sync {
     /// Reads the families of a partition. Whether the view knows all that it needs then.
     async fn read_families(&self, at: Partition) -> Result<bool, Unavailable> {
         let families = self.store.families(at).await?;
-        on_view(&self.view, move |view| {
+        on_view(&self.view, never, move |view| {
             view.learn(&families);
             !view.asks_for_families()
         })
@@ -194,12 +208,18 @@ impl Sync {
     }
 }
 
-/// Does something with the view away from the threads that answer requests: with many series it
-/// takes long.
+/// Does something with the view: at once if that is quick, as `is_quick` says, and away from the
+/// threads that answer requests otherwise, because with many series it takes long.
 pub(crate) async fn on_view<T: Send + 'static>(
     view: &Arc<Mutex<View>>,
+    is_quick: impl FnOnce(&View) -> bool,
     act: impl FnOnce(&mut View) -> T + Send + 'static,
 ) -> Result<T, Unavailable> {
+    // Who holds it now may do so for long.
+    let act = match view.try_lock() {
+        Ok(mut view) if is_quick(&view) => return Ok(act(&mut view)),
+        _ => act,
+    };
     let view = Arc::clone(view);
     let acting = tokio::task::spawn_blocking(move || {
         // After a panic in the middle of a change no page of this view can be trusted.
@@ -207,6 +227,16 @@ pub(crate) async fn on_view<T: Send + 'static>(
     });
     let acted = acting.await.map_err(|e| Unavailable::Internal(e.to_string()))?;
     acted.map_err(Unavailable::Internal)
+}
+
+/// For what takes no time.
+fn always(_: &View) -> bool {
+    true
+}
+
+/// For what may take long.
+fn never(_: &View) -> bool {
+    false
 }
 
 fn apply(view: &mut View, changes: &[(Partition, Vec<Entry>)]) -> Vec<(Partition, Rest)> {

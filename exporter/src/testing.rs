@@ -1,10 +1,12 @@
 //! A store with words for tests: commits in one line, rollbacks, blocked and failing reads.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use flate2::read::GzDecoder;
 use logtally_core::batch::Batch;
 use logtally_core::delta::{Delta, Span};
 use logtally_core::journal::{Mark, Nonce};
@@ -19,6 +21,9 @@ use logtally_store::{
 };
 use tokio::sync::Notify;
 
+use crate::page::{Form, Page, Pages};
+use crate::render::render;
+use crate::view::View;
 use crate::{Exporter, Format, Unavailable, ViewOptions};
 
 /// A family with labels.
@@ -290,4 +295,65 @@ pub(crate) fn own(context: &Context, name: &str) -> f64 {
         metric.get_counter().get_value() + metric.get_gauge().get_value()
     };
     family.get_metric().iter().map(value).sum()
+}
+
+/// Pages that follow a view, held against pages that are written at once.
+pub(crate) struct Follower {
+    pages: Pages,
+    /// Pages that somebody still has, and what they were.
+    held: Vec<(Arc<Page>, Vec<u8>)>,
+}
+
+impl Follower {
+    /// Follows nothing yet. Compresses in parts, however short the pages are.
+    pub(crate) fn new() -> Self {
+        Self { pages: Pages::whole_up_to(0), held: Vec::new() }
+    }
+
+    /// Checks the forms whose bits are set.
+    pub(crate) fn check(&mut self, view: &mut View, forms: u8) {
+        for form in all_forms().into_iter().enumerate().filter(|(bit, _)| forms & 1 << bit != 0) {
+            let page = self.pages.page(view, form.1);
+            let bytes = page.to_bytes().to_vec();
+            assert_eq!(page.len(), bytes.len());
+            let text = if form.1.gzip { inflated(&bytes) } else { bytes.clone() };
+            let expected = render(view.arrange(), form.1.format);
+            assert_eq!(String::from_utf8_lossy(&text), String::from_utf8_lossy(&expected));
+            self.held.push((page, bytes));
+        }
+        if forms & 1 << 7 != 0 {
+            self.let_go();
+        }
+    }
+
+    /// The page that this one shows, which must be what somebody shows who has just come.
+    pub(crate) fn check_alike(&mut self, view: &mut View, other: &mut View) {
+        let mut cold = Pages::whole_up_to(0);
+        for form in all_forms() {
+            let (warm, cold) = (self.pages.page(view, form), cold.page(other, form));
+            assert_eq!(warm.to_bytes(), cold.to_bytes(), "{form:?}");
+        }
+        self.let_go();
+    }
+
+    /// Nobody has a page any more; none has changed until now.
+    fn let_go(&mut self) {
+        for (page, before) in self.held.drain(..) {
+            assert_eq!(page.to_bytes(), before, "a page changed that somebody had");
+        }
+    }
+}
+
+fn all_forms() -> [Form; 4] {
+    let [text, open] = [Format::Text, Format::OpenMetrics];
+    [(text, false), (open, false), (text, true), (open, true)]
+        .map(|(format, gzip)| Form { format, gzip })
+}
+
+fn inflated(bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    let mut rest = bytes;
+    GzDecoder::new(&mut rest).read_to_end(&mut text).expect("readable");
+    assert!(rest.is_empty(), "clients need not read more than one member");
+    text
 }

@@ -14,9 +14,13 @@ use logtally_service::Context;
 use logtally_store::SnapshotReader;
 
 use crate::metrics::Metrics;
+use crate::page::Form;
 use crate::replica::Replica;
 use crate::testing::{Shown, World, family, lines, own, scrape};
 use crate::{Format, Unavailable, ViewOptions};
+
+/// The form of a page that is read here.
+const PLAIN: Form = Form { format: Format::Text, gzip: false };
 
 /// What is shown of hosts.
 fn hosts<const N: usize>(counts: [(&str, u64); N]) -> Shown {
@@ -80,7 +84,7 @@ async fn an_unchanged_page_is_written_once() {
     let world = World::new(2).await;
     let (exporter, _context) = world.exporter();
     world.count("a", 1).await;
-    let page = async || exporter.page(Format::Text).await.expect("served");
+    let page = async || exporter.page(PLAIN).await.expect("served");
     let first = page().await;
     assert!(Arc::ptr_eq(&first, &page().await));
     world.count("a", 1).await;
@@ -95,12 +99,12 @@ async fn a_replica_shows_what_its_last_sync_allows() {
     let latch = context.readiness.latch("view");
     let store: Arc<dyn SnapshotReader> = Arc::<World>::clone(&world);
     let mut replica = Replica::new(store, ViewOptions::default(), metrics, latch);
-    assert!(replica.page(Format::Text).await.is_err(), "not before the first sync");
+    assert!(replica.page(PLAIN).await.is_err(), "not before the first sync");
     assert_eq!(replica.sync().await, Ok(()));
-    assert!(replica.page(Format::Text).await.is_ok());
+    assert!(replica.page(PLAIN).await.is_ok());
     world.is_away.store(true, Ordering::Relaxed);
     assert!(replica.sync().await.is_err());
-    assert!(replica.page(Format::Text).await.is_err(), "although there is one in the cache");
+    assert!(replica.page(PLAIN).await.is_err(), "although there is one in the cache");
 }
 
 #[tokio::test]

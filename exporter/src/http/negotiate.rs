@@ -6,26 +6,26 @@
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING};
 use axum::http::{HeaderMap, HeaderName};
 
+use crate::page::Form;
 use crate::render::Format;
 
 /// The form of an answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Form {
-    /// What the page is written in.
-    pub(super) format: Format,
+pub(super) struct Offered {
+    /// The form of the page.
+    pub(super) form: Form,
     /// The value of `Content-Type`.
     pub(super) content_type: String,
-    /// Whether the page is compressed.
-    pub(super) gzip: bool,
 }
 
 /// The best form that a client accepts.
-pub(super) fn negotiate(headers: &HeaderMap) -> Form {
+pub(super) fn negotiate(headers: &HeaderMap) -> Offered {
     let (format, content_type) = offers(headers, &ACCEPT)
         .iter()
         .find_map(Offer::content_type)
         .unwrap_or_else(|| (Format::Text, text("0.0.4")));
-    Form { format, content_type, gzip: wants_gzip(&offers(headers, &ACCEPT_ENCODING)) }
+    let gzip = wants_gzip(&offers(headers, &ACCEPT_ENCODING));
+    Offered { form: Form { format, gzip }, content_type }
 }
 
 /// One item of a header like `Accept`.
@@ -133,7 +133,7 @@ mod tests {
         let form = negotiate(&headers(ACCEPT, accept));
         assert_eq!(form.content_type, expect, "{accept}");
         let is_openmetrics = expect.starts_with("application/openmetrics-text");
-        assert_eq!(form.format == Format::OpenMetrics, is_openmetrics, "{accept}");
+        assert_eq!(form.form.format == Format::OpenMetrics, is_openmetrics, "{accept}");
     }
 
     #[test]
@@ -201,15 +201,15 @@ mod tests {
     fn headers_on_several_lines_are_one_list() {
         let mut headers = headers(ACCEPT, "text/plain;q=0.5");
         headers.append(ACCEPT, "application/openmetrics-text".parse().expect("a header value"));
-        assert_eq!(negotiate(&headers).format, Format::OpenMetrics);
+        assert_eq!(negotiate(&headers).form.format, Format::OpenMetrics);
     }
 
     #[test]
     fn compression() {
         let check = |accept: &str, expect: bool| {
-            assert_eq!(negotiate(&headers(ACCEPT_ENCODING, accept)).gzip, expect, "{accept}");
+            assert_eq!(negotiate(&headers(ACCEPT_ENCODING, accept)).form.gzip, expect, "{accept}");
         };
-        assert!(!negotiate(&HeaderMap::new()).gzip);
+        assert!(!negotiate(&HeaderMap::new()).form.gzip);
         check("gzip", true);
         check("deflate, GZIP;q=1.0, *;q=0.5", true);
         check("*", true);

@@ -1,8 +1,8 @@
-//! The order of the page: metrics by name, their series by label values.
+//! The order of the page: metrics by name, their series by label values, in pieces.
 //!
 //! The order depends on the state only, never on the way to it: replicas that learned of a family or
-//! a series at different times must show the same bytes. So it knows only families that have series
-//! with a total, and it is built anew for a metric whenever those change.
+//! a series at different times must show the same bytes. So it has only series with a total, and
+//! only families that have such; it is built anew for a metric whenever those change.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -11,28 +11,20 @@ use hashbrown::HashMap;
 use logtally_core::series::Kind;
 
 use super::families::{Families, FamilyIx, Knowledge};
-use super::histogram::{Bound, SUFFIXES, common_bounds};
+use super::histogram::{SUFFIXES, common_bounds};
 use super::labels::{canonical, without_last};
 use super::lines::shown_labels;
+use super::metric::Metric;
+use super::pieces::{Cut, Pieces};
 use super::table::{Slot, Table};
+use super::totals::Totals;
+use super::touched::Touched;
 
 /// All metrics, by name.
-#[derive(Default)]
 pub(super) struct Arrangement {
     pub(super) metrics: BTreeMap<String, Metric>,
-}
-
-/// The series of one metric, in the order of the page. Series without a total are among them and
-/// are passed over.
-#[derive(Default)]
-pub(super) struct Metric {
-    /// The families shown, by id; the first one gives help and type.
-    pub(super) families: Vec<FamilyIx>,
-    pub(super) order: Vec<Slot>,
-    /// The bounds shown of a histogram.
-    pub(super) bounds: Vec<Bound>,
-    /// Whether the order must be built anew.
-    is_stale: bool,
+    pub(super) pieces: Pieces,
+    pub(super) cut: Cut,
 }
 
 /// What is not shown, so that the rest can be.
@@ -50,41 +42,70 @@ pub struct LeftOut {
 }
 
 impl Arrangement {
-    /// Brings the order up to date. `fresh` are the slots added since the last time.
-    pub(super) fn update(&mut self, families: &Families, table: &Table, fresh: &[Slot]) -> LeftOut {
-        let (shown, left_out) = choose(families);
-        self.metrics.retain(|name, _| shown.contains_key(name.as_str()));
-        for (name, chosen) in shown {
-            let metric = self.metrics.entry(name.to_owned()).or_default();
-            if metric.families != chosen {
-                let bounds = common_bounds(chosen.iter().filter_map(|ix| families.known(*ix)));
-                *metric = Metric { families: chosen, order: Vec::new(), bounds, is_stale: true };
-            }
-        }
-        let rank = Rank { families, table };
-        self.insert(rank, fresh.iter().copied(), false);
-        if self.metrics.values().any(|metric| metric.is_stale) {
-            self.insert(rank, table.slots(), true);
+    /// Nothing yet.
+    pub(super) fn new(cut: Cut) -> Self {
+        Self { metrics: BTreeMap::new(), pieces: Pieces::default(), cut }
+    }
+
+    /// Brings the order up to date. `turned` are the series that came or went since the last time.
+    pub(super) fn update(&mut self, rank: Rank<'_>, totals: &Totals, turned: Touched) -> LeftOut {
+        let (shown, left_out) = choose(rank.families);
+        let is_stale = self.take_over(rank.families, shown);
+        match turned {
+            Touched::These(slots) if !is_stale => self.place(rank, totals, slots.into_iter()),
+            _ => self.place(rank, totals, rank.table.slots()),
         }
         left_out
     }
 
-    /// Puts slots in their places, in the metrics that are stale or in those that are not.
-    fn insert(&mut self, rank: Rank<'_>, slots: impl Iterator<Item = Slot>, stale: bool) {
-        let metrics = self.metrics.values_mut().filter(|metric| metric.is_stale == stale);
-        let mut metrics: Vec<_> = metrics.map(|metric| (metric, Vec::new())).collect();
+    /// Makes the piece of a series, if it has one, be written anew.
+    pub(super) fn touch(&mut self, slot: Slot) {
+        if let Some(place) = self.pieces.place(slot) {
+            self.pieces.touch(place.piece);
+        }
+    }
+
+    /// Makes the metrics those that are shown. Whether there is one among them that has to be built.
+    fn take_over(&mut self, families: &Families, shown: BTreeMap<&str, Vec<FamilyIx>>) -> bool {
+        let pieces = &mut self.pieces;
+        self.metrics.retain(|name, metric| {
+            let stays = shown.get(name.as_str()) == Some(&metric.families);
+            if !stays {
+                metric.clear(pieces);
+            }
+            stays
+        });
+        let before = self.metrics.len();
+        for (name, chosen) in shown {
+            if !self.metrics.contains_key(name) {
+                let bounds = common_bounds(chosen.iter().filter_map(|ix| families.known(*ix)));
+                self.metrics.insert(name.to_owned(), Metric::new(families, chosen, bounds));
+            }
+        }
+        self.metrics.len() > before
+    }
+
+    /// Puts those of `slots` in their places that have a total, and takes out the others.
+    fn place(&mut self, rank: Rank<'_>, totals: &Totals, slots: impl Iterator<Item = Slot>) {
+        let mut metrics: Vec<_> =
+            self.metrics.values_mut().map(|metric| (metric, Vec::new())).collect();
         let mut of_family = HashMap::new();
         for (target, (metric, _)) in metrics.iter().enumerate() {
             of_family.extend(metric.families.iter().map(|ix| (*ix, target)));
         }
         for slot in slots {
-            if let Some(target) = of_family.get(&rank.table.family(slot)) {
-                metrics[*target].1.push(slot);
+            let target = of_family.get(&rank.table.family(slot)).filter(|_| totals.get(slot) > 0);
+            match (self.pieces.place(slot), target) {
+                (None, Some(target)) => metrics[*target].1.push(slot),
+                (Some(place), None) => self.pieces.touch(place.piece),
+                _ => {}
             }
         }
+        let is_touched = self.pieces.take_touched();
         for (metric, slots) in metrics {
-            metric.merge(rank, slots);
-            metric.is_stale = false;
+            if is_touched || !slots.is_empty() {
+                metric.merge(rank, totals, &mut self.pieces, self.cut, slots);
+            }
         }
     }
 }
@@ -124,24 +145,6 @@ fn clashes(name: &str, shown: &BTreeMap<&str, Vec<FamilyIx>>, families: &Familie
     kind == Some(Kind::Histogram) && SUFFIXES.iter().any(taken)
 }
 
-impl Metric {
-    /// Merges new slots into the order. A few slots cost a few comparisons, not one per series.
-    fn merge(&mut self, rank: Rank<'_>, mut slots: Vec<Slot>) {
-        let compare = rank.comparing(&self.families);
-        slots.sort_by(|a, b| compare(*a, *b));
-        let mut end = self.order.len();
-        let mut gap = slots.len();
-        self.order.resize(end + gap, Slot::default());
-        for slot in slots.into_iter().rev() {
-            let place = self.order[..end].partition_point(|s| compare(*s, slot).is_lt());
-            self.order.copy_within(place..end, place + gap);
-            gap -= 1;
-            self.order[place + gap] = slot;
-            end = place;
-        }
-    }
-}
-
 /// Compares series of one metric.
 #[derive(Clone, Copy)]
 pub(super) struct Rank<'a> {
@@ -152,7 +155,10 @@ pub(super) struct Rank<'a> {
 impl<'a> Rank<'a> {
     /// The order of the series of `families`: by label values, and for the same label set by family;
     /// the buckets of a histogram together.
-    fn comparing(self, families: &[FamilyIx]) -> impl Fn(Slot, Slot) -> Ordering + use<'a> {
+    pub(super) fn comparing(
+        self,
+        families: &[FamilyIx],
+    ) -> impl Fn(Slot, Slot) -> Ordering + use<'a> {
         let sets = self.comparing_sets(families);
         move |a, b| {
             let id = |slot| self.families.entry(self.table.family(slot)).id;
@@ -179,6 +185,14 @@ impl<'a> Rank<'a> {
             } else {
                 self.canonical(a).cmp(&self.canonical(b))
             }
+        }
+    }
+
+    /// The label set of a slot as bytes that are the same for all slots of the set.
+    pub(super) fn set_id(self, slot: Slot, id: &mut Vec<u8>) {
+        id.clear();
+        for (name, value) in self.canonical(slot) {
+            id.extend([name.as_bytes(), &[0], value, &[0]].iter().copied().flatten());
         }
     }
 

@@ -9,7 +9,7 @@ use super::histogram::has_buckets;
 
 /// The number of a family in this process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct FamilyIx(u32);
+pub(crate) struct FamilyIx(u32);
 
 impl FamilyIx {
     /// Of series that belong to no family: keys with more or fewer values than their family has
@@ -43,12 +43,14 @@ pub(super) struct Entry {
 pub(super) struct Families {
     by_id: HashMap<FamilyId, FamilyIx>,
     all: Vec<Entry>,
+    /// The one that was asked for last: in a load it is nearly always the next one, too.
+    last: Option<(FamilyId, FamilyIx)>,
 }
 
 impl Default for Families {
     fn default() -> Self {
         let strays = Entry { id: None, knowledge: Knowledge::Invalid, series: 0 };
-        Self { by_id: HashMap::new(), all: vec![strays] }
+        Self { by_id: HashMap::new(), all: vec![strays], last: None }
     }
 }
 
@@ -60,6 +62,19 @@ impl Families {
         if ix == next {
             self.all.push(Entry { id: Some(id), knowledge: Knowledge::Unknown, series: 0 });
         }
+        ix
+    }
+
+    /// The family of a series key, [`FamilyIx::STRAY`] if it does not begin with an id.
+    pub(super) fn of_key(&mut self, key: &[u8]) -> FamilyIx {
+        if let Some((id, ix)) = &self.last
+            && key.starts_with(id.as_bytes())
+        {
+            return *ix;
+        }
+        let Some(id) = FamilyId::of_key(key) else { return FamilyIx::STRAY };
+        let ix = self.of_id(id);
+        self.last = Some((id, ix));
         ix
     }
 

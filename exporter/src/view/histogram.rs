@@ -14,26 +14,26 @@ pub(super) const SUFFIXES: [&str; 3] = ["_bucket", "_sum", "_count"];
 
 /// The upper bound of a bucket.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Bound {
+pub(crate) struct Bound {
     /// The number.
-    pub value: Decimal,
+    pub(crate) value: Decimal,
     /// The label value in the text format.
-    pub text: String,
+    pub(crate) text: String,
     /// The label value in `OpenMetrics`, which knows one spelling of every number only.
-    pub canonical: String,
+    pub(crate) canonical: String,
 }
 
 /// One label set of a histogram.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct HistogramLine<'a> {
-    /// `{name="value",…}` without the bound, or nothing for a series without other labels.
-    pub labels: &'a [u8],
+pub(crate) struct HistogramLine {
+    /// A series that has the labels of the line.
+    pub(crate) slot: Slot,
     /// Values up to each bound, in their order, and up to infinity.
-    pub buckets: Vec<u64>,
+    pub(crate) buckets: Vec<u64>,
     /// The sum of all values.
-    pub sum: Decimal,
+    pub(crate) sum: Decimal,
     /// When the series began, milliseconds since 1970; 0 if that is not known.
-    pub created_ms: u64,
+    pub(crate) created_ms: u64,
 }
 
 /// Whether a family can be shown as a histogram.
@@ -83,23 +83,24 @@ fn canonical(text: &str) -> String {
     }
 }
 
-impl<'a> MetricLines<'a> {
+impl MetricLines<'_> {
     /// The buckets of a line, from the rows of its slots.
-    pub(super) fn histogram(self, slots: &[Slot], line: Line<'a>) -> HistogramLine<'a> {
+    pub(super) fn buckets(self, slots: &[Slot], line: Line) -> HistogramLine {
         let bounds = self.bounds();
         let mut buckets = vec![0; bounds.len() + 1];
         for slot in slots {
-            let le = labels::last(self.view.table.values(*slot));
+            let (records, values) = self.counted(*slot);
+            let le = labels::last(values);
             // `+Inf` is no decimal; neither is what only a damaged store has.
             let le = Decimal::parse(le).ok();
             let at = le.map_or(bounds.len(), |le| bounds.partition_point(|b| b.value < le));
-            buckets[at] += self.view.totals.get(*slot);
+            buckets[at] += records;
         }
         for at in 1..buckets.len() {
             buckets[at] += buckets[at - 1];
         }
         let sum = if let Value::Sum(sum) = line.value { sum } else { Decimal::ZERO };
-        HistogramLine { labels: line.labels, buckets, sum, created_ms: line.created_ms }
+        HistogramLine { slot: line.slot, buckets, sum, created_ms: line.created_ms }
     }
 }
 

@@ -10,9 +10,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::render::{Format, render};
+use crate::testing::Follower;
 
 const PARTITIONS: u16 = 2;
 const TTL_MS: u64 = 2_000;
+/// Label values.
+const LABELS: u8 = 5;
 const BOUNDS: [&str; 3] = ["-1", "0.5", "2"];
 
 fn families() -> Vec<Family> {
@@ -93,21 +96,21 @@ enum Step {
     },
 }
 
-fn steps() -> impl Strategy<Value = Vec<(u64, Step)>> {
+fn steps() -> impl Strategy<Value = Vec<(u64, u8, Step)>> {
     let record = (-9..20_i64, 0..3_i64, 0..3_u64, any::<bool>()).prop_map(
         |(quarters, time_ns, position, arrived)| Record { quarters, time_ns, position, arrived },
     );
-    let counted = (0..16_usize, 0..2_u8, record);
+    let counted = (0..16_usize, 0..LABELS, record);
     let partition = || 0..PARTITIONS;
     let step = prop_oneof![
-        6 => (partition(), prop::collection::vec(counted, 1..8))
+        6 => (partition(), prop::collection::vec(counted, 1..12))
             .prop_map(|(partition, records)| Step::Count { partition, records }),
-        1 => (partition(), 0..16_usize, 0..2_u8)
+        1 => (partition(), 0..16_usize, 0..LABELS)
             .prop_map(|(partition, family, label)| Step::Forget { partition, family, label }),
         1 => partition().prop_map(|partition| Step::Tick { partition }),
         1 => partition().prop_map(|partition| Step::Reload { partition }),
     ];
-    prop::collection::vec((0..1_500_u64, step), 0..25)
+    prop::collection::vec((0..1_500_u64, any::<u8>(), step), 0..25)
 }
 
 /// What one partition holds of a series: every record, with the time of its commit.
@@ -156,7 +159,8 @@ fn expected(parts: &[Part], families: &[Family]) -> BTreeMap<String, String> {
     let now_ms = parts.iter().map(|part| part.time_ms).max().expect("parts");
     let mut samples = BTreeMap::new();
     for family in families {
-        for label in ["0", "1"] {
+        for label in (0..LABELS).map(|label| label.to_string()) {
+            let label = label.as_str();
             let of_series =
                 |key: &SeriesKey| key.family() == family.id() && key.values().next() == Some(label);
             let rows = parts.iter().flat_map(|part| &part.rows);
@@ -272,28 +276,31 @@ fn take(view: &mut View, parts: &mut [Part], families: &[Family], time_ms: u64, 
 
 proptest! {
     #[test]
-    fn every_way_to_a_state_gives_the_page_of_its_records(steps in steps()) {
+    fn every_way_to_a_state_gives_the_page_of_its_records(steps in steps(), lines in 1..6_usize) {
         let families = families();
         let mut parts = vec![Part::default(); usize::from(PARTITIONS)];
-        let mut view = View::default();
+        let mut view = View::in_pieces_of(lines);
         view.reset(PARTITIONS);
+        view.cut_by(7);
+        let mut follower = Follower::new();
         for (at, part) in (0..).zip(&parts) {
             let _ = view.load(Partition(at), part.snapshot(&families));
         }
         let mut time_ms = 1_700_000_000_000;
-        for (pause_ms, step) in steps {
+        for (pause_ms, forms, step) in steps {
             time_ms += pause_ms;
             let version = view.version();
             let before = render(view.arrange(), Format::Text);
             take(&mut view, &mut parts, &families, time_ms, step);
             prop_assert_eq!(view.below_floor(), None);
-            view.mark_served();
+            follower.check(&mut view, forms);
             let page = render(view.arrange(), Format::Text);
             prop_assert!(view.version() > version || page == before, "changed without a version");
             prop_assert_eq!(samples_of(&page), expected(&parts, &families));
         }
-        let mut cold = View::default();
+        let mut cold = View::in_pieces_of(lines);
         cold.reset(PARTITIONS);
+        cold.cut_by(7);
         for at in (0..PARTITIONS).rev() {
             let _ = cold.load(Partition(at), parts[usize::from(at)].snapshot(&families));
         }
@@ -301,6 +308,7 @@ proptest! {
             let (warm, cold) = (render(view.arrange(), format), render(cold.arrange(), format));
             prop_assert_eq!(String::from_utf8_lossy(&warm), String::from_utf8_lossy(&cold));
         }
+        follower.check_alike(&mut view, &mut cold);
     }
 }
 
@@ -375,6 +383,20 @@ fn a_line_is_hidden_only_if_all_its_families_have_a_time_to_live_and_none_lives(
     bench.check(&["m{a=\"0\"} 3"]);
     bench.step(90_000, Step::Tick { partition: 0 });
     bench.check(&["m{a=\"0\"} 3"]);
+}
+
+#[test]
+fn a_series_forgotten_where_it_counted_last_is_hidden_earlier() {
+    let mut bench = Bench::new(vec![lasting("m", 2)]);
+    let mut follower = Follower::new();
+    bench.count(10_000, 0, 0);
+    bench.count(11_500, 1, 0);
+    follower.check(&mut bench.view, 0b1111);
+    bench.step(11_900, Step::Forget { partition: 1, family: 0, label: 0 });
+    follower.check(&mut bench.view, 0b1111);
+    bench.step(12_000, Step::Tick { partition: 1 });
+    follower.check(&mut bench.view, 0b1111);
+    bench.check(&[]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Label sets: their text on the page, and when two of them are the same.
 
 /// The label values in a series key from its family id on: `NUL value NUL value …`.
-pub(super) fn split(values: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn split(values: &[u8]) -> impl Iterator<Item = &[u8]> {
     values.split(|byte| *byte == 0).skip(1)
 }
 
@@ -18,7 +18,7 @@ pub(super) fn last(values: &[u8]) -> &[u8] {
 }
 
 /// Appends `{name="value",…}`, or nothing if there are no labels.
-pub(super) fn push_text(out: &mut Vec<u8>, names: &[String], values: &[u8]) {
+pub(crate) fn push_text(out: &mut Vec<u8>, names: &[String], values: &[u8]) {
     let mut open = b'{';
     for (name, value) in names.iter().zip(split(values)) {
         out.push(open);
@@ -34,7 +34,12 @@ pub(super) fn push_text(out: &mut Vec<u8>, names: &[String], values: &[u8]) {
 }
 
 /// Both formats escape backslash, quote and line feed in label values, and nothing else.
-fn push_escaped(out: &mut Vec<u8>, value: &[u8]) {
+pub(crate) fn push_escaped(out: &mut Vec<u8>, value: &[u8]) {
+    // Nearly all values have none of them.
+    if !value.iter().any(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
+        out.extend_from_slice(value);
+        return;
+    }
     for byte in value {
         match byte {
             b'\\' => out.extend_from_slice(b"\\\\"),

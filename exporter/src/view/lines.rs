@@ -6,8 +6,12 @@
 use logtally_core::series::{Family, Kind, Value};
 
 use super::View;
-use super::arrangement::{Metric, Rank};
+use super::arrangement::Rank;
+use super::families::FamilyIx;
 use super::histogram::{Bound, HistogramLine};
+use super::labels;
+use super::metric::Metric;
+use super::pieces::{PieceId, Pieces};
 use super::table::Slot;
 
 /// The view in the order of the page.
@@ -17,11 +21,11 @@ pub struct Arranged<'a> {
     pub(super) now_ms: u64,
 }
 
-/// One metric of the page, which has at least one line.
+/// One metric of the page.
 #[derive(Clone, Copy)]
-pub struct MetricLines<'a> {
-    pub(super) view: &'a View,
-    pub(super) metric: &'a Metric,
+pub(crate) struct MetricLines<'a> {
+    view: &'a View,
+    metric: &'a Metric,
     family: &'a Family,
     now_ms: u64,
     /// Whether a line of it may be hidden.
@@ -30,20 +34,20 @@ pub struct MetricLines<'a> {
 
 /// One line of the page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Line<'a> {
-    /// `{name="value",…}`, or nothing for a series without labels.
-    pub labels: &'a [u8],
+pub(crate) struct Line {
+    /// A series that has the labels of the line.
+    pub(crate) slot: Slot,
     /// The exact number of records.
-    pub total: u64,
+    pub(crate) total: u64,
     /// What the kind shows instead of the number of records.
-    pub value: Value,
+    pub(crate) value: Value,
     /// When the series began, milliseconds since 1970; 0 if that is not known.
-    pub created_ms: u64,
+    pub(crate) created_ms: u64,
 }
 
 /// The labels that make a label set: those of a histogram without the bound of the bucket, which stands
 /// last.
-pub(super) fn shown_labels(family: &Family) -> &[String] {
+pub(crate) fn shown_labels(family: &Family) -> &[String] {
     match (family.kind, family.labels.split_last()) {
         (Kind::Histogram, Some((_, labels))) => labels,
         _ => &family.labels,
@@ -51,10 +55,10 @@ pub(super) fn shown_labels(family: &Family) -> &[String] {
 }
 
 impl<'a> Arranged<'a> {
-    /// The metrics, by name.
-    pub fn metrics(self) -> impl Iterator<Item = MetricLines<'a>> {
+    /// The metrics, by name. One whose lines are all hidden is among them.
+    pub(crate) fn metrics(self) -> impl Iterator<Item = MetricLines<'a>> {
         let metrics = self.view.arrangement.metrics.values();
-        metrics.filter_map(move |metric| self.metric(metric)).filter(|metric| metric.has_lines())
+        metrics.filter_map(move |metric| self.metric(metric))
     }
 
     fn metric(self, metric: &'a Metric) -> Option<MetricLines<'a>> {
@@ -66,105 +70,135 @@ impl<'a> Arranged<'a> {
     }
 
     /// Whether a metric of this name is on the page.
-    pub fn has(self, name: &str) -> bool {
+    pub(crate) fn has(self, name: &str) -> bool {
         self.view.arrangement.metrics.contains_key(name)
     }
 
-    /// Room (bytes) for all labels and values of a page of plain counts.
-    pub fn bytes_max(self) -> usize {
-        const VALUE_MAX: usize = "18446744073709551615 \n".len();
-        let series = |metric: MetricLines<'a>| {
-            metric.metric.order.len() * (metric.family.name.len() + VALUE_MAX)
-        };
-        self.view.table.text_bytes() + self.metrics().map(series).sum::<usize>()
+    /// The pieces of the page.
+    pub(crate) fn pieces(self) -> &'a Pieces {
+        &self.view.arrangement.pieces
+    }
+
+    /// The time of everything that is shown.
+    pub(crate) fn now_ms(self) -> u64 {
+        self.now_ms
     }
 }
 
 impl<'a> MetricLines<'a> {
     /// The name in the text format.
-    pub fn name(self) -> &'a str {
+    pub(crate) fn name(self) -> &'a str {
         &self.family.name
     }
 
     /// What the rows hold.
-    pub fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> Kind {
         self.family.kind
     }
 
     /// The help text.
-    pub fn help(self) -> &'a str {
+    pub(crate) fn help(self) -> &'a str {
         &self.family.help
     }
 
     /// The bounds of a histogram's buckets, ascending, without the infinite one.
-    pub fn bounds(self) -> &'a [Bound] {
+    pub(crate) fn bounds(self) -> &'a [Bound] {
         &self.metric.bounds
     }
 
-    /// The lines by label values. Equal label sets of several families are one line, with their sum.
-    pub fn lines(self) -> impl Iterator<Item = Line<'a>> {
-        self.sets().filter_map(move |slots| self.line(slots))
+    /// Whether several series can make one label set.
+    pub(crate) fn has_sets(self) -> bool {
+        self.metric.has_sets
     }
 
-    /// The same for a histogram: one item per label set.
-    pub fn histograms(self) -> impl Iterator<Item = HistogramLine<'a>> {
-        self.sets().filter_map(move |slots| Some(self.histogram(slots, self.line(slots)?)))
+    /// The pieces, in their order.
+    pub(crate) fn pieces(self) -> &'a [PieceId] {
+        &self.metric.pieces
     }
 
-    fn has_lines(self) -> bool {
-        !self.may_hide || self.lines().next().is_some()
+    /// The families, and the labels of each.
+    pub(crate) fn labels(self) -> impl Iterator<Item = (FamilyIx, &'a [String])> {
+        let labels = move |ix| self.view.families.known(ix).map_or(&[][..], shown_labels);
+        self.metric.families.iter().map(move |ix| (*ix, labels(*ix)))
     }
 
-    /// The slots of each label set.
-    fn sets(self) -> impl Iterator<Item = &'a [Slot]> {
+    /// The family of a series, and its label values.
+    pub(crate) fn labelled(self, slot: Slot) -> (FamilyIx, &'a [u8]) {
+        (self.view.table.family(slot), self.view.table.values(slot))
+    }
+
+    /// Appends the labels of a series: `{name="value",…}`, or nothing.
+    pub(crate) fn push_labels(self, out: &mut Vec<u8>, slot: Slot) {
+        let (family, values) = self.labelled(slot);
+        let names = self.view.families.known(family).map_or(&[][..], shown_labels);
+        labels::push_text(out, names, values);
+    }
+
+    /// The series of a piece by label set. Equal label sets of several families are one line.
+    pub(crate) fn sets(self, slots: &'a [Slot]) -> impl Iterator<Item = &'a [Slot]> {
         let View { families, table, .. } = self.view;
-        let several = self.metric.families.len() > 1 || self.kind() == Kind::Histogram;
         let compare = Rank { families, table }.comparing_sets(&self.metric.families);
-        let same = move |a: &Slot, b: &Slot| several && compare(*a, *b).is_eq();
-        self.metric.order.chunk_by(same)
+        slots.chunk_by(move |a, b| self.has_sets() && compare(*a, *b).is_eq())
     }
 
-    fn line(self, slots: &'a [Slot]) -> Option<Line<'a>> {
-        let View { table, totals, created_ms, .. } = self.view;
-        if self.may_hide && self.is_hidden(slots) {
-            return None;
-        }
-        let mut line: Option<Line<'a>> = None;
-        for slot in slots.iter().filter(|slot| totals.get(**slot) > 0) {
-            let line = line.get_or_insert_with(|| Line {
-                labels: table.text(*slot),
-                total: 0,
-                value: Value::None,
-                created_ms: 0,
-            });
-            line.total += totals.get(*slot);
-            line.value = self.with_value(line.value, *slot);
-            line.created_ms = super::earlier(line.created_ms, created_ms[slot.index()]);
+    /// The sum of the series of a label set.
+    pub(crate) fn line(self, slots: &[Slot]) -> Line {
+        let mut line = self.line_of(slots[0]);
+        for slot in &slots[1..] {
+            let other = self.line_of(*slot);
+            line.total += other.total;
+            line.value = match (line.value, other.value) {
+                (Value::None, value) | (value, Value::None) => value,
+                (one, other) => one.merge_sticky(other),
+            };
+            line.created_ms = super::earlier(line.created_ms, other.created_ms);
         }
         line
     }
 
-    fn with_value(self, value: Value, slot: Slot) -> Value {
-        if matches!(self.kind(), Kind::Counter | Kind::Gauge) {
-            return Value::None;
-        }
-        match self.view.values.get(&slot) {
-            Some(other) if value == Value::None => *other,
-            Some(other) => value.merge_sticky(*other),
-            None => value,
+    /// A series alone.
+    pub(crate) fn line_of(self, slot: Slot) -> Line {
+        let value = match self.kind() {
+            Kind::Counter | Kind::Gauge => None,
+            _ => self.view.values.get(&slot).copied(),
+        };
+        Line {
+            slot,
+            total: self.view.totals.get(slot),
+            value: value.unwrap_or(Value::None),
+            created_ms: self.view.created_ms(slot),
         }
     }
 
-    /// Whether all series among `slots` have a time-to-live, and none of them lives. One without keeps
-    /// the line: it may count at this moment, because nothing tells when it did last.
-    fn is_hidden(self, slots: &[Slot]) -> bool {
-        let View { families, table, totals, touched_ms, .. } = self.view;
-        let mut counted = slots.iter().filter(|slot| totals.get(**slot) > 0).peekable();
-        let any = counted.peek().is_some();
-        any && counted.all(|slot| {
+    /// The same for a histogram.
+    pub(crate) fn histogram(self, slots: &[Slot]) -> HistogramLine {
+        self.buckets(slots, self.line(slots))
+    }
+
+    /// Number of records of a series, and its label values.
+    pub(super) fn counted(self, slot: Slot) -> (u64, &'a [u8]) {
+        (self.view.totals.get(slot), self.view.table.values(slot))
+    }
+
+    /// The time at which a label set is hidden if nothing is counted before, `u64::MAX` for never: if
+    /// all its series have a time-to-live, and none of them lives. One without keeps the line: it may
+    /// count at this moment, because nothing tells when it did last.
+    pub(crate) fn hides_at(self, slots: &[Slot]) -> u64 {
+        if !self.may_hide {
+            return u64::MAX;
+        }
+        let View { families, table, touched_ms, .. } = self.view;
+        let hides_at = |slot: &Slot| {
             let ttl_s = families.known(table.family(*slot)).map_or(0, |family| family.ttl_s);
             let touched = touched_ms.get(slot).copied().unwrap_or(0);
-            ttl_s > 0 && self.now_ms.saturating_sub(touched) >= ttl_s.saturating_mul(1000)
-        })
+            let hides_at = touched.saturating_add(ttl_s.saturating_mul(1000));
+            if ttl_s > 0 { hides_at } else { u64::MAX }
+        };
+        slots.iter().map(hides_at).max().unwrap_or(u64::MAX)
+    }
+
+    /// Whether what hides at this time is hidden now.
+    pub(crate) fn is_past(self, hides_at: u64) -> bool {
+        hides_at < u64::MAX && self.now_ms >= hides_at
     }
 }

@@ -10,15 +10,25 @@ mod families;
 
 mod histogram;
 
-mod labels;
+pub(crate) mod labels;
 
 mod lines;
+
+mod load;
+
+mod metric;
+
+mod pieces;
+
+mod rows;
 
 mod share;
 
 mod table;
 
 mod totals;
+
+mod touched;
 
 #[cfg(test)]
 mod tests;
@@ -28,34 +38,39 @@ mod kinds_tests;
 
 use hashbrown::HashMap;
 use logtally_core::journal::{Entry, Mark, follow};
+use logtally_core::limits::PAGE_PIECE_LINES;
 use logtally_core::partition::Partition;
-use logtally_core::series::{FAMILY_ID_BYTES, Family, FamilyId, Value};
-use logtally_store::Snapshot;
+use logtally_core::series::{Family, FamilyId, Value};
 
-use self::arrangement::Arrangement;
 pub use self::arrangement::LeftOut;
-use self::families::{Families, FamilyIx, Knowledge};
-pub use self::histogram::{Bound, HistogramLine};
-pub use self::lines::{Arranged, Line, MetricLines};
+use self::arrangement::{Arrangement, Rank};
+pub(crate) use self::families::FamilyIx;
+use self::families::{Families, Knowledge};
+pub(crate) use self::histogram::{Bound, HistogramLine};
+pub use self::lines::Arranged;
+pub(crate) use self::lines::{Line, MetricLines};
+use self::pieces::Cut;
+pub(crate) use self::pieces::PieceId;
 use self::share::{Share, merge};
-use self::table::{Slot, Table};
+pub use self::table::Slot;
+use self::table::Table;
 use self::totals::{Totals, Turn};
+pub use self::touched::Touched;
 
 /// The picture of all counts, and the floor under it: what this replica has served.
-#[derive(Default)]
 pub struct View {
     table: Table,
     families: Families,
     totals: Totals,
-    /// By slot: the earliest creation in any partition, 0 for none.
+    /// By slot: the earliest creation in any partition, 0 for none. As long as it must be.
     created_ms: Vec<u64>,
     /// The values of series that have one beside their records, merged over all partitions.
     values: HashMap<Slot, Value>,
     /// The latest increment in any partition of series whose family has a time-to-live.
     touched_ms: HashMap<Slot, u64>,
     shares: Vec<Option<Share>>,
-    /// Slots that the arrangement has not seen yet.
-    fresh: Vec<Slot>,
+    /// Slots that may have come or gone since they were arranged.
+    turned: Touched,
     arrangement: Arrangement,
     left_out: LeftOut,
     version: u64,
@@ -89,7 +104,30 @@ pub struct Below {
     pub count: usize,
 }
 
+impl Default for View {
+    fn default() -> Self {
+        Self::in_pieces_of(PAGE_PIECE_LINES)
+    }
+}
+
 impl View {
+    /// A view whose page has pieces of about so many lines.
+    pub fn in_pieces_of(lines: usize) -> Self {
+        Self {
+            table: Table::default(),
+            families: Families::default(),
+            totals: Totals::default(),
+            created_ms: Vec::new(),
+            values: HashMap::new(),
+            touched_ms: HashMap::new(),
+            shares: Vec::new(),
+            turned: Touched::default(),
+            arrangement: Arrangement::new(Cut { seed: 0, lines }),
+            left_out: LeftOut::default(),
+            version: 0,
+        }
+    }
+
     /// A view of a store with `partitions`, of which it knows none yet. Called on a view that had
     /// another store, it forgets all counts, but not the floor.
     pub fn reset(&mut self, partitions: u16) {
@@ -100,7 +138,18 @@ impl View {
         self.created_ms.fill(0);
         self.values.clear();
         self.touched_ms.clear();
+        self.turned = Touched::Any;
         self.version += 1;
+    }
+
+    /// Cuts the page by another seed, which all replicas must have in common and nobody else should
+    /// know.
+    pub fn cut_by(&mut self, seed: u64) {
+        if self.arrangement.cut.seed != seed {
+            self.arrangement = Arrangement::new(Cut { seed, ..self.arrangement.cut });
+            self.turned = Touched::Any;
+            self.version += 1;
+        }
     }
 
     /// The place up to which a partition is taken in, `None` if it must be loaded.
@@ -123,33 +172,19 @@ impl View {
         self.families.iter().map(|(_, entry)| entry.series).sum()
     }
 
+    /// Series that were ever met.
+    pub fn size(&self) -> usize {
+        self.table.len()
+    }
+
+    /// How many series may have changed since the last page, `None` if it may be any.
+    pub fn pending(&self) -> Option<usize> {
+        Some(self.totals.changed()? + self.turned.listed()?)
+    }
+
     /// What the page leaves out, as of the last [`View::arrange`].
     pub fn left_out(&self) -> LeftOut {
         self.left_out
-    }
-
-    /// Takes in a whole partition, in place of what the view had of it.
-    pub fn load(&mut self, of: Partition, snapshot: Snapshot) -> Needs {
-        self.version += 1;
-        self.totals.expect_any();
-        self.learn(&snapshot.families);
-        self.take_away(of);
-        let mut rows: Vec<_> = snapshot.counts.into_iter().collect();
-        // In the order of the page, so that rendering walks through memory in order, too.
-        rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        let mut share = Share::new(snapshot.at, snapshot.time_ms, rows.len());
-        let mut unknown = false;
-        for (key, count) in rows.into_iter().filter(|(_, count)| count.amount.count > 0) {
-            let slot = self.slot(key.as_bytes());
-            share.insert(slot, count);
-            self.raise(slot, count.amount.count);
-            self.note_created(slot, count.created_ms);
-            self.note_value(slot, count.amount.value);
-            self.note_touched(slot, count.touched_ms);
-            unknown |= self.is_unknown(slot);
-        }
-        self.shares[usize::from(of.0)] = Some(share);
-        needs(unknown)
     }
 
     /// Takes in the journal entries of a partition that follow its mark.
@@ -199,7 +234,7 @@ impl View {
 
     /// Takes the row of a series out of a share, and out of the floor.
     fn forget(&mut self, share: &mut Share, key: &[u8]) {
-        let Some(slot) = self.table.find(key) else { return };
+        let Some(slot) = self.table.find(self.table.hash(key), key) else { return };
         let Some(records) = share.remove(slot) else { return };
         let turn = self.totals.forget(slot, records);
         self.count_series(slot, turn);
@@ -245,12 +280,12 @@ impl View {
         })
     }
 
-    /// Remembers everything as served.
+    /// Remembers everything as served. The series that may have changed since the last time.
     ///
     /// # Panics
     /// If a series is below the floor: then nothing may be served.
-    pub fn mark_served(&mut self) {
-        self.totals.raise_floors();
+    pub fn mark_served(&mut self) -> Touched {
+        self.totals.raise_floors()
     }
 
     /// Gives up what was served and is not there any more.
@@ -260,8 +295,9 @@ impl View {
 
     /// Puts everything in the order of the page.
     pub fn arrange(&mut self) -> Arranged<'_> {
-        let fresh = std::mem::take(&mut self.fresh);
-        self.left_out = self.arrangement.update(&self.families, &self.table, &fresh);
+        let turned = std::mem::take(&mut self.turned);
+        let rank = Rank { families: &self.families, table: &self.table };
+        self.left_out = self.arrangement.update(rank, &self.totals, turned);
         Arranged { view: self, now_ms: self.now_ms() }
     }
 
@@ -271,24 +307,13 @@ impl View {
         self.shares.iter().flatten().map(|share| share.time_ms).max().unwrap_or(0)
     }
 
-    fn take_away(&mut self, of: Partition) {
-        let Some(share) = self.shares[usize::from(of.0)].take() else { return };
-        for (slot, value) in share.rows() {
-            let turn = self.totals.lower(slot, value);
-            self.count_series(slot, turn);
-        }
-        for slot in share.with_more() {
-            self.recompute(slot);
-        }
-    }
-
     /// Puts together again what a slot has beside its total, from the shares that are there.
     fn recompute(&mut self, slot: Slot) {
         let shares = || self.shares.iter().flatten();
         let created = shares().filter_map(|share| share.created_ms(slot)).min();
         let value = shares().filter_map(|share| share.value(slot)).reduce(Value::merge_sticky);
         let touched = shares().filter_map(|share| share.touched_ms(slot)).max();
-        self.created_ms[slot.index()] = created.unwrap_or(0);
+        self.set_created(slot, created.unwrap_or(0));
         self.values.remove(&slot);
         self.values.extend(value.map(|value| (slot, value)));
         self.touched_ms.remove(&slot);
@@ -301,6 +326,9 @@ impl View {
     }
 
     fn count_series(&mut self, slot: Slot, turn: Turn) {
+        if turn != Turn::Stayed {
+            self.turned.note(slot, self.table.len());
+        }
         let entry = self.families.entry_mut(self.table.family(slot));
         match turn {
             Turn::Appeared => entry.series += 1,
@@ -310,8 +338,22 @@ impl View {
     }
 
     fn note_created(&mut self, slot: Slot, created_ms: u64) {
-        let earliest = &mut self.created_ms[slot.index()];
-        *earliest = earlier(*earliest, created_ms);
+        self.set_created(slot, earlier(self.created_ms(slot), created_ms));
+    }
+
+    fn set_created(&mut self, slot: Slot, created_ms: u64) {
+        if created_ms > 0 && slot.index() >= self.created_ms.len() {
+            self.created_ms.resize(self.table.len(), 0);
+        }
+        let Some(created) = self.created_ms.get_mut(slot.index()) else { return };
+        if std::mem::replace(created, created_ms) != created_ms {
+            // Nothing else tells a page that this changed.
+            self.arrangement.touch(slot);
+        }
+    }
+
+    fn created_ms(&self, slot: Slot) -> u64 {
+        self.created_ms.get(slot.index()).copied().unwrap_or(0)
     }
 
     fn note_value(&mut self, slot: Slot, value: Value) {
@@ -329,38 +371,29 @@ impl View {
 
     /// The slot of a key, added if it was never met.
     fn slot(&mut self, key: &[u8]) -> Slot {
-        if let Some(slot) = self.table.find(key) {
+        let hash = self.table.hash(key);
+        if let Some(slot) = self.table.find(hash, key) {
             return slot;
         }
-        let id = FamilyId::of_key(key);
-        let family = id.map_or(FamilyIx::STRAY, |id| self.families.of_id(id));
-        let slot = self.table.add(key, family);
+        let family = self.families.of_key(key);
+        let slot = self.table.add(hash, key, family);
         self.totals.grow();
-        self.created_ms.push(0);
-        self.fresh.push(slot);
         self.describe(slot);
         slot
     }
 
-    /// Writes the label text of a slot whose family is known.
+    /// Makes a slot a stray if it does not fit to its family, as far as that is known.
     fn describe(&mut self, slot: Slot) {
         let Some(family) = self.families.known(self.table.family(slot)) else { return };
-        if labels::split(self.table.values(slot)).count() == family.labels.len() {
-            let names = lines::shown_labels(family);
-            self.table.set_text(slot, |out, key| {
-                labels::push_text(out, names, &key[FAMILY_ID_BYTES..]);
-            });
-        } else {
+        if labels::split(self.table.values(slot)).count() != family.labels.len() {
             self.make_stray(slot);
         }
     }
 
-    /// Describes all slots that had to wait for their families.
+    /// The same for all slots, some of which had to wait for their families.
     fn describe_all(&mut self) {
         for slot in self.table.slots() {
-            if self.table.text(slot).is_empty() {
-                self.describe(slot);
-            }
+            self.describe(slot);
         }
     }
 
@@ -369,6 +402,7 @@ impl View {
         self.families.entry_mut(self.table.family(slot)).series -= counted;
         self.families.entry_mut(FamilyIx::STRAY).series += counted;
         self.table.set_family(slot, FamilyIx::STRAY);
+        self.turned.note(slot, self.table.len());
     }
 
     fn is_unknown(&self, slot: Slot) -> bool {
@@ -378,7 +412,11 @@ impl View {
 
     fn name_of(&self, slot: Slot) -> String {
         match self.families.known(self.table.family(slot)) {
-            Some(family) => family.name.clone() + &String::from_utf8_lossy(self.table.text(slot)),
+            Some(family) => {
+                let mut name = family.name.clone().into_bytes();
+                labels::push_text(&mut name, lines::shown_labels(family), self.table.values(slot));
+                String::from_utf8_lossy(&name).into_owned()
+            }
             None => String::from_utf8_lossy(self.table.key(slot)).replace('\0', "|"),
         }
     }

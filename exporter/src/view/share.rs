@@ -6,6 +6,7 @@ use logtally_core::journal::Mark;
 use logtally_core::series::Value;
 use logtally_store::Count;
 
+use super::rows::Rows;
 use super::table::Slot;
 
 /// A partition at one place of its journal.
@@ -14,7 +15,7 @@ pub(super) struct Share {
     pub(super) at: Mark,
     /// The time of the entry at that place.
     pub(super) time_ms: u64,
-    counts: HashMap<Slot, u64>,
+    counts: Rows,
     /// Apart from the counts, as everything below, because most series have nothing of it.
     created_ms: HashMap<Slot, u64>,
     values: HashMap<Slot, Value>,
@@ -22,21 +23,20 @@ pub(super) struct Share {
 }
 
 impl Share {
-    /// A share without rows.
-    pub(super) fn new(at: Mark, time_ms: u64, rows: usize) -> Self {
+    /// A share with these rows, as yet without what they have beside their records.
+    pub(super) fn new(at: Mark, time_ms: u64, rows: &[(Slot, u64)]) -> Self {
         Self {
             at,
             time_ms,
-            counts: HashMap::with_capacity(rows),
+            counts: Rows::new(rows),
             created_ms: HashMap::new(),
             values: HashMap::new(),
             touched_ms: HashMap::new(),
         }
     }
 
-    /// Adds a row that the share does not have.
-    pub(super) fn insert(&mut self, slot: Slot, count: Count) {
-        self.counts.insert(slot, count.amount.count);
+    /// Takes in what a row has beside its records.
+    pub(super) fn insert_more(&mut self, slot: Slot, count: Count) {
         if count.created_ms > 0 {
             self.created_ms.insert(slot, count.created_ms);
         }
@@ -50,9 +50,7 @@ impl Share {
 
     /// Adds records to a row. Whether the row is new.
     pub(super) fn add(&mut self, slot: Slot, records: u64) -> bool {
-        let before = self.counts.len();
-        *self.counts.entry(slot).or_default() += records;
-        self.counts.len() > before
+        self.counts.add(slot, records)
     }
 
     /// Merges a value into a row.
@@ -75,12 +73,12 @@ impl Share {
         self.created_ms.remove(&slot);
         self.values.remove(&slot);
         self.touched_ms.remove(&slot);
-        self.counts.remove(&slot)
+        self.counts.remove(slot)
     }
 
     /// All rows.
     pub(super) fn rows(&self) -> impl Iterator<Item = (Slot, u64)> {
-        self.counts.iter().map(|(slot, records)| (*slot, *records))
+        self.counts.iter()
     }
 
     /// The slots of rows that have more than records. A slot may occur several times.

@@ -1,7 +1,7 @@
 //! The table of all series: one slot per series key, found without allocating.
 //!
-//! Keys and label texts lie back to back in two buffers, because a box per series would cost more
-//! than most keys do. Slots are never given back: a series that is gone shows no value.
+//! Keys lie back to back in one buffer, because a box per series would cost more than most keys do.
+//! Slots are never given back: a series that is gone shows no value.
 
 use std::hash::BuildHasher;
 
@@ -12,83 +12,82 @@ use super::families::FamilyIx;
 
 /// The number of a series in this process. It says nothing outside: another replica numbers
 /// differently.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
-pub(super) struct Slot(u32);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub struct Slot(u32);
 
 impl Slot {
+    /// All slots from the one with this index on.
+    pub(super) fn all_from(index: usize) -> impl Iterator<Item = Self> {
+        (index as u32..).map(Self)
+    }
+
     /// The slot as an index into vectors with one item per series.
-    pub(super) fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// Where the bytes of a series lie.
-#[derive(Clone, Copy)]
-struct Place {
-    key_at: u64,
-    text_at: u64,
-    key_len: u32,
-    text_len: u32,
-}
-
-/// All series keys that were ever met, with their label texts.
+/// All series keys that were ever met.
 #[derive(Default)]
-pub(super) struct Table {
+pub(crate) struct Table {
     /// Seeded at random: label values come from logs, whose writers could otherwise make them
     /// collide.
     hasher: DefaultHashBuilder,
     index: HashTable<Slot>,
-    places: Vec<Place>,
+    /// Where the keys end; each begins where the one before ends.
+    ends: Vec<usize>,
     families: Vec<FamilyIx>,
     keys: Vec<u8>,
-    texts: Vec<u8>,
 }
 
 impl Table {
     /// Number of slots.
     pub(super) fn len(&self) -> usize {
-        self.places.len()
+        self.ends.len()
     }
 
-    /// Bytes of all label texts together.
-    pub(super) fn text_bytes(&self) -> usize {
-        self.texts.len()
+    /// Makes room for keys that are likely to be new.
+    pub(super) fn reserve(&mut self, keys: usize, bytes: usize) {
+        let Self { hasher, index, ends, keys: all, .. } = self;
+        index.reserve(keys, |slot| hasher.hash_one(key_in(all, ends, *slot)));
+        ends.reserve_exact(keys);
+        self.families.reserve_exact(keys);
+        self.keys.reserve_exact(bytes);
     }
 
     /// All slots.
     pub(super) fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
-        (0..self.places.len() as u32).map(Slot)
+        (0..self.ends.len() as u32).map(Slot)
+    }
+
+    /// The hash of a key, to look it up and to add it with.
+    pub(super) fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash_one(key)
     }
 
     /// The slot of a key that was met before.
-    pub(super) fn find(&self, key: &[u8]) -> Option<Slot> {
-        let hash = self.hasher.hash_one(key);
+    pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<Slot> {
         self.index.find(hash, |slot| self.key(*slot) == key).copied()
     }
 
-    /// Gives a slot to a key that has none, without a label text.
+    /// Gives a slot to a key that has none.
     ///
     /// # Panics
-    /// At 2^32 series: their keys alone would need more memory than one process may want.
-    pub(super) fn add(&mut self, key: &[u8], family: FamilyIx) -> Slot {
-        let slot = Slot(u32::try_from(self.places.len()).expect("fewer than 2^32 series"));
-        self.places.push(Place {
-            key_at: self.keys.len() as u64,
-            text_at: 0,
-            key_len: u32::try_from(key.len()).expect("a key is shorter than 4 GiB"),
-            text_len: 0,
-        });
-        self.families.push(family);
+    /// At 2^32 - 1 series: their keys alone would need more memory than one process may want.
+    pub(super) fn add(&mut self, hash: u64, key: &[u8], family: FamilyIx) -> Slot {
+        let number = u32::try_from(self.ends.len()).ok().filter(|number| *number < u32::MAX);
+        let slot = Slot(number.expect("fewer than 2^32 series"));
         self.keys.extend_from_slice(key);
-        let Self { hasher, index, places, keys, .. } = self;
-        let rehash = |slot: &Slot| hasher.hash_one(key_in(keys, places[slot.index()]));
-        index.insert_unique(hasher.hash_one(key), slot, rehash);
+        self.ends.push(self.keys.len());
+        self.families.push(family);
+        let Self { hasher, index, ends, keys, .. } = self;
+        index.insert_unique(hash, slot, |slot| hasher.hash_one(key_in(keys, ends, *slot)));
         slot
     }
 
     /// The series key of a slot.
     pub(super) fn key(&self, slot: Slot) -> &[u8] {
-        key_in(&self.keys, self.places[slot.index()])
+        key_in(&self.keys, &self.ends, slot)
     }
 
     /// The label values of a slot as they stand in its key: ordered bytewise, this is the order of
@@ -106,27 +105,12 @@ impl Table {
     pub(super) fn set_family(&mut self, slot: Slot, family: FamilyIx) {
         self.families[slot.index()] = family;
     }
-
-    /// The label text of a slot: `{name="value",…}`, or nothing for a series without labels.
-    pub(super) fn text(&self, slot: Slot) -> &[u8] {
-        let place = self.places[slot.index()];
-        &self.texts[place.text_at as usize..][..place.text_len as usize]
-    }
-
-    /// Sets the label text of a slot: what `write` appends to the buffer that it is given.
-    pub(super) fn set_text(&mut self, slot: Slot, write: impl FnOnce(&mut Vec<u8>, &[u8])) {
-        let place = &mut self.places[slot.index()];
-        let key = &self.keys[place.key_at as usize..][..place.key_len as usize];
-        let start = self.texts.len();
-        write(&mut self.texts, key);
-        place.text_at = start as u64;
-        place.text_len =
-            u32::try_from(self.texts.len() - start).expect("a label text is shorter than 4 GiB");
-    }
 }
 
-fn key_in(keys: &[u8], place: Place) -> &[u8] {
-    &keys[place.key_at as usize..][..place.key_len as usize]
+fn key_in<'a>(keys: &'a [u8], ends: &[usize], slot: Slot) -> &'a [u8] {
+    let at = slot.index();
+    let begin = if at == 0 { 0 } else { ends[at - 1] };
+    &keys[begin..ends[at]]
 }
 
 #[cfg(test)]
@@ -138,11 +122,13 @@ mod tests {
         let mut table = Table::default();
         let key = |n: u32| format!("gAAAAAA\0server{n}");
         for n in 0..1000 {
-            assert_eq!(table.find(key(n).as_bytes()), None);
-            table.add(key(n).as_bytes(), FamilyIx::STRAY);
+            let hash = table.hash(key(n).as_bytes());
+            assert_eq!(table.find(hash, key(n).as_bytes()), None);
+            table.add(hash, key(n).as_bytes(), FamilyIx::STRAY);
         }
         for n in (0..1000).rev() {
-            let slot = table.find(key(n).as_bytes()).expect("added");
+            let hash = table.hash(key(n).as_bytes());
+            let slot = table.find(hash, key(n).as_bytes()).expect("added");
             assert_eq!(slot, Slot(n));
             assert_eq!(table.values(slot), format!("\0server{n}").as_bytes());
         }

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use logtally_core::journal::Nonce;
 use logtally_core::series::{Amount, Increments, Kind, SeriesKey};
-use logtally_store::{Count, Recovering};
+use logtally_store::{Count, Recovering, Snapshot};
 use proptest::prelude::*;
 
 use super::*;
 use crate::render::{Format, render};
-use crate::testing::{family, lines};
+use crate::testing::{Follower, family, lines};
 
 const P0: Partition = Partition(0);
 const P1: Partition = Partition(1);
@@ -288,6 +288,18 @@ fn strays_of_a_family_learned_late_are_left_out() {
     assert_eq!(view.left_out(), LeftOut { strays: 1, ..LeftOut::default() });
 }
 
+#[test]
+fn a_beginning_that_moves_alone_is_on_the_next_page() {
+    let f = family(Kind::Counter, "lines_total", "", &[]);
+    let (mut view, mut follower) = (fresh(), Follower::new());
+    let families = [f.clone()];
+    let _ = view.load(P0, snapshot(1, &families, &[(&f, &[], 1, 5_000)]));
+    follower.check(&mut view, 0b1111);
+    assert_eq!(view.apply(P1, &[entry(1, 4_250, &[(&f, &[], 1)])]), Ok(Needs::Nothing));
+    follower.check(&mut view, 0b1111);
+    assert!(page(&mut view, Format::OpenMetrics).contains("lines_created 4.250\n"));
+}
+
 /// One step of a history: a partition counts something, or is loaded again.
 #[derive(Clone, Debug)]
 enum Step {
@@ -358,12 +370,17 @@ fn read_back(page: &str) -> BTreeMap<String, u64> {
 
 proptest! {
     #[test]
-    fn every_way_to_a_state_gives_its_plain_sum_and_the_same_page(steps in steps()) {
+    fn every_way_to_a_state_gives_its_plain_sum_and_the_same_page(steps in steps(), lines in 1..4_usize) {
         let families = colliding();
         let mut held = Held::new();
         let mut seqs = [0_u64; 2];
-        let mut view = fresh();
+        let mut view = View::in_pieces_of(lines);
+        view.reset(2);
+        for partition in [P0, P1] {
+            let _ = view.load(partition, snapshot(0, &[], &[]));
+        }
         view.learn(&families);
+        let mut follower = Follower::new();
         for step in steps {
             match step {
                 Step::Count { partition, pairs } => {
@@ -383,10 +400,10 @@ proptest! {
                 }
             }
             prop_assert_eq!(view.below_floor(), None);
-            view.mark_served();
+            follower.check(&mut view, 0b1111);
             prop_assert_eq!(read_back(&page(&mut view, Format::Text)), expected(&held));
         }
-        let mut other = View::default();
+        let mut other = View::in_pieces_of(lines);
         other.reset(2);
         for partition in [1, 0] {
             let seq = seqs[usize::from(partition)];
@@ -395,5 +412,6 @@ proptest! {
         for format in [Format::Text, Format::OpenMetrics] {
             prop_assert_eq!(page(&mut view, format), page(&mut other, format));
         }
+        follower.check_alike(&mut view, &mut other);
     }
 }

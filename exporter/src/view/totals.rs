@@ -4,6 +4,7 @@
 //! that a scrape pays for what changed only.
 
 use super::table::Slot;
+use super::touched::Touched;
 
 /// What a changed total means for whether its series is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,20 +24,8 @@ pub(super) struct Totals {
     floor: Vec<u64>,
     /// How many totals are below their floors.
     below: usize,
-    changed: Changed,
-}
-
-/// The slots whose total may differ from its floor.
-enum Changed {
-    These(Vec<Slot>),
-    /// After a load: a list could be as long as the table.
-    Any,
-}
-
-impl Default for Changed {
-    fn default() -> Self {
-        Self::These(Vec::new())
-    }
+    /// The slots that may have changed since the floors were raised.
+    changed: Touched,
 }
 
 impl Totals {
@@ -59,6 +48,11 @@ impl Totals {
     /// How many totals are below their floors.
     pub(super) fn below(&self) -> usize {
         self.below
+    }
+
+    /// How many totals may have changed since the floors were raised, `None` if it may be any.
+    pub(super) fn changed(&self) -> Option<usize> {
+        self.changed.listed()
     }
 
     /// Adds to a total.
@@ -88,12 +82,14 @@ impl Totals {
             self.below -= usize::from(self.get(slot) < floor);
             self.floor[slot.index()] = new;
         }
+        // It is not told by its floor that it changed, which went with it.
+        self.changed.note(slot, self.total.len());
         self.set(slot, new)
     }
 
     /// From here until the next mark any total may change.
     pub(super) fn expect_any(&mut self) {
-        self.changed = Changed::Any;
+        self.changed = Touched::Any;
     }
 
     /// No series has a total any more; the floors stay.
@@ -103,20 +99,23 @@ impl Totals {
         self.below = self.floor.iter().filter(|floor| **floor > 0).count();
     }
 
-    /// Raises every floor to its total, because that is what is served now.
+    /// Raises every floor to its total, because that is what is served now. The slots that may have
+    /// changed since the last time.
     ///
     /// # Panics
     /// If a total is below its floor: then nothing may be served.
-    pub(super) fn raise_floors(&mut self) {
+    pub(super) fn raise_floors(&mut self) -> Touched {
         assert_eq!(self.below, 0, "nothing below the floor is served");
-        match std::mem::take(&mut self.changed) {
-            Changed::Any => self.floor.copy_from_slice(&self.total),
-            Changed::These(slots) => {
+        let changed = std::mem::take(&mut self.changed);
+        match &changed {
+            Touched::Any => self.floor.copy_from_slice(&self.total),
+            Touched::These(slots) => {
                 for slot in slots {
                     self.floor[slot.index()] = self.total[slot.index()];
                 }
             }
         }
+        changed
     }
 
     /// Lowers the floors of all totals that are below them.
@@ -133,11 +132,9 @@ impl Totals {
         self.below += usize::from(new < floor);
         self.below -= usize::from(old < floor);
         // A slot that is listed already differs from its floor: outside of loads totals only rise, or
-        // are forgotten, which may list a slot twice.
-        if let Changed::These(slots) = &mut self.changed
-            && old == floor
-        {
-            slots.push(slot);
+        // are forgotten.
+        if old == floor {
+            self.changed.note(slot, self.total.len());
         }
         match (old, new) {
             (0, 1..) => Turn::Appeared,
