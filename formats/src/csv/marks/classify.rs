@@ -35,8 +35,8 @@ impl Instructions {
         let mut all = vec![Self::Portable];
         #[cfg(target_arch = "x86_64")]
         {
-            all.extend(is_x86_feature_detected!("avx2").then_some(Self::Avx2));
-            all.extend(is_x86_feature_detected!("avx512bw").then_some(Self::Avx512));
+            all.extend(x86::has_avx2().then_some(Self::Avx2));
+            all.extend(x86::has_avx512().then_some(Self::Avx512));
         }
         all
     }
@@ -47,32 +47,38 @@ impl Instructions {
     }
 }
 
+/// Takes the masks of one block after the other. It becomes a part of the loop over the blocks, and so
+/// is compiled for the same instructions.
+pub(super) trait Visit {
+    /// The next block.
+    fn block(&mut self, masks: Masks);
+}
+
 /// Finds the special bytes of `text`. A block at the end that is not full has no bits behind the text.
 pub(super) fn classify(
     instructions: Instructions,
     text: &[u8],
     special: Special,
-    out: &mut Vec<Masks>,
+    visit: &mut impl Visit,
 ) {
     let (blocks, rest) = text.as_chunks::<BLOCK>();
-    // Every entry is written below, so what is there already need not be cleared.
-    out.resize(blocks.len() + usize::from(!rest.is_empty()), Masks::default());
-    let (whole, last) = out.split_at_mut(blocks.len());
     match instructions {
-        Instructions::Portable => portable::classify(blocks, special, whole),
+        Instructions::Portable => portable::classify(blocks, special, visit),
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx2 => x86::classify_avx2(blocks, special, whole),
+        Instructions::Avx2 => x86::classify_avx2(blocks, special, visit),
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx512 => x86::classify_avx512(blocks, special, whole),
+        Instructions::Avx512 => x86::classify_avx512(blocks, special, visit),
     }
-    if let [last] = last {
+    if !rest.is_empty() {
         let mut block = [0; BLOCK];
         block[..rest.len()].copy_from_slice(rest);
-        portable::classify(&[block], special, std::slice::from_mut(last));
+        let Masks { lines, delimiters, quotes } = portable::masks(&block, special);
         let there = (1 << rest.len()) - 1;
-        last.lines &= there;
-        last.delimiters &= there;
-        last.quotes &= there;
+        visit.block(Masks {
+            lines: lines & there,
+            delimiters: delimiters & there,
+            quotes: quotes & there,
+        });
     }
 }
 
@@ -81,6 +87,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    struct All(Vec<Masks>);
+
+    impl Visit for All {
+        fn block(&mut self, masks: Masks) {
+            self.0.push(masks);
+        }
+    }
 
     proptest! {
         /// Every set of instructions finds what a look at each byte finds.
@@ -101,9 +115,9 @@ mod tests {
             };
             let expected: Vec<Masks> = text.chunks(BLOCK).map(naive).collect();
             for instructions in Instructions::available() {
-                let mut found = vec![Masks { lines: 7, delimiters: 7, quotes: 7 }; 3];
+                let mut found = All(Vec::new());
                 classify(instructions, &text, Special { delimiter, quote }, &mut found);
-                prop_assert_eq!(&found, &expected, "{:?}", instructions);
+                prop_assert_eq!(&found.0, &expected, "{:?}", instructions);
             }
         }
     }

@@ -14,7 +14,7 @@ mod classify;
 mod quotes;
 
 pub use self::classify::Instructions;
-use self::classify::{Special, classify};
+use self::classify::{Special, Visit, classify};
 use self::quotes::Quotes;
 use super::Dialect;
 
@@ -68,19 +68,17 @@ impl Marks {
         assert!(Self::can_mark(dialect), "escapes and comments cannot be marked");
         assert!(u32::try_from(text.len()).is_ok(), "a text of 4 GiB or more");
         let special = Special { delimiter: dialect.delimiter, quote: dialect.quote };
-        classify(self.instructions, text, special, &mut self.blocks);
+        // Every entry is written below, so what is there already need not be cleared.
+        self.blocks.resize(text.len().div_ceil(BLOCK), Masks::default());
         if self.ends.len() < text.len() + BLOCK {
             // As many as there can be. Memory that was not written to costs nothing.
             self.ends = vec![0; text.len() + BLOCK];
         }
-        let (mut quotes, mut records) = (Quotes::at_record(), 0);
-        for (block, masks) in self.blocks.iter_mut().enumerate() {
-            let inside = quotes.inside(masks);
-            masks.lines &= !inside;
-            masks.delimiters &= !inside;
-            records += put_places(masks.lines, block * BLOCK, &mut self.ends[records..]);
-        }
-        self.records = records;
+        let Self { blocks, ends, .. } = self;
+        let quotes = Quotes::at_record();
+        let mut finding = Finding { quotes, blocks: blocks.iter_mut(), base: 0, ends, records: 0 };
+        classify(self.instructions, text, special, &mut finding);
+        self.records = finding.records;
     }
 
     /// Forgets what is behind the first `len` bytes, which are complete records.
@@ -120,10 +118,33 @@ impl Marks {
     }
 }
 
+/// What is found, from block to block.
+struct Finding<'a> {
+    quotes: Quotes,
+    blocks: std::slice::IterMut<'a, Masks>,
+    base: usize,
+    ends: &'a mut [u32],
+    records: usize,
+}
+
+impl Visit for Finding<'_> {
+    #[inline(always)]
+    fn block(&mut self, mut masks: Masks) {
+        let inside = self.quotes.inside(&masks);
+        masks.lines &= !inside;
+        masks.delimiters &= !inside;
+        self.records += put_places(masks.lines, self.base, &mut self.ends[self.records..]);
+        self.base += BLOCK;
+        if let Some(block) = self.blocks.next() {
+            *block = masks;
+        }
+    }
+}
+
 /// Writes down the places of the bits, and behind them whatever comes: a number of places that is
 /// often the same costs less than a loop that ends somewhere else each time. Returns how many there
 /// are.
-#[inline]
+#[inline(always)]
 fn put_places(mut mask: u64, base: usize, out: &mut [u32]) -> usize {
     /// Most blocks have no more lines than this.
     const USUAL: usize = 4;

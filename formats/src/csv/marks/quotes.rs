@@ -22,7 +22,7 @@ impl Quotes {
     }
 
     /// The bytes of the next block that stand inside quotes; of the quotes, those that open.
-    #[inline]
+    #[inline(always)]
     pub fn inside(&mut self, masks: &Masks) -> u64 {
         let ends = masks.lines | masks.delimiters;
         if masks.quotes == 0 {
@@ -43,6 +43,7 @@ impl Quotes {
     }
 
     /// The quotes that open or close, when there are others, too.
+    #[cold]
     fn turns(&self, mut quotes: u64, ends: u64) -> u64 {
         let (mut turns, mut is_inside) = (0_u64, self.inside != 0);
         while quotes != 0 {
@@ -59,7 +60,7 @@ impl Quotes {
 }
 
 /// Bit `i` is the parity of bits `0..=i`.
-#[inline]
+#[inline(always)]
 fn running_parity(mut mask: u64) -> u64 {
     for shift in [1, 2, 4, 8, 16, 32] {
         mask ^= mask << shift;

@@ -1,17 +1,22 @@
 //! Eight bytes at a time, with what every machine has.
 
 use super::super::{BLOCK, Masks};
-use super::Special;
+use super::{Special, Visit};
 
 const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 
-pub(super) fn classify(blocks: &[[u8; BLOCK]], special: Special, out: &mut [Masks]) {
-    for (block, masks) in blocks.iter().zip(out) {
-        *masks = Masks {
-            lines: equal(block, b'\n'),
-            delimiters: equal(block, special.delimiter),
-            quotes: special.quote.map_or(0, |quote| equal(block, quote)),
-        };
+pub(super) fn classify(blocks: &[[u8; BLOCK]], special: Special, visit: &mut impl Visit) {
+    for block in blocks {
+        visit.block(masks(block, special));
+    }
+}
+
+/// The special bytes of one block.
+pub(super) fn masks(block: &[u8; BLOCK], special: Special) -> Masks {
+    Masks {
+        lines: equal(block, b'\n'),
+        delimiters: equal(block, special.delimiter),
+        quotes: special.quote.map_or(0, |quote| equal(block, quote)),
     }
 }
 

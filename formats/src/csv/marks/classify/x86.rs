@@ -8,42 +8,54 @@ use std::arch::x86_64::{
 };
 
 use super::super::{BLOCK, Masks};
-use super::Special;
+use super::{Special, Visit};
 
-/// # Panics
-/// If the machine does not have AVX2.
-pub(super) fn classify_avx2(blocks: &[[u8; BLOCK]], special: Special, out: &mut [Masks]) {
-    assert!(is_x86_feature_detected!("avx2"));
-    // SAFETY: the machine has the instructions.
-    unsafe { avx2(blocks, special, out) }
+/// Whether the machine has what [`classify_avx2`] needs.
+pub(super) fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("popcnt")
+}
+
+/// Whether the machine has what [`classify_avx512`] needs.
+pub(super) fn has_avx512() -> bool {
+    has_avx2() && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")
 }
 
 /// # Panics
-/// If the machine does not have AVX-512BW.
-pub(super) fn classify_avx512(blocks: &[[u8; BLOCK]], special: Special, out: &mut [Masks]) {
-    assert!(is_x86_feature_detected!("avx512bw"));
+/// If the machine does not have the instructions.
+pub(super) fn classify_avx2(blocks: &[[u8; BLOCK]], special: Special, visit: &mut impl Visit) {
+    assert!(has_avx2());
     // SAFETY: the machine has the instructions.
-    unsafe { avx512(blocks, special, out) }
+    unsafe { avx2(blocks, special, visit) }
 }
 
-#[target_feature(enable = "avx2")]
-fn avx2(blocks: &[[u8; BLOCK]], special: Special, out: &mut [Masks]) {
+/// # Panics
+/// If the machine does not have the instructions.
+pub(super) fn classify_avx512(blocks: &[[u8; BLOCK]], special: Special, visit: &mut impl Visit) {
+    assert!(has_avx512());
+    // SAFETY: the machine has the instructions.
+    unsafe { avx512(blocks, special, visit) }
+}
+
+#[target_feature(enable = "avx2,bmi1,popcnt")]
+fn avx2(blocks: &[[u8; BLOCK]], special: Special, visit: &mut impl Visit) {
     let wanted = |byte: u8| _mm256_set1_epi8(byte.cast_signed());
     let [line, delimiter] = [wanted(b'\n'), wanted(special.delimiter)];
     let quote = wanted(special.quote.unwrap_or_default());
     let has_quotes = if special.quote.is_some() { u64::MAX } else { 0 };
-    for (block, masks) in blocks.iter().zip(out) {
+    for block in blocks {
         let (halves, _) = block.as_chunks::<32>();
         let half = |i: usize| {
             // SAFETY: reads the 32 bytes of an array, at any alignment.
             unsafe { _mm256_loadu_si256(halves[i].as_ptr().cast()) }
         };
         let (low, high) = (half(0), half(1));
-        *masks = Masks {
+        visit.block(Masks {
             lines: equal(low, high, line),
             delimiters: equal(low, high, delimiter),
             quotes: equal(low, high, quote) & has_quotes,
-        };
+        });
     }
 }
 
@@ -54,19 +66,19 @@ fn equal(low: __m256i, high: __m256i, wanted: __m256i) -> u64 {
     u64::from(bits(high)) << 32 | u64::from(bits(low))
 }
 
-#[target_feature(enable = "avx512f,avx512bw")]
-fn avx512(blocks: &[[u8; BLOCK]], special: Special, out: &mut [Masks]) {
+#[target_feature(enable = "avx512f,avx512bw,bmi1,popcnt")]
+fn avx512(blocks: &[[u8; BLOCK]], special: Special, visit: &mut impl Visit) {
     let wanted = |byte: u8| _mm512_set1_epi8(byte.cast_signed());
     let [line, delimiter] = [wanted(b'\n'), wanted(special.delimiter)];
     let quote = wanted(special.quote.unwrap_or_default());
     let has_quotes = if special.quote.is_some() { u64::MAX } else { 0 };
-    for (block, masks) in blocks.iter().zip(out) {
+    for block in blocks {
         // SAFETY: reads the 64 bytes of an array, at any alignment.
         let bytes = unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
-        *masks = Masks {
+        visit.block(Masks {
             lines: _mm512_cmpeq_epi8_mask(bytes, line),
             delimiters: _mm512_cmpeq_epi8_mask(bytes, delimiter),
             quotes: _mm512_cmpeq_epi8_mask(bytes, quote) & has_quotes,
-        };
+        });
     }
 }
