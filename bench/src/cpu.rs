@@ -28,6 +28,15 @@ fn ticks(stat: &str) -> Option<u32> {
     TIMES.iter().map(|at| fields.get(*at)?.parse::<u32>().ok()).sum()
 }
 
+/// The largest memory (resident, bytes) that a process has had so far.
+pub fn peak_bytes(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/status");
+    let text = fs::read_to_string(&path).with_context(|| path.clone())?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.map(|kib| kib << 10).with_context(|| format!("{path} says nothing of VmHWM"))
+}
+
 /// The name of the processor.
 pub fn model() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

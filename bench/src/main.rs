@@ -3,11 +3,21 @@
 //!
 //! Must never share code with what is measured, except for the messages on the wire.
 
-mod cpu;
-
 mod push;
 
+mod child;
+
+mod cpu;
+
+mod machine;
+
+mod docs;
+
 mod stats;
+
+mod svg;
+
+mod table;
 
 use std::process::ExitCode;
 
@@ -28,12 +38,16 @@ enum Command {
     /// The other side of `push`, as a process of its own.
     #[command(hide = true)]
     PushBaseline(push::baseline::Args),
+    /// Runs a command to its end and writes down what it has cost.
+    #[command(hide = true)]
+    Launch(child::Launch),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Push(args) => push::run(&args),
         Command::PushBaseline(args) => push::baseline::run(&args).map(|()| true),
+        Command::Launch(args) => child::launch(&args).map(|()| true),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
