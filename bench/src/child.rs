@@ -106,22 +106,22 @@ impl Task {
             .stderr(File::create(&said)?)
             .status()?;
         if !status.success() {
-            bail!("{} failed ({status}): {}", self.line(), last_lines(&said));
+            bail!("{} failed: {}", self.name(), last_words(&said));
         }
         Ok(serde_json::from_slice(&fs::read(&report)?)?)
     }
 
-    fn line(&self) -> String {
-        let words = [&self.program].into_iter().chain(&self.args);
-        words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    fn name(&self) -> String {
+        Path::new(&self.program).file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 }
 
-fn last_lines(path: &Path) -> String {
-    const LINES: usize = 5;
+/// The last line that the command wrote, or else what the launcher says, whose line comes behind it.
+fn last_words(path: &Path) -> String {
     let text = String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(LINES)..].join("\n")
+    let mut lines = text.lines().rev().filter(|line| !line.trim().is_empty());
+    let launcher = lines.next().unwrap_or_default();
+    lines.next().unwrap_or(launcher).to_owned()
 }
 
 /// Arguments of the launcher.
@@ -149,4 +149,35 @@ pub fn launch(args: &Launch) -> Result<()> {
     };
     fs::write(&args.report, serde_json::to_vec(&spent)?)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_the_command_are_told_before_those_of_the_launcher() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("stderr");
+        for (text, last) in [("a\nb\n\nerror: x\n", "b"), ("error: x\n", "error: x"), ("", "")] {
+            fs::write(&path, text).expect("writing");
+            assert_eq!(last_words(&path), last);
+        }
+    }
+
+    #[test]
+    fn a_launched_command_is_measured_and_its_failure_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let report = folder.path().join("report");
+        let launch = |script: &str| {
+            let command = ["sh", "-c", script].map(OsString::from).to_vec();
+            super::launch(&Launch { report: report.clone(), command })
+        };
+        assert!(launch("exit 3").is_err());
+        launch("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done").expect("it ends well");
+        let spent: Spent =
+            serde_json::from_slice(&fs::read(&report).expect("a report")).expect("JSON");
+        assert!(spent.cpu() > 0.0 && spent.cpu() <= 2.0 * spent.seconds, "{spent:?}");
+        assert!(spent.peak_bytes > 100_000, "{spent:?}");
+    }
 }

@@ -3,6 +3,8 @@
 //!
 //! Must never share code with what is measured, except for the messages on the wire.
 
+mod files;
+
 mod push;
 
 mod child;
@@ -12,6 +14,8 @@ mod cpu;
 mod machine;
 
 mod docs;
+
+mod output;
 
 mod stats;
 
@@ -33,6 +37,8 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// What counting files costs, against others that do the same.
+    Files(files::Args),
     /// What pushed lines cost: an ingest against one message per line on the same gRPC library.
     Push(push::Args),
     /// The other side of `push`, as a process of its own.
@@ -45,6 +51,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Files(args) => files::run(&args),
         Command::Push(args) => push::run(&args),
         Command::PushBaseline(args) => push::baseline::run(&args).map(|()| true),
         Command::Launch(args) => child::launch(&args).map(|()| true),

@@ -65,10 +65,11 @@ pub fn grouped(n: u64) -> String {
     text
 }
 
-/// A figure with about three significant digits.
+/// A figure, not below 0, with about three significant digits.
+#[expect(clippy::cast_sign_loss, reason = "times and counts are not below 0")]
 pub fn figure(value: f64) -> String {
-    match value.abs() {
-        a if a >= 999.5 => grouped(value.round().abs() as u64),
+    match value {
+        a if a >= 999.5 => grouped(value.round() as u64),
         a if a >= 99.95 => format!("{value:.0}"),
         a if a >= 9.995 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
