@@ -169,12 +169,12 @@ mod tests {
     fn a_launched_command_is_measured_and_its_failure_is_told() {
         let folder = tempfile::tempdir().expect("a folder");
         let report = folder.path().join("report");
-        let launch = |script: &str| {
+        let run = |script: &str| {
             let command = ["sh", "-c", script].map(OsString::from).to_vec();
-            super::launch(&Launch { report: report.clone(), command })
+            launch(&Launch { report: report.clone(), command })
         };
-        assert!(launch("exit 3").is_err());
-        launch("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done").expect("it ends well");
+        assert!(run("exit 3").is_err());
+        run("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done").expect("it ends well");
         let spent: Spent =
             serde_json::from_slice(&fs::read(&report).expect("a report")).expect("JSON");
         assert!(spent.cpu() > 0.0 && spent.cpu() <= 2.0 * spent.seconds, "{spent:?}");

@@ -22,6 +22,19 @@ pub fn used(pid: u32) -> Result<Duration> {
         .with_context(|| format!("{path} is not readable: {text}"))
 }
 
+/// User and system time of the threads that a process has now (seconds), as exactly as the system
+/// knows it: for differences that are shorter than what [`used`] can show.
+pub fn exactly_used(pid: u32) -> Result<f64> {
+    let path = format!("/proc/{pid}/task");
+    let mut nanoseconds = 0;
+    for task in fs::read_dir(&path).with_context(|| path.clone())? {
+        let text = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+        let first = text.split(' ').next().and_then(|first| first.parse::<u64>().ok());
+        nanoseconds += first.unwrap_or_default();
+    }
+    Ok(nanoseconds as f64 / 1e9)
+}
+
 fn ticks(stat: &str) -> Option<u32> {
     let (_, behind) = stat.rsplit_once(") ")?;
     let fields: Vec<&str> = behind.split_whitespace().collect();
@@ -67,5 +80,6 @@ mod tests {
         while used(std::process::id()).expect("readable") == before {
             n = std::hint::black_box(n + 1);
         }
+        assert!(exactly_used(std::process::id()).expect("readable") > 0.0);
     }
 }

@@ -5,6 +5,8 @@
 
 mod files;
 
+mod growth;
+
 mod push;
 
 mod child;
@@ -39,6 +41,8 @@ struct Cli {
 enum Command {
     /// What counting files costs, against others that do the same.
     Files(files::Args),
+    /// What becomes of the cost when there are more files, series, partitions or exporters.
+    Growth(growth::Args),
     /// What pushed lines cost: an ingest against one message per line on the same gRPC library.
     Push(push::Args),
     /// The other side of `push`, as a process of its own.
@@ -52,6 +56,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Files(args) => files::run(&args),
+        Command::Growth(args) => growth::run(&args),
         Command::Push(args) => push::run(&args),
         Command::PushBaseline(args) => push::baseline::run(&args).map(|()| true),
         Command::Launch(args) => child::launch(&args).map(|()| true),

@@ -20,6 +20,16 @@ pub enum Threads {
 
 /// Counts a file. With `result`, the page is kept there.
 pub fn count(data: &Data, threads: Threads, quiet: bool, result: Option<&Path>) -> Result<Spent> {
+    count_files(&data.path, threads, quiet, result)
+}
+
+/// Counts the files of a glob.
+pub fn count_files(
+    files: &Path,
+    threads: Threads,
+    quiet: bool,
+    result: Option<&Path>,
+) -> Result<Spent> {
     let store = tempfile::tempdir()?;
     let task = Task::new(binary("logtally"))
         .args(["run", "--once", "--log.level", "error", "--store"])
@@ -33,7 +43,7 @@ pub fn count(data: &Data, threads: Threads, quiet: bool, result: Option<&Path>) 
         None if quiet => task.arg("--quiet"),
         None => task,
     };
-    task.arg(&data.path).run()
+    task.arg(files).run()
 }
 
 /// Whether the page at the end can be left out.
