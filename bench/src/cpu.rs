@@ -10,14 +10,25 @@ use anyhow::{Context as _, Result};
 const TICK: Duration = Duration::from_millis(10);
 
 /// Places of the user and the system time behind the name of the program, which ends with the last
-/// parenthesis and may contain anything.
+/// parenthesis and may contain anything; and those of children that have ended.
 const TIMES: [usize; 2] = [11, 12];
+const TIMES_OF_CHILDREN: [usize; 2] = [13, 14];
 
 /// User and system time of all threads of a process, those that have ended included.
 pub fn used(pid: u32) -> Result<Duration> {
+    used_at(pid, &TIMES)
+}
+
+/// The same with all processes that it has started and that have ended, as Redis starts one to rewrite
+/// its log.
+pub fn used_with_children(pid: u32) -> Result<Duration> {
+    used_at(pid, &[TIMES, TIMES_OF_CHILDREN].concat())
+}
+
+fn used_at(pid: u32, times: &[usize]) -> Result<Duration> {
     let path = format!("/proc/{pid}/stat");
     let text = fs::read_to_string(&path).with_context(|| path.clone())?;
-    ticks(&text)
+    ticks(&text, times)
         .map(|ticks| TICK * ticks)
         .with_context(|| format!("{path} is not readable: {text}"))
 }
@@ -35,10 +46,10 @@ pub fn exactly_used(pid: u32) -> Result<f64> {
     Ok(nanoseconds as f64 / 1e9)
 }
 
-fn ticks(stat: &str) -> Option<u32> {
+fn ticks(stat: &str, times: &[usize]) -> Option<u32> {
     let (_, behind) = stat.rsplit_once(") ")?;
     let fields: Vec<&str> = behind.split_whitespace().collect();
-    TIMES.iter().map(|at| fields.get(*at)?.parse::<u32>().ok()).sum()
+    times.iter().map(|at| fields.get(*at)?.parse::<u32>().ok()).sum()
 }
 
 /// The largest memory (resident, bytes) that a process has had so far.
@@ -69,8 +80,9 @@ mod tests {
     #[test]
     fn both_times_are_taken_whatever_the_program_is_called() {
         let stat = "7 (a) b) S 1 7 7 0 -1 4194560 1 0 0 0 31 11 5 6 20 0 1 0 5 6 7";
-        assert_eq!(ticks(stat), Some(42));
-        assert_eq!(ticks("7 (a) S 1"), None);
+        assert_eq!(ticks(stat, &TIMES), Some(42));
+        assert_eq!(ticks(stat, &TIMES_OF_CHILDREN), Some(11));
+        assert_eq!(ticks("7 (a) S 1", &TIMES), None);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! logtally as processes of their own: Redis, an aggregator and an ingest on the loopback, from the
 //! start of the two until the file is counted and folded.
 //!
-//! Redis writes its log, and syncs it every second. What it costs to start Redis is not counted; what
-//! the others cost to start is.
+//! Redis writes its log, and syncs it every second; the process that rewrites the log counts as Redis
+//! once it has ended. What it costs to start Redis is not counted; what the others cost to start is.
 
 use std::io::Cursor;
 use std::time::{Duration, Instant};
@@ -156,5 +156,5 @@ pub fn count(data: &Data, check: bool) -> Result<(Spent, Shares, Option<Counts>)
 }
 
 fn seconds(pid: Option<u32>) -> Result<f64> {
-    Ok(cpu::used(pid.context("the process is down")?)?.as_secs_f64())
+    Ok(cpu::used_with_children(pid.context("the process is down")?)?.as_secs_f64())
 }
