@@ -116,12 +116,15 @@ impl Task {
     }
 }
 
-/// The last line that the command wrote, or else what the launcher says, whose line comes behind it.
+/// The last line of the command that names an error, or else its last one, or else what the launcher
+/// says, whose line comes behind it.
 fn last_words(path: &Path) -> String {
     let text = String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
     let mut lines = text.lines().rev().filter(|line| !line.trim().is_empty());
     let launcher = lines.next().unwrap_or_default();
-    lines.next().unwrap_or(launcher).to_owned()
+    let own: Vec<&str> = lines.collect();
+    let names_it = |line: &&&str| line.contains("Error:") || line.contains("error:");
+    own.iter().find(names_it).or(own.first()).unwrap_or(&launcher).trim().to_owned()
 }
 
 /// Arguments of the launcher.
@@ -159,7 +162,12 @@ mod tests {
     fn the_words_of_the_command_are_told_before_those_of_the_launcher() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("stderr");
-        for (text, last) in [("a\nb\n\nerror: x\n", "b"), ("error: x\n", "error: x"), ("", "")] {
+        for (text, last) in [
+            ("a\nb\n\nerror: x\n", "b"),
+            ("Error: a\nb\nerror: x\n", "Error: a"),
+            ("error: x\n", "error: x"),
+            ("", ""),
+        ] {
             fs::write(&path, text).expect("writing");
             assert_eq!(last_words(&path), last);
         }

@@ -109,7 +109,11 @@ impl Home {
     /// The work on a file. `result` keeps what it counts, as rows or as a page.
     pub fn count(&self, peer: Peer, data: &Data, result: Option<&Path>) -> Task {
         let task = match peer {
-            Peer::Duckdb => self.start(peer).arg(&data.path).arg(data.kind.columns().join(",")),
+            Peer::Duckdb => {
+                let parallel = (data.kind != Kind::Hostile).to_string();
+                let columns = data.kind.columns().join(",");
+                self.start(peer).arg(&data.path).args([columns, parallel])
+            }
             Peer::Polars | Peer::Naive => self.start(peer).arg(&data.path),
             Peer::Xan => {
                 let task = Task::new(self.xan().unwrap_or_else(|| "xan".into()));

@@ -178,6 +178,9 @@ impl fmt::Display for Report {
             self.seed,
             if self.peers.is_empty() { "nobody".to_owned() } else { self.peers.join(", ") }
         )?;
+        if !self.checks_targets {
+            writeln!(f, "A short run: that counts are right, and nothing of what they cost.\n")?;
+        }
         for line in &self.left_out {
             writeln!(f, "- left out: {line}")?;
         }
