@@ -8,6 +8,7 @@ use super::Size;
 use super::data::Shape;
 use super::experiment::{Experiment, rows};
 use crate::files::ours::{self, Threads};
+use crate::table::grouped;
 
 /// The same lines in more and more files.
 pub fn sources(folder: &Path, size: Size, runs: u32) -> Result<Experiment> {
@@ -17,7 +18,7 @@ pub fn sources(folder: &Path, size: Size, runs: u32) -> Result<Experiment> {
     };
     let shape = |files| Shape { files, lines, series: 10_000 };
     Ok(Experiment {
-        title: format!("CPU per line (ns), {lines} lines, 10,000 series, one process"),
+        title: format!("CPU per line (ns), {} lines, 10,000 series", grouped(lines)),
         grows: "files",
         figures: vec!["all"],
         rows: rows(sizes, runs, |files| count(folder, shape(files)))?,
@@ -32,7 +33,7 @@ pub fn series(folder: &Path, size: Size, runs: u32) -> Result<Experiment> {
         Size::Full => (20_000_000, &[10, 1_000, 10_000, 100_000, 1_000_000, 10_000_000]),
     };
     Ok(Experiment {
-        title: format!("CPU per line (ns), {lines} lines, one file, one process"),
+        title: format!("CPU per line (ns), {} lines in one file", grouped(lines)),
         grows: "series",
         figures: vec!["all"],
         rows: rows(sizes, runs, |series| count(folder, Shape { files: 1, lines, series }))?,

@@ -17,6 +17,7 @@ use super::data::{Shape, line};
 use super::experiment::{Experiment, rows};
 use crate::cpu;
 use crate::files::distributed::System;
+use crate::table::grouped;
 
 /// Series that exporters show.
 const SERIES: u64 = 10_000;
@@ -44,7 +45,7 @@ pub fn partitions(folder: &Path, size: Size, runs: u32) -> Result<Experiment> {
         Ok([spent.cpu(), shares.ingest, shares.aggregator, shares.redis].map(ns).to_vec())
     };
     Ok(Experiment {
-        title: format!("CPU per line (ns), {lines} lines in {files} files, Redis"),
+        title: format!("CPU per line (ns), {} lines in {files} files", grouped(lines)),
         grows: "partitions",
         figures: vec!["all", "ingest", "aggregator", "Redis"],
         rows: rows(sizes, runs, measure)?,
@@ -66,7 +67,7 @@ pub fn replicas(size: Size, runs: u32) -> Result<Experiment> {
         Ok(vec![exporters * 1e6 / all, (redis - alone).max(0.0) * 1e6 / all])
     };
     Ok(Experiment {
-        title: format!("CPU per scrape (µs), 10,000 series, {NEW_LINES} new lines before each"),
+        title: format!("CPU per scrape (µs), {} series that change", grouped(SERIES)),
         grows: "exporters",
         figures: vec!["exporter", "Redis"],
         rows: rows(&[1, 2, 4], runs, measure)?,
