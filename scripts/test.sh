@@ -96,6 +96,8 @@ fi
 section "Cost of rules" cargo test --quiet --workspace --bench rules -- --test || true
 # Short: whether what is pushed as fast as it goes is counted to the line.
 section "Cost of pushes" "${CARGO_TARGET_DIR:-target}/debug/logtally-bench" push --short || true
+# Short: whether logtally, and whoever of the others is installed, counts files to the line.
+section "Cost of files" "${CARGO_TARGET_DIR:-target}/debug/logtally-bench" files --short || true
 if [[ -x scripts/check-manifests.sh ]]; then
   section "Manifests" scripts/check-manifests.sh || true
 fi
