@@ -1,13 +1,22 @@
 //! The benchmarks, one subcommand each. They start the real programs, which must have been built in
 //! the same profile, and measure them from outside; a figure that is not exact to the line is an error.
 //!
-//! Must never share code with what is measured, except for the messages on the wire.
+//! Must never share code with what is measured, except for the messages on the wire, and for the
+//! public traits of the crates that the programs use, where these are what is measured.
 
 mod cpu;
 
+mod outcome;
+
 mod push;
 
+mod series;
+
 mod stats;
+
+mod store;
+
+mod writer;
 
 use std::process::ExitCode;
 
@@ -25,6 +34,8 @@ struct Cli {
 enum Command {
     /// What pushed lines cost: an ingest against one message per line on the same gRPC library.
     Push(push::Args),
+    /// What commits cost Redis, and what stored counts take: against one HINCRBY per increment.
+    Store(store::Args),
     /// The other side of `push`, as a process of its own.
     #[command(hide = true)]
     PushBaseline(push::baseline::Args),
@@ -33,6 +44,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Push(args) => push::run(&args),
+        Command::Store(args) => store::run(&args),
         Command::PushBaseline(args) => push::baseline::run(&args).map(|()| true),
     };
     match result {
