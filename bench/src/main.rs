@@ -10,6 +10,8 @@ mod outcome;
 
 mod push;
 
+mod scrape;
+
 mod series;
 
 mod stats;
@@ -36,16 +38,23 @@ enum Command {
     Push(push::Args),
     /// What commits cost Redis, and what stored counts take: against one HINCRBY per increment.
     Store(store::Args),
+    /// What scrapes of very many series cost: an exporter against the encoders of client libraries.
+    Scrape(scrape::Args),
     /// The other side of `push`, as a process of its own.
     #[command(hide = true)]
     PushBaseline(push::baseline::Args),
+    /// The other side of `scrape`, as a process of its own.
+    #[command(hide = true)]
+    ScrapePeer(scrape::peer::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Push(args) => push::run(&args),
         Command::Store(args) => store::run(&args),
+        Command::Scrape(args) => scrape::run(&args),
         Command::PushBaseline(args) => push::baseline::run(&args).map(|()| true),
+        Command::ScrapePeer(args) => scrape::peer::run(&args).map(|()| true),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
