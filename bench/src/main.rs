@@ -4,7 +4,11 @@
 //! Must never share code with what is measured, except for the messages on the wire, and for the
 //! public traits of the crates that the programs use, where these are what is measured.
 
+mod client;
+
 mod cpu;
+
+mod latency;
 
 mod outcome;
 
@@ -40,6 +44,8 @@ enum Command {
     Store(store::Args),
     /// What scrapes of very many series cost: an exporter against the encoders of client libraries.
     Scrape(scrape::Args),
+    /// How soon what is counted is on the page, and what reading large files takes of the memory.
+    Latency(latency::Args),
     /// The other side of `push`, as a process of its own.
     #[command(hide = true)]
     PushBaseline(push::baseline::Args),
@@ -53,6 +59,7 @@ fn main() -> ExitCode {
         Command::Push(args) => push::run(&args),
         Command::Store(args) => store::run(&args),
         Command::Scrape(args) => scrape::run(&args),
+        Command::Latency(args) => latency::run(&args),
         Command::PushBaseline(args) => push::baseline::run(&args).map(|()| true),
         Command::ScrapePeer(args) => scrape::peer::run(&args).map(|()| true),
     };

@@ -8,7 +8,7 @@ use logtally_e2e::program::Program;
 use logtally_testkit::free_port;
 use tempfile::TempDir;
 
-use super::client::Client;
+use crate::client::Client;
 use crate::cpu;
 
 /// How long it may take to its first page.

@@ -152,7 +152,7 @@ impl Counts {
         let mut counts = Self { writer, keys, values: vec![0; series], rng };
         let all: Vec<usize> = (0..series).collect();
         for (n, which) in all.chunks(COMMIT).enumerate() {
-            counts.commit(n % SOURCES, which, |series| series as u64 % 97 + 1)?;
+            counts.commit(n % SOURCES, which, series::first)?;
             if n % 32 == 31 {
                 counts.writer.fold()?;
             }

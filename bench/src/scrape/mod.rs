@@ -4,8 +4,6 @@
 //!
 //! Every page is read whole, and must show exactly what was committed, in every series.
 
-mod client;
-
 mod exporter;
 
 mod measure;

@@ -21,7 +21,7 @@ use prometheus::{IntGaugeVec, Opts, Registry, TextEncoder};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 
-use super::client::Client;
+use crate::client::Client;
 use crate::cpu;
 use crate::series::{self, check_page};
 
@@ -81,18 +81,13 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The value of a series.
-fn value(series: usize) -> u64 {
-    series as u64 % 97 + 1
-}
-
 fn prometheus_page(series: usize) -> Result<Render> {
     let family = default_family();
     let labels: Vec<&str> = family.labels.iter().map(String::as_str).collect();
     let gauge = IntGaugeVec::new(Opts::new(family.name, family.help), &labels)?;
     for which in 0..series {
         let (host, job) = series::labels(which);
-        gauge.with_label_values(&[host, job]).set(value(which).cast_signed());
+        gauge.with_label_values(&[host, job]).set(series::first(which).cast_signed());
     }
     let registry = Registry::new();
     registry.register(Box::new(gauge))?;
@@ -108,7 +103,7 @@ fn prometheus_client_page(series: usize) -> Render {
     for which in 0..series {
         let (host, job) = series::labels(which);
         let labels = family.labels.iter().cloned().zip([host, job]).collect::<Vec<_>>();
-        gauges.get_or_create(&labels).set(value(which).cast_signed());
+        gauges.get_or_create(&labels).set(series::first(which).cast_signed());
     }
     let mut registry = prometheus_client::registry::Registry::default();
     registry.register(family.name, family.help, gauges);
@@ -133,7 +128,7 @@ pub fn measure(encoder: Encoder, series: usize, scrapes: u32, page: &[u8]) -> Re
     let mut client = until("the peer", PATIENCE, || {
         Client::connect(port).map_err(|error| error.to_string())
     });
-    let expected: Vec<u64> = (0..series).map(value).collect();
+    let expected: Vec<u64> = (0..series).map(series::first).collect();
     // The first one is not measured: what is allocated then is there for good.
     (0..=scrapes)
         .map(|_| {
