@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 
 /// How long a server may be silent.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 1 << 20;
@@ -126,7 +126,8 @@ mod tests {
     #[test]
     fn whole_pages_are_read_and_cut_ones_refused() {
         let body = |text| answer(text).map(|(status, body)| (status, body.len())).ok();
-        let chunks = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n";
+        let chunks =
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n";
         assert_eq!(body("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"), Some((200, 3)));
         assert_eq!(body("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"), Some((503, 0)));
         assert_eq!(body(chunks), Some((200, 3)));

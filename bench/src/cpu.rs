@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 pub fn used(pid: u32) -> Result<Duration> {
     let time = clock_getcpuclockid(Pid::from_raw(pid.cast_signed())).and_then(clock_gettime);
     let time = time.with_context(|| format!("the processor time of process {pid}"))?;
-    Ok(Duration::new(time.tv_sec().cast_unsigned(), time.tv_nsec() as u32))
+    Ok(Duration::new(time.tv_sec().cast_unsigned(), time.tv_nsec().cast_unsigned() as u32))
 }
 
 /// [`used`] in seconds.

@@ -183,9 +183,8 @@ fn grouped(digits: &str) -> String {
 /// Replaces what stands between the markers of a benchmark, or appends it with its markers.
 fn update(path: &Path, benchmark: &str, text: &str) -> Result<()> {
     let old = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let new = replaced(&old, benchmark, text).with_context(|| {
-        format!("{} has one of the two markers of {benchmark}", path.display())
-    })?;
+    let new = replaced(&old, benchmark, text)
+        .with_context(|| format!("{} has one of the two markers of {benchmark}", path.display()))?;
     fs::write(path, new).with_context(|| path.display().to_string())
 }
 

@@ -29,7 +29,8 @@ pub fn key(series: usize) -> SeriesKey {
 /// Demands that a page shows exactly these values, in whatever order.
 pub fn check_page(page: &[u8], expected: &[u64]) -> Result<()> {
     let name = default_family().name;
-    let samples = page.split(|byte| *byte == b'\n').filter(|line| line.starts_with(name.as_bytes()));
+    let samples =
+        page.split(|byte| *byte == b'\n').filter(|line| line.starts_with(name.as_bytes()));
     let mut seen = vec![false; expected.len()];
     for line in samples {
         let text = || String::from_utf8_lossy(line).into_owned();

@@ -13,6 +13,7 @@ const EACH: usize = 5_000;
 pub const INCREMENTS: usize = BLOCKS * EACH;
 
 /// Packs blocks that overlap by half, checks and merges them.
+#[expect(clippy::unnecessary_wraps, reason = "as the other cases are prepared")]
 pub fn merge() -> Result<Loop> {
     let keys: Vec<SeriesKey> = (0..EACH * BLOCKS).map(text::key).collect();
     Ok(Box::new(move || {

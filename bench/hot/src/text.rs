@@ -22,7 +22,7 @@ pub const WIDE: &str = "timestamp, host, job_name, status, duration_ms, message"
 
 /// Records of host and job, 27 bytes each.
 pub fn narrow() -> String {
-    text(|out, _, host, job| write!(out, "server-{host:04}.dc1,backup-{job:03}\n"))
+    text(|out, _, host, job| writeln!(out, "server-{host:04}.dc1,backup-{job:03}"))
 }
 
 /// Records of six columns, a third of them with a quoted message.
@@ -44,7 +44,8 @@ pub fn wide() -> String {
 
 /// The key of a series.
 pub fn key(series: usize) -> SeriesKey {
-    let (host, job) = (format!("server-{:04}.dc1", series / 100), format!("backup-{:03}", series % 100));
+    let (host, job) =
+        (format!("server-{:04}.dc1", series / 100), format!("backup-{:03}", series % 100));
     SeriesKey::new(default_family().id(), [host.as_str(), job.as_str()])
 }
 

@@ -60,9 +60,10 @@ const SHORT: (u32, u32, [u64; 2]) = (10, 4, [1, 3]);
 
 /// Measures, reports, and says whether all targets are met.
 pub fn run(args: &Args) -> Result<bool> {
-    let (pushes, appends, megabytes) = match args.output.short {
-        true => (SHORT.0, SHORT.1, &SHORT.2[..]),
-        false => (args.pushes, args.appends, &args.megabytes[..]),
+    let (pushes, appends, megabytes) = if args.output.short {
+        (SHORT.0, SHORT.1, &SHORT.2[..])
+    } else {
+        (args.pushes, args.appends, &args.megabytes[..])
     };
     let how = format!(
         "An aggregator, an ingest, an exporter and a Redis with `appendfsync always`, with nothing \

@@ -104,12 +104,7 @@ fn start(redis: &RedisServer, counts: &Counts, found: &mut Scrapes) -> Result<Ex
 }
 
 /// Changes something, and scrapes. Returns the processor time of both.
-fn scrape(
-    exporter: &mut Exporter,
-    counts: &mut Counts,
-    change: Change,
-    gzip: bool,
-) -> Result<f64> {
+fn scrape(exporter: &mut Exporter, counts: &mut Counts, change: Change, gzip: bool) -> Result<f64> {
     let begun = exporter.cpu()?;
     counts.change(change)?;
     exporter.scrape(gzip)?;

@@ -125,9 +125,8 @@ pub fn measure(encoder: Encoder, series: usize, scrapes: u32, page: &[u8]) -> Re
         .args(["--series", &series.to_string(), "--page"])
         .arg(&file);
     program.start();
-    let mut client = until("the peer", PATIENCE, || {
-        Client::connect(port).map_err(|error| error.to_string())
-    });
+    let mut client =
+        until("the peer", PATIENCE, || Client::connect(port).map_err(|error| error.to_string()));
     let expected: Vec<u64> = (0..series).map(series::first).collect();
     // The first one is not measured: what is allocated then is there for good.
     (0..=scrapes)

@@ -20,7 +20,7 @@ pub struct Commits {
 
 /// Commits everything to a fresh server.
 pub fn measure(load: &Load, keys: &[SeriesKey]) -> Result<Commits> {
-    let server = Server::start();
+    let server = Server::start()?;
     let mut writer = Writer::new(&server.url(), Some(1), 1)?;
     let begun = server.cpu()?;
     let mut fold = 0.0;

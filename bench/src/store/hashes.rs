@@ -14,19 +14,18 @@ const KEY: &str = "counts";
 
 /// Increments everything on a fresh server. Returns the processor time per increment (microseconds).
 pub fn measure(load: &Load, keys: &[SeriesKey]) -> Result<f64> {
-    let server = Server::start();
-    let mut connection = server.connect()?;
+    let mut server = Server::start()?;
     let begun = server.cpu()?;
     for commit in load.commits() {
         let mut pipe = redis::pipe();
         for (series, amount) in commit {
             pipe.cmd("HINCRBY").arg(KEY).arg(keys[*series].as_bytes()).arg(*amount).ignore();
         }
-        pipe.query::<()>(&mut connection)?;
+        pipe.query::<()>(&mut server.connection)?;
     }
     let cpu = server.cpu()? - begun;
     let stored: HashMap<Vec<u8>, u64> =
-        redis::cmd("HGETALL").arg(KEY).query(&mut connection)?;
+        redis::cmd("HGETALL").arg(KEY).query(&mut server.connection)?;
     for (key, sum) in keys.iter().zip(load.sums()) {
         let got = stored.get(key.as_bytes()).copied().unwrap_or(0);
         ensure!(got == sum, "{key:?} is {got} and not {sum}");

@@ -25,24 +25,23 @@ pub struct Memory {
 
 /// Writes so many series to a fresh server, and loads them.
 pub fn measure(series: usize) -> Result<Memory> {
-    let server = Server::start();
-    let mut connection = server.connect()?;
+    let mut server = Server::start()?;
     let keys: Vec<SeriesKey> = (0..series).map(series::key).collect();
     let sources = series.div_ceil(SERIES_PER_SOURCE);
     drop(Writer::new(&server.url(), None, 0)?);
-    let empty = server.memory(&mut connection)?;
-    server.watch(&mut connection)?;
+    let empty = server.memory()?;
+    server.watch()?;
     write(&server, &keys, sources)?;
-    let write_ms = server.longest_ms(&mut connection)?;
-    let bytes = server.memory(&mut connection)?.saturating_sub(empty);
-    server.watch(&mut connection)?;
+    let write_ms = server.longest_ms()?;
+    let bytes = server.memory()?.saturating_sub(empty);
+    server.watch()?;
     let begun = server.cpu()?;
     let reader = Writer::new(&server.url(), None, 0)?;
     for at in reader.partitions() {
         std::hint::black_box(reader.load(at)?);
     }
     let load_cpu = server.cpu()? - begun;
-    let load_ms = server.longest_ms(&mut connection)?;
+    let load_ms = server.longest_ms()?;
     reader.check(&keys, &vec![1; series])?;
     Ok(Memory { bytes_per_row: bytes as f64 / series as f64, write_ms, load_ms, load_cpu })
 }

@@ -11,51 +11,57 @@ const SLOWEST: usize = 100_000;
 const SLOW_MICROS: u32 = 200;
 
 /// A server without persistence.
-pub struct Server(RedisServer);
+pub struct Server {
+    redis: RedisServer,
+    /// A connection of our own.
+    pub connection: Connection,
+}
 
 impl Server {
     /// Starts one.
-    pub fn start() -> Self {
-        Self(RedisServer::start(&[]))
+    pub fn start() -> Result<Self> {
+        let redis = RedisServer::start(&[]);
+        let connection = redis::Client::open(redis.url())?.get_connection()?;
+        Ok(Self { redis, connection })
     }
 
     /// Its address.
     pub fn url(&self) -> String {
-        self.0.url()
-    }
-
-    /// A connection of our own.
-    pub fn connect(&self) -> Result<Connection> {
-        Ok(redis::Client::open(self.url())?.get_connection()?)
+        self.redis.url()
     }
 
     /// Its processor time so far (seconds): what `INFO cpu` calls `used_cpu_user` and `used_cpu_sys`,
     /// read from outside.
     pub fn cpu(&self) -> Result<f64> {
-        cpu::seconds(self.0.pid().context("Redis is down")?)
+        cpu::seconds(self.redis.pid().context("Redis is down")?)
     }
 
     /// Its memory in use (bytes).
-    pub fn memory(&self, connection: &mut Connection) -> Result<u64> {
-        let info: String = redis::cmd("INFO").arg("memory").query(connection)?;
+    pub fn memory(&mut self) -> Result<u64> {
+        let info: String = redis::cmd("INFO").arg("memory").query(&mut self.connection)?;
         let line = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
         Ok(line.context("no used_memory")?.trim().parse()?)
     }
 
     /// Begins to note slow commands.
-    pub fn watch(&self, connection: &mut Connection) -> Result<()> {
+    pub fn watch(&mut self) -> Result<()> {
         for (name, value) in
             [("slowlog-log-slower-than", SLOW_MICROS as usize), ("slowlog-max-len", SLOWEST)]
         {
-            redis::cmd("CONFIG").arg("SET").arg(name).arg(value).query::<()>(connection)?;
+            redis::cmd("CONFIG")
+                .arg("SET")
+                .arg(name)
+                .arg(value)
+                .query::<()>(&mut self.connection)?;
         }
-        Ok(redis::cmd("SLOWLOG").arg("RESET").query(connection)?)
+        Ok(redis::cmd("SLOWLOG").arg("RESET").query(&mut self.connection)?)
     }
 
     /// How long the longest command has taken since then (milliseconds); 0 if none was slow.
-    pub fn longest_ms(&self, connection: &mut Connection) -> Result<f64> {
+    pub fn longest_ms(&mut self) -> Result<f64> {
         type Slow = (u64, u64, u64, Value, Value, Value);
-        let slow: Vec<Slow> = redis::cmd("SLOWLOG").arg("GET").arg(SLOWEST).query(connection)?;
+        let slow: Vec<Slow> =
+            redis::cmd("SLOWLOG").arg("GET").arg(SLOWEST).query(&mut self.connection)?;
         Ok(slow.iter().map(|slow| slow.2).max().unwrap_or(0) as f64 / 1e3)
     }
 }

@@ -92,7 +92,10 @@ fn check() -> Result<bool> {
         let counted = count(index)?;
         let here = Environment::here(counted.features)?;
         let Some(tolerance) = reference.environment.tolerance(&here) else {
-            println!("not compared: the reference is of {}, and this is {here}", reference.environment);
+            println!(
+                "not compared: the reference is of {}, and this is {here}",
+                reference.environment
+            );
             return Ok(true);
         };
         let known = reference.of(case).with_context(|| {

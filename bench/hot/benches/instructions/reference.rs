@@ -144,7 +144,10 @@ impl fmt::Display for Verdict<'_> {
         let Known { case, unit, instructions, .. } = self.known;
         let (growth, tolerance) = (self.growth() * 100.0, self.tolerance * 100.0);
         let counted = self.counted;
-        write!(f, "{case}: {counted:.1} instructions per {unit}, {growth:+.2} % of {instructions:.1}")?;
+        write!(
+            f,
+            "{case}: {counted:.1} instructions per {unit}, {growth:+.2} % of {instructions:.1}"
+        )?;
         if self.is_growth() {
             write!(f, ": TOO MANY, at most {tolerance:.0} % more")?;
         } else if self.growth() < -self.tolerance {
