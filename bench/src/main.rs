@@ -12,6 +12,8 @@ mod latency;
 
 mod outcome;
 
+mod process;
+
 mod push;
 
 mod scrape;

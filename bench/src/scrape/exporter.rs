@@ -9,7 +9,7 @@ use logtally_testkit::free_port;
 use tempfile::TempDir;
 
 use crate::client::Client;
-use crate::cpu;
+use crate::process;
 
 /// How long it may take to its first page.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -48,12 +48,12 @@ impl Exporter {
 
     /// Its processor time so far (milliseconds).
     pub fn cpu(&self) -> Result<f64> {
-        Ok(cpu::seconds(self.program.pid())? * 1e3)
+        Ok(process::cpu_seconds(self.program.pid())? * 1e3)
     }
 
     /// Its resident memory (bytes).
     pub fn resident(&self) -> Result<f64> {
-        Ok(cpu::resident(self.program.pid())? as f64)
+        Ok(process::resident_bytes(self.program.pid())? as f64)
     }
 
     /// Scrapes once.

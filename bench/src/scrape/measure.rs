@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use rand::{SeedableRng as _, seq};
 
 use super::exporter::Exporter;
-use crate::cpu;
+use crate::process;
 use crate::series::{self, check_page};
 use crate::writer::Writer;
 
@@ -122,11 +122,11 @@ fn scrape(exporter: &mut Exporter, counts: &mut Counts, change: Change, gzip: bo
 
 /// Processor time (milliseconds).
 fn compress(page: &[u8]) -> Result<f64> {
-    let begun = cpu::seconds(std::process::id())?;
+    let begun = process::cpu_seconds(std::process::id())?;
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(page)?;
     std::hint::black_box(encoder.finish()?);
-    Ok((cpu::seconds(std::process::id())? - begun) * 1e3)
+    Ok((process::cpu_seconds(std::process::id())? - begun) * 1e3)
 }
 
 /// What the store holds.

@@ -22,7 +22,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 
 use crate::client::Client;
-use crate::cpu;
+use crate::process;
 use crate::series::{self, check_page};
 
 /// How long a server may take until it listens.
@@ -131,9 +131,9 @@ pub fn measure(encoder: Encoder, series: usize, scrapes: u32, page: &[u8]) -> Re
     // The first one is not measured: what is allocated then is there for good.
     (0..=scrapes)
         .map(|_| {
-            let begun = cpu::seconds(program.pid())?;
+            let begun = process::cpu_seconds(program.pid())?;
             let status = client.get(false)?;
-            let used = (cpu::seconds(program.pid())? - begun) * 1e3;
+            let used = (process::cpu_seconds(program.pid())? - begun) * 1e3;
             ensure!(status == 200, "{status}");
             match encoder {
                 Encoder::Bytes => ensure!(client.body == page, "other bytes"),

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use logtally_testkit::RedisServer;
 use redis::{Connection, Value};
 
-use crate::cpu;
+use crate::process;
 
 /// Commands that are kept, and how long they have taken at least (microseconds).
 const SLOWEST: usize = 100_000;
@@ -33,7 +33,7 @@ impl Server {
     /// Its processor time so far (seconds): what `INFO cpu` calls `used_cpu_user` and `used_cpu_sys`,
     /// read from outside.
     pub fn cpu(&self) -> Result<f64> {
-        cpu::seconds(self.redis.pid().context("Redis is down")?)
+        process::cpu_seconds(self.redis.pid().context("Redis is down")?)
     }
 
     /// Its memory in use (bytes).
