@@ -97,6 +97,8 @@ fi
 section "Cost of rules" cargo test --quiet --workspace --bench rules -- --test || true
 # Short: whether what is pushed as fast as it goes is counted to the line.
 section "Cost of pushes" "${CARGO_TARGET_DIR:-target}/debug/logtally-bench" push --short || true
+# Short: whether logtally, and whoever of the others is installed, counts files to the line.
+section "Cost of files" "${CARGO_TARGET_DIR:-target}/debug/logtally-bench" files --short || true
 section "Cost of commits" "${CARGO_TARGET_DIR:-target}/debug/logtally-bench" store --short || true
 section "Cost of scrapes" "${CARGO_TARGET_DIR:-target}/debug/logtally-bench" scrape --short || true
 section "From a record to the page" \

@@ -4,27 +4,43 @@
 //! Must never share code with what is measured, except for the messages on the wire, and for the
 //! public traits of the crates that the programs use, where these are what is measured.
 
+mod files;
+
+mod growth;
+
+mod push;
+
+mod store;
+
+mod scrape;
+
+mod latency;
+
+mod child;
+
 mod client;
 
 mod cpu;
 
-mod latency;
-
-mod outcome;
-
 mod process;
-
-mod push;
-
-mod scrape;
 
 mod series;
 
+mod writer;
+
+mod machine;
+
+mod docs;
+
+mod outcome;
+
+mod output;
+
 mod stats;
 
-mod store;
+mod svg;
 
-mod writer;
+mod table;
 
 use std::process::ExitCode;
 
@@ -40,6 +56,10 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// What counting files costs, against others that do the same.
+    Files(files::Args),
+    /// What becomes of the cost when there are more files, series, partitions or exporters.
+    Growth(growth::Args),
     /// What pushed lines cost: an ingest against one message per line on the same gRPC library.
     Push(push::Args),
     /// What commits cost Redis, and what stored counts take: against one HINCRBY per increment.
@@ -54,16 +74,22 @@ enum Command {
     /// The other side of `scrape`, as a process of its own.
     #[command(hide = true)]
     ScrapePeer(scrape::peer::Args),
+    /// Runs a command to its end and writes down what it has cost.
+    #[command(hide = true)]
+    Launch(child::Launch),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Files(args) => files::run(&args),
+        Command::Growth(args) => growth::run(&args),
         Command::Push(args) => push::run(&args),
         Command::Store(args) => store::run(&args),
         Command::Scrape(args) => scrape::run(&args),
         Command::Latency(args) => latency::run(&args),
         Command::PushBaseline(args) => push::baseline::run(&args).map(|()| true),
         Command::ScrapePeer(args) => scrape::peer::run(&args).map(|()| true),
+        Command::Launch(args) => child::launch(&args).map(|()| true),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -3,16 +3,16 @@
 //!
 //! Must never show a figure without the runs that it comes from.
 
-use std::fmt::{self, Write as _};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::fmt;
 
-use anyhow::{Context as _, Result, ensure};
-use clap::ValueEnum;
+use anyhow::{Result, ensure};
 use serde::Serialize;
 
-use crate::cpu;
+use crate::docs;
+use crate::machine::Machine;
+use crate::output::Output;
 use crate::stats::median;
+use crate::table::{self, grouped};
 
 /// Flags that say where the result goes.
 #[derive(clap::Args, Debug)]
@@ -24,30 +24,18 @@ pub struct OutputArgs {
 
     /// How the result is written.
     #[arg(long, value_enum, default_value_t)]
-    output: Form,
+    output: Output,
 
-    /// Write the result into a document, too, between the markers of this benchmark.
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "docs/performance.md")]
-    update_docs: Option<PathBuf>,
-}
-
-/// How the result is written.
-#[derive(Clone, Copy, Default, Debug, ValueEnum)]
-enum Form {
-    /// For people.
-    #[default]
-    Table,
-    /// For programs.
-    Json,
+    /// Write the result into docs/performance.md, too.
+    #[arg(long)]
+    update_docs: bool,
 }
 
 /// Everything that a benchmark found.
 #[derive(Debug, Serialize)]
 pub struct Outcome {
     benchmark: &'static str,
-    version: &'static str,
-    processor: String,
-    processors: usize,
+    machine: Machine,
     /// How it was measured, in a sentence or two.
     how: String,
     tables: Vec<Table>,
@@ -94,24 +82,19 @@ impl Figure {
         self.at_most.map(|most| self.median <= most)
     }
 
-    fn row(&self) -> String {
-        let Self { what, unit, median, .. } = self;
-        let (value, gap) = (number(*median), if unit.is_empty() { "" } else { " " });
-        let target = match (self.at_most, self.is_met()) {
-            (Some(most), Some(true)) => format!("at most {}: met", number(most)),
-            (Some(most), _) => format!("at most {}: **missed**", number(most)),
-            _ => String::new(),
-        };
-        format!("| {what} | {value}{gap}{unit} | {target} |\n")
+    fn cells(&self) -> [String; 4] {
+        let gap = if self.unit.is_empty() { "" } else { " " };
+        let value = format!("{}{gap}{}", number(self.median), self.unit);
+        let target = self.at_most.map(|most| format!("at most {}", number(most)));
+        let met = self.is_met().map(|met| if met { "met" } else { "**missed**" });
+        [self.what.clone(), value, target.unwrap_or_default(), met.unwrap_or_default().into()]
     }
 }
 
 impl Outcome {
     /// Nothing was found yet.
     pub fn new(benchmark: &'static str, how: String) -> Self {
-        let (processor, processors) = (cpu::model(), cpu::count());
-        let version = env!("CARGO_PKG_VERSION");
-        Self { benchmark, version, processor, processors, how, tables: Vec::new() }
+        Self { benchmark, machine: Machine::now(), how, tables: Vec::new() }
     }
 
     /// Adds figures that belong together.
@@ -124,13 +107,10 @@ impl Outcome {
         if args.short {
             self.forget_targets();
         }
-        match args.output {
-            Form::Table => print!("{self}"),
-            Form::Json => println!("{}", serde_json::to_string_pretty(&self)?),
-        }
-        if let Some(path) = &args.update_docs {
+        args.output.print(&self)?;
+        if args.update_docs {
             ensure!(!args.short, "figures of a short run do not belong into a document");
-            update(path, self.benchmark, &self.to_string())?;
+            docs::update(&docs::performance(), self.benchmark, &self.to_string())?;
         }
         Ok(self.figures().all(|figure| figure.is_met() != Some(false)))
     }
@@ -147,17 +127,19 @@ impl Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { version, processors, processor, how, .. } = self;
-        writeln!(f, "logtally {version}, {processors} x {processor}. {how}")?;
+        writeln!(f, "{}. {}", self.machine, self.how)?;
         for Table { title, figures } in &self.tables {
-            writeln!(f, "\n| {title} | measured | target |\n| --- | ---: | :--- |")?;
-            figures.iter().try_for_each(|figure| f.write_str(&figure.row()))?;
+            let mut table = table::Table::new([title.as_str(), "measured", "target", ""]);
+            figures.iter().for_each(|figure| table.row(figure.cells()));
+            write!(f, "\n{table}")?;
         }
         Ok(())
     }
 }
 
-/// Three digits that count, and no exponents.
+/// Three digits that count, and no exponents. Ratios are small, and `table::figure` would show nothing of
+/// them.
+#[expect(clippy::cast_sign_loss, reason = "times, sizes and ratios are not below 0")]
 fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
@@ -165,40 +147,8 @@ fn number(value: f64) -> String {
         small if small < 1.0 => format!("{value:.3}"),
         middle if middle < 10.0 => format!("{value:.2}"),
         middle if middle < 100.0 => format!("{value:.1}"),
-        _ => grouped(&format!("{value:.0}")),
+        _ => grouped(value.round() as u64),
     }
-}
-
-fn grouped(digits: &str) -> String {
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Replaces what stands between the markers of a benchmark, or appends it with its markers.
-fn update(path: &Path, benchmark: &str, text: &str) -> Result<()> {
-    let old = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let new = replaced(&old, benchmark, text)
-        .with_context(|| format!("{} has one of the two markers of {benchmark}", path.display()))?;
-    fs::write(path, new).with_context(|| path.display().to_string())
-}
-
-fn replaced(old: &str, benchmark: &str, text: &str) -> Option<String> {
-    let (begin, end) =
-        (format!("<!-- bench:{benchmark} -->\n"), format!("<!-- /bench:{benchmark} -->\n"));
-    let mut new = String::new();
-    let (before, after) = match (old.split_once(&begin), old.split_once(&end)) {
-        (Some((before, _)), Some((_, after))) => (before.to_owned(), after),
-        (None, None) => (format!("{old}\n"), ""),
-        _ => return None,
-    };
-    write!(new, "{before}{begin}\n{text}\n{end}{after}").ok()?;
-    Some(new)
 }
 
 #[cfg(test)]
@@ -215,16 +165,7 @@ mod tests {
     fn one_target_that_is_missed_is_enough() {
         let figure = |n: f64| Figure::new("x", "ms", vec![n - 1.0, n, n + 7.0]).at_most(2.0);
         assert_eq!([2.0, 2.1].map(|n| figure(n).is_met()), [Some(true), Some(false)]);
-        assert_eq!(figure(2.1).row(), "| x | 2.10 ms | at most 2.00: **missed** |\n");
+        assert_eq!(figure(2.1).cells(), ["x", "2.10 ms", "at most 2.00", "**missed**"]);
         assert_eq!(Figure::new("x", "", vec![]).is_met(), None);
-    }
-
-    #[test]
-    fn a_section_is_replaced_where_it_stands_and_appended_where_it_does_not() {
-        let one = replaced("# Doc\n", "a", "1\n").expect("appended");
-        assert_eq!(one, "# Doc\n\n<!-- bench:a -->\n\n1\n\n<!-- /bench:a -->\n");
-        let two = replaced(&(one + "end\n"), "a", "2\n").expect("replaced");
-        assert_eq!(two, "# Doc\n\n<!-- bench:a -->\n\n2\n\n<!-- /bench:a -->\nend\n");
-        assert_eq!(replaced("<!-- bench:a -->\n", "a", ""), None);
     }
 }

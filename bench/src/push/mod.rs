@@ -22,7 +22,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use clap::ValueEnum;
 use tokio::task::JoinSet;
 
 use self::data::{Data, Expected, Shape};
@@ -30,6 +29,7 @@ use self::latency::{Rate, Way};
 use self::load::{Producer, Until};
 use self::report::{Report, Run, Settings};
 use self::system::System;
+use crate::output::Output;
 
 /// Flags.
 #[derive(clap::Args, Debug)]
@@ -84,16 +84,6 @@ pub struct Args {
     output: Output,
 }
 
-/// How the result is written.
-#[derive(Clone, Copy, Default, Debug, ValueEnum)]
-enum Output {
-    /// For people.
-    #[default]
-    Table,
-    /// For programs.
-    Json,
-}
-
 /// Runs of each size, their length, and that of the timing, if it is to be short.
 const SHORT: (u32, f64, f64) = (1, 0.2, 1.0);
 
@@ -130,10 +120,7 @@ pub fn run(args: &Args) -> Result<bool> {
     };
     eprintln!("processes: {:?}", bench.system.pids());
     let report = bench.run(&args.lines, Duration::from_secs_f64(rate_seconds))?;
-    match args.output {
-        Output::Table => print!("{report}"),
-        Output::Json => println!("{}", serde_json::to_string_pretty(&report)?),
-    }
+    args.output.print(&report)?;
     Ok(report.targets_are_met())
 }
 
