@@ -25,19 +25,21 @@ pub fn resident_bytes(pid: u32) -> Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use super::*;
 
     #[test]
-    fn the_time_of_this_process_grows_with_what_it_does() {
-        let me = std::process::id();
-        let (begun, before) = (Instant::now(), cpu_seconds(me).expect("readable"));
-        let mut n = 0_u64;
-        while cpu_seconds(me).expect("readable") < before + 0.005 {
-            n = std::hint::black_box(n + 1);
+    fn the_time_of_this_process_grows_in_steps_that_are_short() {
+        let now = || cpu_seconds(std::process::id()).expect("readable");
+        let (begun, mut before, mut shortest) = (now(), now(), f64::MAX);
+        // Other tests run in this process, too.
+        while now() < begun + 0.05 {
+            let after = now();
+            if after > before {
+                shortest = shortest.min(after - before);
+            }
+            before = after;
         }
-        assert!(begun.elapsed() >= Duration::from_millis(1), "5 ms of a few threads");
+        assert!(shortest < 0.001, "{shortest} s");
     }
 
     #[test]
