@@ -120,8 +120,9 @@ impl Outcome {
     }
 
     fn forget_targets(&mut self) {
-        let figures = self.tables.iter_mut().flat_map(|table| &mut table.figures);
-        figures.for_each(|figure| figure.at_most = None);
+        for figure in self.tables.iter_mut().flat_map(|table| &mut table.figures) {
+            figure.at_most = None;
+        }
     }
 }
 
@@ -130,7 +131,9 @@ impl fmt::Display for Outcome {
         writeln!(f, "{}. {}", self.machine, self.how)?;
         for Table { title, figures } in &self.tables {
             let mut table = table::Table::new([title.as_str(), "measured", "target", ""]);
-            figures.iter().for_each(|figure| table.row(figure.cells()));
+            for figure in figures {
+                table.row(figure.cells());
+            }
             write!(f, "\n{table}")?;
         }
         Ok(())
