@@ -40,7 +40,8 @@ skip() {
 # Programs that the whole-system tests start, each with its Debian package.
 missing_packages() {
   local pair
-  for pair in redis-server:redis-server redis-cli:redis-tools prometheus:prometheus curl:curl; do
+  for pair in redis-server:redis-server redis-cli:redis-tools prometheus:prometheus curl:curl \
+    valgrind:valgrind; do
     command -v "${pair%%:*}" >/dev/null || printf '%s ' "${pair##*:}"
   done
   # Debian's python3 comes without what makes environments.
@@ -98,6 +99,12 @@ section "Cost of rules" cargo test --quiet --workspace --bench rules -- --test |
 section "Cost of pushes" "${CARGO_TARGET_DIR:-target}/debug/logtally-bench" push --short || true
 # Short: whether logtally, and whoever of the others is installed, counts files to the line.
 section "Cost of files" "${CARGO_TARGET_DIR:-target}/debug/logtally-bench" files --short || true
+section "Cost of commits" "${CARGO_TARGET_DIR:-target}/debug/logtally-bench" store --short || true
+section "Cost of scrapes" "${CARGO_TARGET_DIR:-target}/debug/logtally-bench" scrape --short || true
+section "From a record to the page" \
+  "${CARGO_TARGET_DIR:-target}/debug/logtally-bench" latency --short || true
+# Instructions, because times say nothing on a machine that is busy with other things.
+section "Instructions of the hot loops" scripts/instructions.sh || true
 if [[ -x scripts/check-manifests.sh ]]; then
   section "Manifests" scripts/check-manifests.sh || true
 fi

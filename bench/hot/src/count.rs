@@ -1,0 +1,57 @@
+//! From the bytes of a file to packed increments, with the default rule.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, ensure};
+use logtally_config::Config;
+use logtally_ingest::content::Content;
+use logtally_ingest::plan::Plan;
+use logtally_ingest::reader::{End, Reader, Reading, Scratch};
+
+use crate::{Loop, text};
+
+/// Records of two columns, without quotes.
+pub fn narrow() -> Result<Loop> {
+    repeat(text::NARROW, &text::narrow())
+}
+
+/// Records of six columns, a third of them quoted.
+pub fn wide() -> Result<Loop> {
+    repeat(text::WIDE, &text::wide())
+}
+
+fn repeat(columns: &str, text: &str) -> Result<Loop> {
+    let mut file = tempfile::tempfile()?;
+    file.write_all(text.as_bytes())?;
+    let (reading, mut scratch) = (reading(columns)?, Scratch::new(0));
+    Ok(Box::new(move || {
+        let records = count(&file, &reading, &mut scratch)?;
+        ensure!(records == text::RECORDS as u64, "{records} records are counted");
+        Ok(())
+    }))
+}
+
+fn reading(columns: &str) -> Result<Reading> {
+    let yaml = format!(
+        "inputs: [{{format: {{type: csv, columns: [{columns}]}}, rules: [{{metric: jobs_total, labels: [host, job_name]}}]}}]"
+    );
+    let files = |name: &str| Err(std::io::Error::other(name.to_owned()));
+    let config = Config::parse("hot.yaml", &yaml, &files).map_err(|e| anyhow::anyhow!("{e:?}"))?;
+    let plan = Plan::compile(&config, &[])?;
+    let input = plan.inputs.first().context("an input")?;
+    Ok(Reading { input: Arc::clone(input), path: Vec::new().into() })
+}
+
+fn count(file: &File, reading: &Reading, scratch: &mut Scratch) -> Result<u64> {
+    let mut reader = Reader::new(Some(Content::File(file.try_clone()?)), reading.clone());
+    let mut records = 0;
+    loop {
+        let span = reader.read_span(scratch, End::Final)?;
+        records += std::hint::black_box(scratch.tally.take(reader.input())).records.counted;
+        if span.at_end {
+            return Ok(records);
+        }
+    }
+}
