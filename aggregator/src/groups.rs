@@ -122,11 +122,12 @@ fn has_groups(family: &Family) -> bool {
 fn of_group(snapshot: &Snapshot, group: &Group) -> (Vec<SeriesKey>, u64) {
     let mut families = by_id(&snapshot.families);
     families.retain(|_, family| has_groups(family));
-    let is_of = |key: &&SeriesKey| {
-        let family = families.get(&key.family());
-        family.is_some_and(|family| census::group_of(family, key).as_ref() == Some(group))
+    let of_group = |key: &[u8]| {
+        let key = SeriesKey::parse(key).ok()?;
+        let of = census::group_of(families.get(&key.family())?, &key);
+        (of.as_ref() == Some(group)).then_some(key)
     };
-    let mut keys: Vec<SeriesKey> = snapshot.counts.keys().filter(is_of).cloned().collect();
+    let mut keys: Vec<SeriesKey> = snapshot.counts.keys().filter_map(of_group).collect();
     keys.sort_unstable();
     let series =
         distinct_series(keys.iter().filter_map(|key| Some((families.get(&key.family())?, key))));

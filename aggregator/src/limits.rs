@@ -141,7 +141,7 @@ impl Held {
     /// Takes in a whole partition.
     pub fn take_in(&mut self, at: Partition, snapshot: &Snapshot) {
         for key in snapshot.counts.keys() {
-            self.state.known.insert(key.as_bytes());
+            self.state.known.insert(key);
         }
         self.state.marks[usize::from(at.0)] = Some(snapshot.at);
     }

@@ -3,7 +3,6 @@
 //! After a wanted change: `UPDATE_GOLDEN=1 cargo test -p logtally-exporter --test golden`, and read
 //! the difference.
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -37,7 +36,7 @@ fn snapshot(rows: &[Row<'_>]) -> Snapshot {
     Snapshot {
         at: Mark { seq: 1, nonce: Nonce(1) },
         time_ms: 0,
-        counts: rows.iter().map(count).collect::<HashMap<_, _>>(),
+        counts: rows.iter().map(count).collect(),
         families: rows.iter().map(|(family, ..)| (*family).clone()).collect(),
         recovering: Recovering::default(),
     }

@@ -33,7 +33,7 @@ impl Counted {
         for partition in (0..partitions).map(Partition) {
             let snapshot = store.load(partition).await?;
             all.families.extend(snapshot.families.into_iter().map(|f| (f.id(), f)));
-            for (key, count) in snapshot.counts {
+            for (key, count) in snapshot.counts.to_map() {
                 all.add(key, count.amount);
             }
         }

@@ -13,12 +13,15 @@ pub mod redis;
 
 pub mod clock;
 
+mod counts;
+
 mod identity;
 
 mod partition_log;
 
 mod pieces;
 
+pub use counts::Counts;
 pub use pieces::forget_pieces;
 
 use std::collections::HashMap;
@@ -270,7 +273,7 @@ pub struct Snapshot {
     /// journal never go back.
     pub time_ms: u64,
     /// Everything counted up to there.
-    pub counts: HashMap<SeriesKey, Count>,
+    pub counts: Counts,
     /// The families of the partition.
     pub families: Vec<Family>,
     /// Sources whose acknowledged state has not been reached again after a rollback.

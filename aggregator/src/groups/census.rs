@@ -42,10 +42,11 @@ impl Census {
     pub(super) fn take(&mut self, snapshot: &Snapshot) {
         self.see_time(snapshot.time_ms);
         let families = by_id(&snapshot.families);
-        for (key, count) in &snapshot.counts {
+        for (key, count) in snapshot.counts.iter() {
+            let Ok(key) = SeriesKey::parse(key) else { continue };
             let Some(family) = families.get(&key.family()) else { continue };
-            if let Some(group) = group_of(family, key) {
-                self.groups.entry(group).or_default().take(family, key, count);
+            if let Some(group) = group_of(family, &key) {
+                self.groups.entry(group).or_default().take(family, &key, &count);
             }
         }
     }

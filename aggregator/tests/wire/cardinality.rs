@@ -74,7 +74,7 @@ async fn counts(store: &SharedStore) -> BTreeMap<SeriesKey, u64> {
     let mut counts = BTreeMap::new();
     for at in (0..store.info().await.expect("answers").partitions).map(Partition) {
         let snapshot = store.load(at).await.expect("loads");
-        for (key, count) in snapshot.counts {
+        for (key, count) in snapshot.counts.to_map() {
             *counts.entry(key).or_default() += count.amount.count;
         }
     }

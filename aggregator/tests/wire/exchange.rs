@@ -36,7 +36,7 @@ fn commit(source: &str, from: u64, to: u64) -> Action {
 
 async fn total(bench: &Bench) -> u64 {
     let snapshot = bench.store.load(Partition(0)).await.expect("loaded");
-    snapshot.counts.values().map(|c| c.amount.count).sum()
+    snapshot.counts.iter().map(|(_, c)| c.amount.count).sum()
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use std::hash::BuildHasher;
 use bytes::Bytes;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::{Amount, InvalidSeries, Kind, Latest, Value, check_key};
-use crate::decimal::Decimal;
+use super::packed::{next_value, next_varint, put_value, put_varint};
+use super::{Amount, InvalidSeries, Value, check_key};
 use crate::limits::POSITION_MAX;
 
 /// First byte of a packed block: the version of its layout.
@@ -206,105 +206,12 @@ impl fmt::Debug for Increments {
     }
 }
 
-fn put_value(out: &mut Vec<u8>, key: &[u8], value: Value) {
-    debug_assert!(kind_of(key).is_some_and(|kind| value.fits(kind)), "{value:?} of {key:?}");
-    match value {
-        Value::None => {}
-        Value::Sum(value) | Value::Min(value) | Value::Max(value) => put_decimal(out, value),
-        Value::Last(latest) => {
-            put_varint(out, zigzag(latest.time_ns));
-            put_varint(out, latest.position);
-            put_decimal(out, latest.value);
-        }
-    }
-}
-
-fn next_value(block: &[u8], at: &mut usize, kind: Kind) -> Option<Value> {
-    Some(match kind {
-        Kind::Counter | Kind::Gauge => Value::None,
-        Kind::SumCounter | Kind::SumGauge | Kind::Histogram => Value::Sum(next_decimal(block, at)?),
-        Kind::Min => Value::Min(next_decimal(block, at)?),
-        Kind::Max => Value::Max(next_decimal(block, at)?),
-        Kind::Last => Value::Last(Latest {
-            time_ns: unzigzag(next_varint(block, at)?),
-            position: next_varint(block, at)?,
-            value: next_decimal(block, at)?,
-        }),
-    })
-}
-
-/// The kind of a key that is checked, or will be.
-fn kind_of(key: &[u8]) -> Option<Kind> {
-    key.first().copied().and_then(Kind::of_letter)
-}
-
-fn zigzag(n: i64) -> u64 {
-    ((n << 1) ^ (n >> 63)).cast_unsigned()
-}
-
-fn unzigzag(n: u64) -> i64 {
-    (n >> 1).cast_signed() ^ -(n & 1).cast_signed()
-}
-
-/// Nearly all of them have one byte.
-#[inline]
-fn put_varint(out: &mut Vec<u8>, n: u64) {
-    if n < 0x80 { out.push(n as u8) } else { put_wide(out, u128::from(n)) }
-}
-
-fn put_decimal(out: &mut Vec<u8>, value: Decimal) {
-    let units = value.units();
-    put_wide(out, ((units << 1) ^ (units >> 127)).cast_unsigned());
-}
-
-fn next_decimal(block: &[u8], at: &mut usize) -> Option<Decimal> {
-    let n = next_wide(block, at, 128)?;
-    Some(Decimal::from_units((n >> 1).cast_signed() ^ -(n & 1).cast_signed()))
-}
-
-fn put_wide(out: &mut Vec<u8>, mut n: u128) {
-    while n >= 0x80 {
-        out.push(n as u8 | 0x80);
-        n >>= 7;
-    }
-    out.push(n as u8);
-}
-
-/// Nearly all of them have one byte.
-#[inline]
-fn next_varint(block: &[u8], at: &mut usize) -> Option<u64> {
-    let byte = *block.get(*at)?;
-    if byte < 0x80 {
-        *at += 1;
-        return Some(byte.into());
-    }
-    u64::try_from(next_wide(block, at, 64)?).ok()
-}
-
-/// Reads a number of at most `bits` bits.
-fn next_wide(block: &[u8], at: &mut usize, bits: u32) -> Option<u128> {
-    let mut n = 0_u128;
-    for shift in (0..bits).step_by(7) {
-        let byte = *block.get(*at)?;
-        *at += 1;
-        let part = u128::from(byte & 0x7f);
-        if part.leading_zeros() < shift {
-            return None;
-        }
-        n |= part << shift;
-        if byte < 0x80 {
-            return Some(n);
-        }
-    }
-    None
-}
-
 #[inline]
 fn next_pair<'a>(block: &'a [u8], at: &mut usize) -> Option<(&'a [u8], Amount)> {
     let len = usize::try_from(next_varint(block, at)?).ok()?;
     let key = block.get(*at..at.checked_add(len)?)?;
     *at += len;
     let count = next_varint(block, at)?;
-    let kind = kind_of(key).filter(|_| count > 0).unwrap_or(Kind::Gauge);
-    Some((key, Amount { count, value: next_value(block, at, kind)? }))
+    let value = if count > 0 { next_value(block, at, key)? } else { Value::None };
+    Some((key, Amount { count, value }))
 }

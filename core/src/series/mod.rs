@@ -10,6 +10,8 @@ mod family;
 
 mod increments;
 
+pub mod packed;
+
 use std::fmt;
 
 pub use amount::{Amount, Latest, Unmergeable, Value};

@@ -134,13 +134,13 @@ impl View {
         self.totals.expect_any();
         self.learn(&snapshot.families);
         self.take_away(of);
-        let mut rows: Vec<_> = snapshot.counts.into_iter().collect();
+        let mut rows: Vec<_> = snapshot.counts.iter().collect();
         // In the order of the page, so that rendering walks through memory in order, too.
-        rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        rows.sort_unstable_by_key(|(key, _)| *key);
         let mut share = Share::new(snapshot.at, snapshot.time_ms, rows.len());
         let mut unknown = false;
-        for (key, count) in rows.into_iter().filter(|(_, count)| count.amount.count > 0) {
-            let slot = self.slot(key.as_bytes());
+        for (key, count) in rows.iter().copied().filter(|(_, count)| count.amount.count > 0) {
+            let slot = self.slot(key);
             share.insert(slot, count);
             self.raise(slot, count.amount.count);
             self.note_created(slot, count.created_ms);

@@ -94,7 +94,7 @@ async fn find(
             check_labels(selector, family)?;
         }
         let mut keys = Vec::new();
-        for key in snapshot.counts.into_keys() {
+        for key in snapshot.counts.to_map().into_keys() {
             let Some(family) = families.get(&key.family()) else { continue };
             let series = Named::of(family, &key);
             if selector.matches(&series.metric, |label| series.value(label)) {

@@ -142,6 +142,7 @@ impl Loading {
         // Read last: every entry that was followed has registered its families before.
         let families = families(place).await?;
         let Self { at, time_ms, counts, .. } = self;
+        let counts = counts.into_iter().collect();
         Ok(Snapshot { at, time_ms, counts, families, recovering })
     }
 

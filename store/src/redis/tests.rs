@@ -139,7 +139,8 @@ impl Bench {
     async fn check_load(&self) {
         let snapshot = self.store.load(P).await.expect("loads");
         assert_eq!(snapshot.at.seq, self.recount.entries);
-        let counts = snapshot.counts.into_iter().map(|(key, count)| (key, count.amount.count));
+        let counts =
+            snapshot.counts.to_map().into_iter().map(|(key, count)| (key, count.amount.count));
         let counts: BTreeMap<SeriesKey, u64> = counts.collect();
         let differing = counts.iter().find(|(key, n)| self.recount.counts.get(*key) != Some(n));
         assert_eq!(differing, None);

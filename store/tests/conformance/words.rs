@@ -121,7 +121,7 @@ pub async fn load(store: &SharedStore) -> Snapshot {
 }
 
 pub fn sums_of(snapshot: &Snapshot) -> Sums {
-    snapshot.counts.iter().map(|(key, count)| (key.clone(), count.amount.count)).collect()
+    snapshot.counts.to_map().into_iter().map(|(key, count)| (key, count.amount.count)).collect()
 }
 
 pub async fn sums(store: &SharedStore) -> Sums {

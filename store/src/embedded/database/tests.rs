@@ -168,7 +168,7 @@ async fn check_fault(kind: ErrorKind, operations: u64) -> Option<StoreError> {
     run(&store, &mut acknowledged).await.expect("works again");
     let left = fs::read_dir(dir.path()).expect("readable").count();
     assert_eq!(left, 1, "nothing but the store's file is left");
-    let counts = store.load(P).await.expect("works again").counts;
+    let counts = store.load(P).await.expect("works again").counts.to_map();
     assert_eq!(counts[&series()].amount.count, 12, "after {operations} operations");
     failed
 }

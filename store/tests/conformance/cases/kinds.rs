@@ -77,7 +77,7 @@ async fn check(store: &SharedStore) {
         let touched_ms = if family.ttl_s > 0 { times[2] } else { 0 };
         wanted.insert(key(&family), Count { amount, created_ms, touched_ms });
     }
-    assert_eq!(load(store).await.counts, wanted);
+    assert_eq!(load(store).await.counts.to_map(), wanted);
 }
 
 pub async fn a_sum_that_leaves_its_range_stops_nobody(place: impl Backend) {
@@ -86,7 +86,7 @@ pub async fn a_sum_that_leaves_its_range_stops_nobody(place: impl Backend) {
         count(&store, n, Decimal::MAX.units() / 2 + 1, 0).await;
         store.fold(P).await.expect("folds");
     }
-    let counts = load(&store).await.counts;
+    let counts = load(&store).await.counts.to_map();
     let sums = families().into_iter().filter(|f| value(f.kind, 0, 0) == Value::Sum(Decimal::ZERO));
     for family in sums {
         let amount = counts[&key(&family)].amount;

@@ -96,7 +96,8 @@ struct Follower {
 impl Follower {
     async fn start(store: &SharedStore) -> Self {
         let snapshot = load_again(store).await;
-        let counts = snapshot.counts.into_iter().map(|(key, count)| (key, count.amount.count));
+        let counts =
+            snapshot.counts.to_map().into_iter().map(|(key, count)| (key, count.amount.count));
         Self { at: snapshot.at, counts: counts.collect() }
     }
 

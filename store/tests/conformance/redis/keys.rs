@@ -45,7 +45,7 @@ async fn a_person_can_read_it() {
     let (place, store) = used().await;
     let read =
         |key: Key| -> HashMap<String, String> { place.run(cmd("HGETALL").arg(key.to_string())) };
-    let times: Vec<u64> = load(&store).await.counts.values().map(|c| c.created_ms).collect();
+    let times: Vec<u64> = load(&store).await.counts.iter().map(|(_, c)| c.created_ms).collect();
     let created_ms = times.iter().max().expect("a counter");
     for (series, text) in [(gauge("x"), "5".to_owned()), (counter("x"), format!("7@{created_ms}"))]
     {
