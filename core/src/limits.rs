@@ -161,6 +161,32 @@ pub const JOURNAL_READ_MAX: usize = 64;
 /// series, steps four times as large saved a tenth of the time and took twice the memory.
 pub const JOURNAL_READ_BYTES_MAX: usize = 4 << 20;
 
+/// Journal entries that a store with transactions folds, or trims, in one of them. A fold costs by the
+/// blocks of counts that it touches, so small entries are folded by the thousand.
+pub const FOLD_ENTRIES_MAX: usize = 4_096;
+
+/// Encoded increments (bytes) that a store with transactions folds in one of them, unless the first
+/// entry alone has more. In memory they take their size and half of it again; commits wait meanwhile,
+/// a third of a second if all series differ.
+pub const FOLD_ROUND_BYTES_MAX: usize = 32 << 20;
+
+/// Encoded increments (bytes) of the journal that a load puts upon the counts in one pass, unless the
+/// first entry alone has more. Every pass goes over all counts once more, so they are larger than
+/// those of a fold, which commits wait for.
+pub const LOAD_ROUND_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of rows that a block of counts is cut to. With what stands around them they fill a page of
+/// 16 KiB: small enough that a fold of a few series writes little, large enough that one of all series
+/// has few pages to find.
+pub const BLOCK_BYTES: usize = (16 << 10) - 256;
+
+/// Bytes of rows that a block of counts may grow to before it is cut, unless a single row is larger. What
+/// is left then is less than [`BLOCK_BYTES`], and far from [`BLOCK_BYTES_MIN`].
+pub const BLOCK_BYTES_MAX: usize = BLOCK_BYTES / 4 * 7;
+
+/// Bytes of rows below which a block is joined to the next one when it is written.
+pub const BLOCK_BYTES_MIN: usize = BLOCK_BYTES / 4;
+
 /// Encoded increments (bytes) that a reader is given as changes. One that is further behind loads the
 /// partition again, which costs about as much and is bounded by the number of series.
 pub const CHANGES_BYTES_MAX: usize = 32 << 20;

@@ -24,6 +24,13 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Counts in buffers of packed rows that were checked.
+    pub(crate) fn of_checked(pieces: Vec<Bytes>) -> Self {
+        let mut counts = Self { pieces, rows: 0 };
+        counts.rows = counts.iter().count();
+        counts
+    }
+
     /// How many series there are.
     pub fn len(&self) -> usize {
         self.rows

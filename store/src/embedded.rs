@@ -4,13 +4,11 @@
 //! the commit returns. So a loss of power takes counts and positions together, and the sources are
 //! read again from there. No call occupies a thread of the runtime while it waits for the disk.
 //!
-//! `layout` documents every table, `row` how a count is written, `rows` reads and writes them, `database` owns the file.
+//! `layout` documents every table, `rows` reads and writes them, `database` owns the file.
 
 mod database;
 
 mod layout;
-
-mod row;
 
 mod rows;
 

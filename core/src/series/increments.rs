@@ -117,6 +117,24 @@ impl Increments {
         std::iter::from_fn(move || next_pair(&self.0, &mut at))
     }
 
+    /// The places of the increments in order, for [`Increments::at`], and their keys.
+    pub fn places(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        let mut at = 1;
+        std::iter::from_fn(move || {
+            let place = at;
+            next_pair(&self.0, &mut at).map(|(key, _)| (place, key))
+        })
+    }
+
+    /// The increment at a place.
+    ///
+    /// # Panics
+    /// If that is none of the places of this block.
+    #[inline]
+    pub fn at(&self, place: usize) -> (&[u8], Amount) {
+        next_pair(&self.0, &mut { place }).expect("a place of this block")
+    }
+
     /// Merges several blocks that forget nothing: every key once, in the order of first occurrence.
     /// A key whose amounts cannot be merged (out of range) keeps all of them.
     pub fn merge<'a>(blocks: impl IntoIterator<Item = &'a Self>) -> Self {

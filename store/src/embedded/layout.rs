@@ -7,11 +7,11 @@
 //! | [`POSITIONS`] | partition, source | the text form of a source's state |
 //! | [`FAMILIES`] | partition, family id | the JSON form of a family |
 //! | [`JOURNAL`] | partition, sequence number | nonce, previous nonce, time in ms, increments |
-//! | [`COUNTS`] | partition, series key | records, then what the kind has: see `row` |
+//! | [`COUNTS`] | partition, hash that the block begins at | hash that the next one begins at (0 for none), packed rows: see `counts` and `partition_log::block` |
 //! | [`RECOVERING`] | partition, source | `generation position time-ms` of the latest report |
 //!
 //! Keys begin with the partition in two bytes, so that a partition is one range of every table.
-//! Numbers in keys, in the journal and in counts are big-endian, eight bytes each; the small tables
+//! Numbers in keys, and in front of the increments and rows of values, are big-endian, eight bytes each; the small tables
 //! hold text, ids and nonces in 16 hexadecimal digits. Nothing here touches the database.
 //!
 //! A change of anything here needs another [`VERSION`], and a way for old stores to get there.
@@ -25,10 +25,11 @@ use redb::TableDefinition;
 
 use crate::StoreError;
 use crate::identity::Meta;
+use crate::partition_log::block::Block;
 use crate::partition_log::{Head, Reported};
 
 /// Version of this layout.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// All tables have this type: order is the order of the key's bytes.
 pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -129,9 +130,31 @@ pub(super) fn decode_reported(value: &[u8]) -> Result<Reported, StoreError> {
     words.end(reported)
 }
 
-pub(super) fn encode_entry(entry: &Entry) -> Vec<u8> {
+/// The key of a block of counts.
+pub(super) fn block_key(at: Partition, lower: u64) -> Vec<u8> {
+    key(at, &lower.to_be_bytes())
+}
+
+/// What stands before the rows of a block.
+pub(super) fn block_head(block: &Block) -> [u8; 8] {
+    block.upper.unwrap_or(0).to_be_bytes()
+}
+
+pub(super) fn decode_block(key: &[u8], value: &[u8]) -> Result<Block, StoreError> {
+    let lower = key.get(PARTITION_BYTES..).and_then(|hash| hash.try_into().ok());
+    let Some((lower, ([upper], rows))) = lower.map(u64::from_be_bytes).zip(numbers(value)) else {
+        return Err(unreadable("block of counts", key));
+    };
+    let upper = (upper > 0).then_some(upper);
+    Ok(Block { lower, upper, rows: Bytes::copy_from_slice(rows) })
+}
+
+/// What stands before the increments of a journal entry.
+pub(super) fn entry_head(entry: &Entry) -> [u8; 24] {
+    let mut head = [0; 24];
     let numbers = [entry.mark.nonce.0, entry.previous.0, entry.time_ms].map(u64::to_be_bytes);
-    [numbers.as_flattened(), entry.increments.as_bytes()].concat()
+    head.copy_from_slice(numbers.as_flattened());
+    head
 }
 
 /// The time of an entry, without reading the rest.
@@ -242,8 +265,8 @@ mod tests {
 
     #[test]
     fn texts_are_pinned() {
-        let meta = Meta { layout: 2, hash: 1, state_id: 0xabc, partitions: 4, created_ms: 17 };
-        check(encode_meta(&meta), b"2 1 0000000000000abc 4 17", decode_meta, &meta);
+        let meta = Meta { layout: 3, hash: 1, state_id: 0xabc, partitions: 4, created_ms: 17 };
+        check(encode_meta(&meta), b"3 1 0000000000000abc 4 17", decode_meta, &meta);
         let last = Mark { seq: 12, nonce: Nonce(0xdef) };
         let folded = Mark { seq: 9, nonce: Nonce(0x12) };
         let head = Head { state_id: 0xabc, last, folded, time_ms: 99 };
@@ -260,7 +283,8 @@ mod tests {
         let entry = Entry { mark, previous: Nonce(2), time_ms: 3, increments };
         let pinned =
             b"\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x03\x01\x09gabcdef\0a\x05";
-        check(encode_entry(&entry), pinned, |value| decode_entry(6, value), &entry);
+        let stored = [&entry_head(&entry), entry.increments.as_bytes().as_ref()].concat();
+        check(stored, pinned, |value| decode_entry(6, value), &entry);
         assert_eq!(decode_entry_time(pinned).expect("readable"), 3);
     }
 }

@@ -31,7 +31,7 @@ pub(crate) enum Row {
 
 impl Change {
     /// This change, and then the next one.
-    fn then(self, next: Self) -> Self {
+    pub fn then(self, next: Self) -> Self {
         if next.forgets {
             return next;
         }
@@ -57,15 +57,6 @@ impl Change {
 pub(crate) struct Changes<'e>(HashMap<&'e [u8], Change>);
 
 impl<'e> Changes<'e> {
-    /// The changes of entries in the order of the journal.
-    pub fn of(entries: &'e [Entry]) -> Self {
-        let mut changes = Self::default();
-        for (series, change) in entries.iter().flat_map(steps) {
-            changes.then(series, change);
-        }
-        changes
-    }
-
     /// One more change of a row.
     pub fn then(&mut self, series: &'e [u8], change: Change) {
         match self.0.entry(series) {
@@ -88,14 +79,6 @@ impl<'e> Changes<'e> {
     pub fn into_vec(self) -> Vec<(&'e [u8], Change)> {
         self.0.into_iter().collect()
     }
-
-    /// All changes in the order of the keys: neighbours share pages, so a store on disk writes each
-    /// page once.
-    pub fn in_order(self) -> Vec<(&'e [u8], Change)> {
-        let mut changes = self.into_vec();
-        changes.sort_unstable_by_key(|(series, _)| *series);
-        changes
-    }
 }
 
 /// What an entry does, step by step. Only some kinds of rows carry times.
@@ -103,7 +86,8 @@ pub(crate) fn steps(entry: &Entry) -> impl Iterator<Item = (&[u8], Change)> {
     entry.amounts().map(|(series, amount)| (series, step(series, amount, entry.time_ms)))
 }
 
-fn step(series: &[u8], amount: Amount, time_ms: u64) -> Change {
+/// What one increment does to its row.
+pub(crate) fn step(series: &[u8], amount: Amount, time_ms: u64) -> Change {
     if amount.count == 0 {
         return Change { forgets: true, added: None };
     }
