@@ -165,15 +165,16 @@ pub const JOURNAL_READ_BYTES_MAX: usize = 4 << 20;
 /// blocks of counts that it touches, so small entries are folded by the thousand.
 pub const FOLD_ENTRIES_MAX: usize = 4_096;
 
-/// Encoded increments (bytes) that a store with transactions folds in one of them, unless the first
-/// entry alone has more. In memory they take their size and half of it again; commits wait meanwhile,
-/// a third of a second if all series differ.
-pub const FOLD_ROUND_BYTES_MAX: usize = 32 << 20;
+/// Encoded increments (bytes) that a store with transactions folds in one of them, and that a load puts
+/// upon the counts in one pass, unless the first entry alone has more. In memory they take their size and
+/// half of it again. A round that names series all over goes over all blocks of counts, so smaller ones
+/// cost more.
+pub const FOLD_ROUND_BYTES_MAX: usize = 64 << 20;
 
-/// Encoded increments (bytes) of the journal that a load puts upon the counts in one pass, unless the
-/// first entry alone has more. Every pass goes over all counts once more, so they are larger than
-/// those of a fold, which commits wait for.
-pub const LOAD_ROUND_BYTES_MAX: usize = 64 << 20;
+/// Encoded increments (bytes) of a journal entry in one row of an embedded store. With what stands around
+/// them they fill a page of 256 KiB, whose memory is used again for the next one; a row of tens of
+/// mebibytes has a page of its own, of which up to half stays empty.
+pub const JOURNAL_ROW_BYTES: usize = (256 << 10) - 256;
 
 /// Bytes of rows that a block of counts is cut to. With what stands around them they fill a page of
 /// 16 KiB: small enough that a fold of a few series writes little, large enough that one of all series

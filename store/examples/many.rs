@@ -32,7 +32,8 @@ impl Step {
     fn end(self) {
         let (user, sys) = cpu();
         let stat = std::fs::read_to_string("/proc/self/status").expect("Linux");
-        let rss: Vec<&str> = stat.lines().filter(|l| l.starts_with("VmHWM") || l.starts_with("VmRSS")).collect();
+        let rss: Vec<&str> =
+            stat.lines().filter(|l| l.starts_with("VmHWM") || l.starts_with("VmRSS")).collect();
         println!(
             "{:20} user {:4} sys {:4} ms, wall {:5} ms {rss:?}",
             self.0,
@@ -67,7 +68,8 @@ fn delta(source: &SourceId, number: u64, id: &Family, keys: impl Iterator<Item =
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let args: Vec<u64> = std::env::args().skip(1).filter_map(|a| a.parse().ok()).collect();
-    let (series, deltas) = (args.first().copied().unwrap_or(1_700_000), args.get(1).copied().unwrap_or(2));
+    let (series, deltas) =
+        (args.first().copied().unwrap_or(1_700_000), args.get(1).copied().unwrap_or(2));
     let dir = tempfile::tempdir_in(".").expect("a folder");
     let store: SharedStore = Arc::new(EmbeddedStore::open(dir.path()).expect("opens"));
     store.create(None).await.expect("creates");
@@ -112,5 +114,8 @@ async fn main() {
         store.fold(P).await.expect("folds");
         step.end();
     }
-    println!("{} bytes of file", std::fs::metadata(dir.path().join("logtally.redb")).expect("there").len());
+    println!(
+        "{} bytes of file",
+        std::fs::metadata(dir.path().join("logtally.redb")).expect("there").len()
+    );
 }

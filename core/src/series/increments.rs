@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::packed::{next_value, next_varint, put_value, put_varint};
-use super::{Amount, InvalidSeries, Value, check_key};
+use super::{Amount, FAMILY_ID_BYTES, InvalidSeries, Value, check_key, check_values};
 use crate::limits::POSITION_MAX;
 
 /// First byte of a packed block: the version of its layout.
@@ -84,11 +84,18 @@ impl Increments {
         if block[0] != BLOCK_VERSION {
             return Err(InvalidSeries::Cut(0));
         }
+        // Increments of one family often follow each other.
+        let mut family: &[u8] = &[];
         let mut at = 1;
         while at < block.len() {
             let start = at;
             let (key, amount) = next_pair(&block, &mut at).ok_or(InvalidSeries::Cut(start))?;
-            check_key(key)?;
+            if key.get(..FAMILY_ID_BYTES) == Some(family) {
+                check_values(&key[FAMILY_ID_BYTES..])?;
+            } else {
+                check_key(key)?;
+                family = &key[..FAMILY_ID_BYTES];
+            }
             if amount.count > POSITION_MAX || (amount.count == 0 && !may_forget) {
                 return Err(InvalidSeries::Range(start));
             }

@@ -6,7 +6,8 @@
 //! | [`HEADS`] | partition | `state-id last-seq last-nonce folded-seq folded-nonce last-time-ms` |
 //! | [`POSITIONS`] | partition, source | the text form of a source's state |
 //! | [`FAMILIES`] | partition, family id | the JSON form of a family |
-//! | [`JOURNAL`] | partition, sequence number | nonce, previous nonce, time in ms, increments |
+//! | [`JOURNAL`] | partition, sequence number | nonce, previous nonce, time in ms, bytes of the increments, the first of them |
+//! | [`PARTS`] | partition, sequence number, number of the part | more bytes of the increments of a large entry |
 //! | [`COUNTS`] | partition, hash that the block begins at | hash that the next one begins at (0 for none), packed rows: see `counts` and `partition_log::block` |
 //! | [`RECOVERING`] | partition, source | `generation position time-ms` of the latest report |
 //!
@@ -44,14 +45,19 @@ pub(super) const POSITIONS: Definition = Definition::new("positions");
 pub(super) const FAMILIES: Definition = Definition::new("families");
 /// Commits that are not folded, or were a moment ago.
 pub(super) const JOURNAL: Definition = Definition::new("journal");
+/// What does not fit into the rows of the journal.
+pub(super) const PARTS: Definition = Definition::new("parts");
 /// What is folded.
 pub(super) const COUNTS: Definition = Definition::new("counts");
 /// Sources that are behind what was acknowledged.
 pub(super) const RECOVERING: Definition = Definition::new("recovering");
 
 /// Every table.
-pub(super) const ALL: [Definition; 7] =
-    [META, HEADS, POSITIONS, FAMILIES, JOURNAL, COUNTS, RECOVERING];
+pub(super) const ALL: [Definition; 8] =
+    [META, HEADS, POSITIONS, FAMILIES, JOURNAL, PARTS, COUNTS, RECOVERING];
+
+/// Bytes of an entry for which memory is made at once, whatever its row says.
+const ENTRY_BYTES_SANE: usize = 1 << 30;
 
 /// The one key of [`META`].
 pub(super) const META_KEY: &[u8] = b"meta";
@@ -74,6 +80,11 @@ pub(super) fn source_of(key: &[u8]) -> Result<SourceId, StoreError> {
 /// The key of a journal entry.
 pub(super) fn journal_key(at: Partition, seq: u64) -> Vec<u8> {
     key(at, &seq.to_be_bytes())
+}
+
+/// The key of a part of a journal entry.
+pub(super) fn part_key(at: Partition, seq: u64, part: u32) -> Vec<u8> {
+    [&journal_key(at, seq)[..], &part.to_be_bytes()].concat()
 }
 
 /// The sequence number in a key of the journal.
@@ -150,26 +161,48 @@ pub(super) fn decode_block(key: &[u8], value: &[u8]) -> Result<Block, StoreError
 }
 
 /// What stands before the increments of a journal entry.
-pub(super) fn entry_head(entry: &Entry) -> [u8; 24] {
-    let mut head = [0; 24];
-    let numbers = [entry.mark.nonce.0, entry.previous.0, entry.time_ms].map(u64::to_be_bytes);
-    head.copy_from_slice(numbers.as_flattened());
+pub(super) fn entry_head(entry: &Entry) -> [u8; 32] {
+    let mut head = [0; 32];
+    let bytes = entry.increments.len() as u64;
+    let numbers = [entry.mark.nonce.0, entry.previous.0, entry.time_ms, bytes];
+    head.copy_from_slice(numbers.map(u64::to_be_bytes).as_flattened());
     head
 }
 
 /// The time of an entry, without reading the rest.
 pub(super) fn decode_entry_time(value: &[u8]) -> Result<u64, StoreError> {
     match numbers(value) {
-        Some(([_, _, time_ms], _)) => Ok(time_ms),
+        Some(([_, _, time_ms, _], _)) => Ok(time_ms),
         None => Err(unreadable("journal entry", value)),
     }
 }
 
-pub(super) fn decode_entry(seq: u64, value: &[u8]) -> Result<Entry, StoreError> {
-    let Some(([nonce, previous, time_ms], block)) = numbers(value) else {
+/// How many bytes of increments an entry has, of which the value of its row holds the first ones.
+pub(super) fn entry_bytes(value: &[u8]) -> Result<u64, StoreError> {
+    match numbers(value) {
+        Some(([_, _, _, bytes], _)) => Ok(bytes),
+        None => Err(unreadable("journal entry", value)),
+    }
+}
+
+/// Reads an entry. `rest` appends what its parts hold, if the value of its row is not all of it.
+pub(super) fn decode_entry(
+    seq: u64,
+    value: &[u8],
+    rest: impl FnOnce(&mut Vec<u8>) -> Result<(), StoreError>,
+) -> Result<Entry, StoreError> {
+    let Some(([nonce, previous, time_ms, bytes], first)) = numbers(value) else {
         return Err(unreadable("journal entry", value));
     };
-    let increments = Increments::parse_stored(Bytes::copy_from_slice(block))
+    let mut block = Vec::with_capacity((bytes as usize).min(ENTRY_BYTES_SANE));
+    block.extend_from_slice(first);
+    if (block.len() as u64) < bytes {
+        rest(&mut block)?;
+    }
+    if block.len() as u64 != bytes {
+        return Err(StoreError::Damaged(format!("a part of journal entry {seq} is gone")));
+    }
+    let increments = Increments::parse_stored(block.into())
         .map_err(|e| StoreError::Damaged(format!("journal entry {seq}: {e}")))?;
     let mark = Mark { seq, nonce: Nonce(nonce) };
     Ok(Entry { mark, previous: Nonce(previous), time_ms, increments })
@@ -282,9 +315,12 @@ mod tests {
         let mark = Mark { seq: 6, nonce: Nonce(1) };
         let entry = Entry { mark, previous: Nonce(2), time_ms: 3, increments };
         let pinned =
-            b"\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x03\x01\x09gabcdef\0a\x05";
+            b"\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x0b\x01\x09gabcdef\0a\x05";
         let stored = [&entry_head(&entry), entry.increments.as_bytes().as_ref()].concat();
-        check(stored, pinned, |value| decode_entry(6, value), &entry);
+        check(stored, pinned, |value| decode_entry(6, value, |_| Ok(())), &entry);
+        let (small, large) = (part_key(P, 2, 1), part_key(P, 2, 2));
+        assert_eq!(small, b"\x01\x02\0\0\0\0\0\0\0\x02\0\0\0\x01");
+        assert!(small < large && large < part_key(P, 3, 1));
         assert_eq!(decode_entry_time(pinned).expect("readable"), 3);
     }
 }

@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use logtally_core::journal::Entry;
+use logtally_core::limits::JOURNAL_ROW_BYTES;
 use logtally_core::partition::Partition;
 use logtally_core::series::Family;
 use logtally_core::source::{SourceId, SourceState};
@@ -35,6 +36,7 @@ pub(super) struct Tables<T> {
     positions: T,
     families: T,
     journal: T,
+    parts: T,
     counts: T,
     recovering: T,
 }
@@ -60,6 +62,7 @@ impl<T> Tables<T> {
             positions: open(layout::POSITIONS)?,
             families: open(layout::FAMILIES)?,
             journal: open(layout::JOURNAL)?,
+            parts: open(layout::PARTS)?,
             counts: open(layout::COUNTS)?,
             recovering: open(layout::RECOVERING)?,
         })
@@ -92,8 +95,8 @@ impl<T: Readable> Root for Tables<T> {
     }
 
     fn holds_rows(&self) -> Result<bool, StoreError> {
-        let Self { meta: _, heads, positions, families, journal, counts, recovering } = self;
-        for table in [heads, positions, families, journal, counts, recovering] {
+        let Self { meta: _, heads, positions, families, journal, parts, counts, recovering } = self;
+        for table in [heads, positions, families, journal, parts, counts, recovering] {
             if !table.is_empty().map_err(failure)? {
                 return Ok(true);
             }
@@ -135,6 +138,17 @@ impl<T> Part<T> {
 
     fn keys(&self) -> Range<Vec<u8>> {
         self.keys_from(self.key(b""))
+    }
+}
+
+impl<T: Readable> Part<T> {
+    /// Appends the increments of an entry that its own row does not hold.
+    fn read_parts(&self, seq: u64, block: &mut Vec<u8>) -> Result<(), StoreError> {
+        let keys = layout::part_key(self.at, seq, 0)..layout::journal_key(self.at, seq + 1);
+        each(&self.tables.parts, keys, |_, part| {
+            block.extend_from_slice(part);
+            Ok(true)
+        })
     }
 }
 
@@ -183,7 +197,9 @@ impl<T: Readable> Rows for Part<T> {
         let Some(first) = after.checked_add(1) else { return Ok(entries) };
         let keys = self.keys_from(layout::journal_key(self.at, first));
         each(&self.tables.journal, keys, |key, value| {
-            entries.push(layout::decode_entry(layout::seq_of(key)?, value)?);
+            let seq = layout::seq_of(key)?;
+            let parts = |block: &mut Vec<u8>| self.read_parts(seq, block);
+            entries.push(layout::decode_entry(seq, value, parts)?);
             Ok(limit.leaves_room(&entries))
         })?;
         Ok(entries)
@@ -269,11 +285,22 @@ impl RowsMut for Part<WriteTable<'_>> {
     fn append(&mut self, entry: Entry) -> Result<(), StoreError> {
         let key = layout::journal_key(self.at, entry.mark.seq);
         let head = layout::entry_head(&entry);
-        put_parts(&mut self.tables.journal, &key, &head, entry.increments.as_bytes())
+        let mut parts = entry.increments.as_bytes().chunks(JOURNAL_ROW_BYTES);
+        put_parts(&mut self.tables.journal, &key, &head, parts.next().unwrap_or_default())?;
+        for (part, number) in parts.zip(1..) {
+            let key = layout::part_key(self.at, entry.mark.seq, number);
+            put_parts(&mut self.tables.parts, &key, &[], part)?;
+        }
+        Ok(())
     }
 
     fn remove_entry(&mut self, seq: u64) -> Result<(), StoreError> {
-        remove(&mut self.tables.journal, &layout::journal_key(self.at, seq))
+        let key = layout::journal_key(self.at, seq);
+        let bytes = get(&self.tables.journal, &key, layout::entry_bytes)?.unwrap_or(0);
+        for number in 1..bytes.div_ceil(JOURNAL_ROW_BYTES as u64) {
+            remove(&mut self.tables.parts, &layout::part_key(self.at, seq, number as u32))?;
+        }
+        remove(&mut self.tables.journal, &key)
     }
 
     fn put_block(&mut self, block: Block) -> Result<(), StoreError> {

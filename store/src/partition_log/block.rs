@@ -112,8 +112,9 @@ impl Cutter {
 
     fn split(&mut self) {
         let Some((at, hash)) = self.cut.take() else { return };
-        let rest = self.rows.split_off(at);
-        let rows = std::mem::replace(&mut self.rows, rest).into();
+        // A copy has no more memory than it needs, and the buffer is used again.
+        let rows = Bytes::copy_from_slice(&self.rows[..at]);
+        self.rows.drain(..at);
         self.done.push(Block { lower: self.lower, upper: Some(hash), rows });
         self.lower = hash;
     }
@@ -130,7 +131,11 @@ impl Cutter {
 
     /// The blocks that are left, the last of which ends at `upper`.
     pub fn finish(mut self, upper: Option<u64>) -> Vec<Block> {
-        self.done.push(Block { lower: self.lower, upper, rows: self.rows.into() });
+        self.done.push(Block {
+            lower: self.lower,
+            upper,
+            rows: Bytes::copy_from_slice(&self.rows),
+        });
         self.done
     }
 }

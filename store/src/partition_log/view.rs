@@ -3,7 +3,7 @@
 //! Both answers stand at exactly one place of the journal. Nothing here writes.
 
 use logtally_core::journal::{Mark, follow};
-use logtally_core::limits::{CHANGES_BYTES_MAX, LOAD_ROUND_BYTES_MAX};
+use logtally_core::limits::{CHANGES_BYTES_MAX, FOLD_ROUND_BYTES_MAX};
 
 use super::block::Block;
 use super::fold::joined;
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What a load reads of the journal at once.
-const LOAD: ReadLimit = ReadLimit { entries: usize::MAX, bytes: LOAD_ROUND_BYTES_MAX };
+const LOAD: ReadLimit = ReadLimit { entries: usize::MAX, bytes: FOLD_ROUND_BYTES_MAX };
 
 const CHANGES: ReadLimit = ReadLimit { entries: usize::MAX, bytes: CHANGES_BYTES_MAX };
 
