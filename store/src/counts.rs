@@ -7,11 +7,10 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use logtally_core::series::packed::{next_value, next_varint, put_value, put_varint};
+use logtally_core::series::packed::{next_value, next_varint, put_value, put_varint, times_of};
 use logtally_core::series::{Amount, SeriesKey};
 
 use crate::Count;
-use crate::partition_log::change::times_of;
 
 /// Bytes of rows in one buffer, about.
 const PIECE_BYTES: usize = 1 << 20;

@@ -28,7 +28,7 @@ use crate::clock::{self, Clock};
 use crate::identity::{self, Meta};
 use crate::partition_log::{self, Rows, fold, view};
 use crate::{
-    Changes, Committed, CountStore, Folded, Opened, Opening, PageCursor, Pulse, Snapshot,
+    Changes, Committed, CountStore, Folded, Opened, Opening, Pace, PageCursor, Pulse, Snapshot,
     SnapshotReader, SourcesPage, StoreError, StoreInfo,
 };
 
@@ -98,6 +98,10 @@ impl EmbeddedStore {
 
 #[async_trait]
 impl CountStore for EmbeddedStore {
+    fn pace(&self) -> Pace {
+        Pace::ON_DISK
+    }
+
     fn is_durable(&self) -> bool {
         true
     }

@@ -315,7 +315,7 @@ mod tests {
         let mark = Mark { seq: 6, nonce: Nonce(1) };
         let entry = Entry { mark, previous: Nonce(2), time_ms: 3, increments };
         let pinned =
-            b"\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x0b\x01\x09gabcdef\0a\x05";
+            b"\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x0c\x01\x09gabcdef\0a\x05";
         let stored = [&entry_head(&entry), entry.increments.as_bytes().as_ref()].concat();
         check(stored, pinned, |value| decode_entry(6, value, |_| Ok(())), &entry);
         let (small, large) = (part_key(P, 2, 1), part_key(P, 2, 2));

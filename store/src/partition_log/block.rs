@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use logtally_core::hash::hash64;
 use logtally_core::limits::{BLOCK_BYTES, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN};
-use logtally_core::series::FamilyId;
+use logtally_core::series::packed::is_key;
 
 use crate::counts::next_row;
 use crate::{Count, StoreError};
@@ -69,10 +69,9 @@ impl Block {
     fn next(&self, at: &mut usize) -> Option<BlockRow<'_>> {
         let start = *at;
         let (series, count) = next_row(&self.rows, at)?;
-        FamilyId::of_key(series)?;
         let hash = hash64(series);
         let packed = &self.rows[start..*at];
-        self.holds(hash).then_some(BlockRow { hash, series, count, packed })
+        (is_key(series) && self.holds(hash)).then_some(BlockRow { hash, series, count, packed })
     }
 }
 
@@ -137,5 +136,93 @@ impl Cutter {
             rows: Bytes::copy_from_slice(&self.rows),
         });
         self.done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use logtally_core::series::{Amount, Family, Kind, SeriesKey};
+
+    use super::*;
+    use crate::counts::put_row;
+
+    fn series(host: &str) -> SeriesKey {
+        SeriesKey::new(Family::new("n", Kind::Gauge, "", &["host"]).id(), [host])
+    }
+
+    fn row(series: &SeriesKey) -> Vec<u8> {
+        let mut out = Vec::new();
+        let count = Count { amount: Amount::records(7), created_ms: 0, touched_ms: 0 };
+        put_row(&mut out, series.as_bytes(), count);
+        out
+    }
+
+    /// Series in the order of their hashes.
+    fn ordered(n: usize) -> Vec<SeriesKey> {
+        let mut all: Vec<SeriesKey> = (0..n).map(|i| series(&format!("host-{i}"))).collect();
+        all.sort_by_key(SeriesKey::hash64);
+        all
+    }
+
+    fn cut(lower: u64, all: &[SeriesKey]) -> Vec<Block> {
+        let mut cutter = Cutter::new(lower);
+        for series in all {
+            cutter.push(series.hash64(), |out| out.extend(row(series)));
+        }
+        cutter.finish(None)
+    }
+
+    fn keys(blocks: &[Block]) -> Vec<Vec<u8>> {
+        let rows = blocks.iter().flat_map(Block::iter);
+        rows.map(|row| row.expect("readable").series.to_vec()).collect()
+    }
+
+    #[test]
+    fn blocks_follow_each_other_within_their_bounds() {
+        for n in [0, 1, 700, 1_300, 20_000] {
+            let all = ordered(n);
+            let blocks = cut(0, &all);
+            assert_eq!(keys(&blocks), all.iter().map(|s| s.as_bytes()).collect::<Vec<_>>());
+            assert_eq!((blocks[0].lower, blocks[blocks.len() - 1].upper), (0, None));
+            for pair in blocks.windows(2) {
+                assert_eq!(pair[0].upper, Some(pair[1].lower));
+            }
+            let (last, others) = blocks.split_last().expect("at least one");
+            assert!(last.rows.len() <= BLOCK_BYTES_MAX);
+            let is_good = |b: &Block| (BLOCK_BYTES_MIN..=BLOCK_BYTES).contains(&b.rows.len());
+            assert!(others.iter().all(is_good), "{n} series");
+        }
+    }
+
+    #[test]
+    fn series_of_one_hash_stay_together() {
+        let mut cutter = Cutter::new(3);
+        for _ in 0..3 {
+            cutter.push(5, |out| out.extend(vec![0; BLOCK_BYTES]));
+        }
+        cutter.push(6, |out| out.extend([0; 10]));
+        let blocks = cutter.finish(Some(9));
+        let sizes: Vec<_> = blocks.iter().map(|b| (b.lower, b.upper, b.rows.len())).collect();
+        assert_eq!(sizes, [(3, Some(6), 3 * BLOCK_BYTES), (6, Some(9), 10)]);
+    }
+
+    #[test]
+    fn what_nobody_writes_is_refused() {
+        let all = ordered(9);
+        let good = cut(0, &all).remove(0);
+        let check = |damaged: Block, what: &str| {
+            let refused = damaged.iter().find_map(Result::err);
+            assert!(matches!(refused, Some(StoreError::Damaged(_))), "{what}");
+        };
+        let rows = |rows: Vec<u8>| Block { rows: rows.into(), ..good.clone() };
+        check(rows(good.rows[..good.rows.len() - 1].to_vec()), "cut off");
+        check(rows([&good.rows[..], b"\0"].concat()), "more behind");
+        check(rows([row(&all[1]), row(&all[0])].concat()), "out of order");
+        check(rows([row(&all[1]), row(&all[1])].concat()), "twice");
+        check(Block { lower: all[0].hash64() + 1, ..good.clone() }, "below its range");
+        check(Block { upper: Some(all[8].hash64()), ..good.clone() }, "above its range");
+        let mut foreign = row(&all[0]);
+        foreign[1] = b'!';
+        check(rows(foreign), "of no family");
     }
 }

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
 
 use logtally_core::journal::Entry;
-use logtally_core::series::{Amount, FamilyId, SeriesKey};
+use logtally_core::series::packed::times_of;
+use logtally_core::series::{Amount, SeriesKey};
 
 use crate::{Count, StoreError};
 
@@ -95,12 +96,6 @@ pub(crate) fn step(series: &[u8], amount: Amount, time_ms: u64) -> Change {
     let created_ms = if has_created { time_ms } else { 0 };
     let touched_ms = if has_ttl { time_ms } else { 0 };
     Change { forgets: false, added: Some(Count { amount, created_ms, touched_ms }) }
-}
-
-/// Whether rows of a series carry the times of their first and of their last increment.
-pub(crate) fn times_of(series: &[u8]) -> (bool, bool) {
-    let family = FamilyId::of_key(series);
-    family.map_or((false, false), |id| (id.kind().has_created(), id.has_ttl()))
 }
 
 /// Applies a change to a table of rows.

@@ -121,3 +121,68 @@ impl<'e> Ordered<'e> {
 fn hash_of(step: u128) -> u64 {
     (step >> 64) as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use logtally_core::journal::{Mark, Nonce};
+    use logtally_core::series::{Family, Increments, Kind, SeriesKey};
+
+    use super::*;
+    use crate::partition_log::change::Row;
+
+    fn entry(seq: u64, increments: Increments) -> Entry {
+        let mark = Mark { seq, nonce: Nonce(seq) };
+        Entry { mark, previous: Nonce(seq - 1), time_ms: 1, increments }
+    }
+
+    fn series(host: &str) -> SeriesKey {
+        SeriesKey::new(Family::new("n", Kind::Gauge, "", &["host"]).id(), [host])
+    }
+
+    /// What is left of rows with 100 records each.
+    fn applied(mut changes: Ordered<'_>) -> Vec<(Vec<u8>, u64)> {
+        let hundred = step(series("").as_bytes(), 100.into(), 1).applied_to(None);
+        let Row::Holds(hundred) = hundred else { panic!("it adds") };
+        let mut all = Vec::new();
+        while let Some(OrderedChange { series, change, .. }) = changes.next_below(None) {
+            let records = match change.applied_to(Some(hundred)) {
+                Row::Holds(count) => count.amount.count,
+                Row::Gone => 0,
+            };
+            all.push((series.to_vec(), records));
+        }
+        assert_eq!(changes.next_hash(), None);
+        all
+    }
+
+    #[test]
+    fn series_with_one_hash_are_told_apart_in_the_order_of_the_journal() {
+        let (a, b) = (series("a"), series("b"));
+        let entries = [
+            entry(1, Increments::pack([(b.as_bytes(), 1), (a.as_bytes(), 2)])),
+            entry(2, Increments::forget([a.as_bytes()])),
+            entry(3, Increments::pack([(a.as_bytes(), 4), (b.as_bytes(), 8)])),
+        ];
+        let wanted = [(a.as_bytes().to_vec(), 4), (b.as_bytes().to_vec(), 109)];
+        let mut sorted = applied(Ordered::of(&entries));
+        sorted.sort();
+        assert_eq!(sorted, wanted);
+        let mut collided = Ordered::of(&entries);
+        collided.steps.iter_mut().for_each(|step| *step = *step << 64 >> 64 | 7 << 64);
+        collided.steps.sort_unstable();
+        assert_eq!(applied(collided), wanted);
+    }
+
+    #[test]
+    fn nothing_is_handed_out_above_a_border() {
+        let all: Vec<SeriesKey> = (0..200).map(|n| series(&n.to_string())).collect();
+        let pairs = all.iter().map(|key| (key.as_bytes(), 1));
+        let entries = [entry(1, Increments::pack(pairs))];
+        let mut changes = Ordered::of(&entries);
+        let below = std::iter::from_fn(|| changes.next_below(Some(1 << 63)));
+        let below: Vec<u64> = below.map(|change| change.hash).collect();
+        assert!(below.is_sorted() && below.iter().all(|hash| *hash < 1 << 63));
+        assert_eq!(below.len(), all.iter().filter(|key| key.hash64() < 1 << 63).count());
+        assert!(changes.next_hash().is_some_and(|hash| hash >= 1 << 63));
+    }
+}
