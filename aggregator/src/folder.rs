@@ -117,3 +117,59 @@ fn show(metrics: &Metrics, partition: Partition, folded: Folded) {
     metrics.journal.with_label_values(&[&label]).set(folded.journal as i64);
     metrics.fold_lag.with_label_values(&[&label]).set(folded.lag_ms as f64 / 1000.0);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const PACE: Pace = Pace {
+        every: Duration::from_secs(1_000),
+        entries: 4,
+        bytes: 100,
+        entries_max: 6,
+        bytes_max: 200,
+    };
+
+    async fn is_due(backlog: &Backlog) -> bool {
+        let soon = Duration::from_millis(10);
+        tokio::time::timeout(soon, backlog.0.much.notified()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn many_entries_and_many_bytes_are_due() {
+        let backlog = Backlog::new(PACE);
+        for bytes in [1, 1, 1] {
+            backlog.committed(bytes);
+        }
+        assert!(!is_due(&backlog).await);
+        backlog.committed(0);
+        assert!(is_due(&backlog).await, "four entries");
+        backlog.folded(0, 3);
+        backlog.committed(99);
+        assert!(!is_due(&backlog).await);
+        backlog.committed(1);
+        assert!(is_due(&backlog).await, "a hundred bytes");
+    }
+
+    #[tokio::test]
+    async fn a_full_journal_waits_for_a_fold_and_knows_what_came_meanwhile() {
+        let backlog = Backlog::new(PACE);
+        backlog.committed(150);
+        let seen = backlog.bytes();
+        backlog.committed(60);
+        assert!(backlog.is_full() && is_due(&backlog).await);
+        let waits = backlog.clone();
+        let waiting = tokio::spawn(async move { waits.has_room().await });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        backlog.folded(1, seen);
+        waiting.await.expect("no panic");
+        assert_eq!(backlog.bytes(), 60);
+        for _ in 0..5 {
+            backlog.committed(0);
+        }
+        assert!(backlog.is_full(), "six entries");
+    }
+}

@@ -11,6 +11,7 @@ use logtally_core::series::packed::{next_value, next_varint, put_value, put_vari
 use logtally_core::series::{Amount, SeriesKey};
 
 use crate::Count;
+use crate::partition_log::change::Row;
 
 /// Bytes of rows in one buffer, about.
 const PIECE_BYTES: usize = 1 << 20;
@@ -28,6 +29,12 @@ impl Counts {
         let mut counts = Self { pieces, rows: 0 };
         counts.rows = counts.iter().count();
         counts
+    }
+
+    /// Counts of different series together.
+    pub(crate) fn join(parts: Vec<Self>) -> Self {
+        let rows = parts.iter().map(Self::len).sum();
+        Self { pieces: parts.into_iter().flat_map(|part| part.pieces).collect(), rows }
     }
 
     /// How many series there are.
@@ -87,6 +94,13 @@ impl Packing {
         self.counts.rows += 1;
         if self.piece.len() >= PIECE_BYTES {
             self.close_piece();
+        }
+    }
+
+    /// Takes a row, if it is there.
+    pub fn push_row(&mut self, series: &[u8], row: Row) {
+        if let Row::Holds(count) = row {
+            self.push(series, count);
         }
     }
 

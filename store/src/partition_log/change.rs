@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
 
 use logtally_core::journal::Entry;
+use logtally_core::series::Amount;
 use logtally_core::series::packed::times_of;
-use logtally_core::series::{Amount, SeriesKey};
 
-use crate::{Count, StoreError};
+use crate::Count;
 
 /// What some entries do to one row, in one step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,24 +96,6 @@ pub(crate) fn step(series: &[u8], amount: Amount, time_ms: u64) -> Change {
     let created_ms = if has_created { time_ms } else { 0 };
     let touched_ms = if has_ttl { time_ms } else { 0 };
     Change { forgets: false, added: Some(Count { amount, created_ms, touched_ms }) }
-}
-
-/// Applies a change to a table of rows.
-pub(crate) fn apply(
-    counts: &mut HashMap<SeriesKey, Count>,
-    series: &[u8],
-    change: Change,
-) -> Result<(), StoreError> {
-    if let Some(count) = counts.get_mut(series) {
-        match change.applied_to(Some(*count)) {
-            Row::Holds(after) => *count = after,
-            Row::Gone => drop(counts.remove(series)),
-        }
-    } else if let Row::Holds(count) = change.applied_to(None) {
-        let key = SeriesKey::parse(series).map_err(|e| StoreError::Damaged(e.to_string()))?;
-        counts.insert(key, count);
-    }
-    Ok(())
 }
 
 /// Adds to a row, which keeps its time of creation. A sum that leaves its range stays at the end of
