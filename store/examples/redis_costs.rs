@@ -159,7 +159,7 @@ async fn main() {
     println!(
         "counts: {:.0} bytes per series; all of it: {:.0} MiB",
         bytes as f64 / series as f64,
-        (server.info("used_memory") - empty) / 1048576.0
+        (server.info("used_memory") - empty) / 1_048_576.0
     );
     println!("slowest command so far: {:.1} ms", server.slowest_ms());
     redis::cmd("SLOWLOG").arg("RESET").query::<()>(&mut server.0).expect("answers");

@@ -182,7 +182,7 @@ mod tests {
         for n in [0, 1, 700, 1_300, 20_000] {
             let all = ordered(n);
             let blocks = cut(0, &all);
-            assert_eq!(keys(&blocks), all.iter().map(|s| s.as_bytes()).collect::<Vec<_>>());
+            assert_eq!(keys(&blocks), all.iter().map(SeriesKey::as_bytes).collect::<Vec<_>>());
             assert_eq!((blocks[0].lower, blocks[blocks.len() - 1].upper), (0, None));
             for pair in blocks.windows(2) {
                 assert_eq!(pair[0].upper, Some(pair[1].lower));

@@ -13,6 +13,7 @@ use crate::counts::put_row;
 use crate::{Count, StoreError};
 
 /// A row after a merge.
+#[derive(Clone, Copy)]
 enum Merged<'a> {
     /// As it was.
     Kept(BlockRow<'a>),
