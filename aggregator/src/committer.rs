@@ -162,7 +162,7 @@ impl Committer {
     }
 
     fn note_commit(&self, batch: &Batch, started: Instant) {
-        self.backlog.committed();
+        self.backlog.committed(batch.increments().len());
         self.lives.committed(batch.families());
         self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
         self.metrics.deltas.with_label_values(&["applied"]).inc_by(batch.deltas().len() as u64);

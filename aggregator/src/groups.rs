@@ -90,7 +90,8 @@ impl Groups {
         for piece in forget_pieces(&keys) {
             backlog.has_room().await;
             self.store.forget(at, piece, Nonce(rand::random::<u64>() | 1)).await?;
-            backlog.committed();
+            let bytes = piece.iter().map(|key| key.as_bytes().len()).sum();
+            backlog.committed(bytes);
         }
         if series > 0 {
             self.metrics.groups_deleted.inc();

@@ -89,7 +89,7 @@ impl Aggregator {
         let lives = Lives::default();
         let (mut tasks, mut queues, mut backlogs) = (JoinSet::new(), Vec::new(), Vec::new());
         for partition in (0..partitions).map(Partition) {
-            let backlog = Backlog::default();
+            let backlog = Backlog::new(writes.pace());
             let (queue, jobs) = mpsc::channel(COMMIT_QUEUE_MAX);
             let committer = Committer {
                 partition,

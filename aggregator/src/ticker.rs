@@ -84,7 +84,7 @@ impl Ticker {
             return Ok(None);
         }
         let mark = self.store.tick(Partition(0), Nonce(rand::random::<u64>() | 1)).await?;
-        self.backlog.committed();
+        self.backlog.committed(0);
         Ok(Some(mark))
     }
 
@@ -123,7 +123,7 @@ mod tests {
     use logtally_core::series::{Increments, Kind, SeriesKey};
     use logtally_core::source::{Generation, RecordCounts, SourceId, SourceState, Tail};
     use logtally_store::memory::MemoryStore;
-    use logtally_store::{CountStore, Opening, SnapshotReader};
+    use logtally_store::{CountStore, Opening, Pace, SnapshotReader};
     use prometheus::Registry;
 
     use super::*;
@@ -172,7 +172,7 @@ mod tests {
         let opening = Opening { source: source.clone(), expected: None, fresh };
         store.open(Partition(1), &opening).await.expect("opens");
         let metrics = Metrics::new(&Registry::new()).expect("valid names");
-        let (lives, backlog) = (Lives::default(), Backlog::default());
+        let (lives, backlog) = (Lives::default(), Backlog::new(Pace::IN_MEMORY));
         let ticker =
             Ticker { store: store.clone(), partitions: 2, backlog, lives: lives.clone(), metrics };
         let ticking = tokio::spawn(ticker.run());
@@ -195,7 +195,7 @@ mod tests {
         let store = Arc::new(MemoryStore::new().with_clock(clock));
         store.create(Some(2)).await.expect("a fresh store");
         let metrics = Metrics::new(&Registry::new()).expect("valid names");
-        let backlog = Backlog::default();
+        let backlog = Backlog::new(Pace::IN_MEMORY);
         let lives = Lives::default();
         let ticker = Ticker { store: store.clone(), partitions: 2, backlog, lives, metrics };
         let period = Duration::from_secs(3);

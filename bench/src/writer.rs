@@ -12,6 +12,7 @@ use logtally_core::series::{Increments, SeriesKey};
 use logtally_core::source::{Generation, RecordCounts, SourceId, SourceState, Tail};
 use logtally_store::redis::{RedisOptions, RedisStore};
 use logtally_store::{CountStore as _, Opening, Snapshot, SnapshotReader as _};
+use std::collections::HashMap;
 use tokio::runtime::Runtime;
 
 /// A connection to the store, and the sources that are written through it.
@@ -105,10 +106,11 @@ impl Writer {
             snapshots.push(self.load(at)?);
         }
         let rows: usize = snapshots.iter().map(|snapshot| snapshot.counts.len()).sum();
-        let stored = |key| -> u64 {
-            let counts = snapshots.iter().filter_map(|snapshot| snapshot.counts.get(key));
-            counts.map(|count| count.amount.count).sum()
-        };
+        let mut sums = HashMap::<&[u8], u64>::with_capacity(rows);
+        for (key, count) in snapshots.iter().flat_map(|snapshot| snapshot.counts.iter()) {
+            *sums.entry(key).or_default() += count.amount.count;
+        }
+        let stored = |key: &SeriesKey| sums.get(key.as_bytes()).copied().unwrap_or_default();
         for (key, value) in keys.iter().zip(values) {
             ensure!(stored(key) == *value, "{key:?} is {} and not {value}", stored(key));
         }

@@ -176,6 +176,49 @@ pub const JOURNAL_READ_MAX: usize = 64;
 /// series, steps four times as large saved a tenth of the time and took twice the memory.
 pub const JOURNAL_READ_BYTES_MAX: usize = 4 << 20;
 
+/// Unfolded entries of a partition above which nothing more is committed, in a store that keeps its journal
+/// in memory.
+pub const UNFOLDED_MAX: u64 = 256;
+
+/// Unfolded increments (bytes) of a partition above which nothing more is committed, in a store that keeps
+/// its journal in memory.
+pub const UNFOLDED_BYTES_MAX: u64 = 128 << 20;
+
+/// The same for a store that keeps its journal on disk, where an entry costs a row: as many as two folds
+/// take.
+pub const UNFOLDED_ON_DISK_MAX: u64 = 2 * FOLD_ENTRIES_MAX as u64;
+
+/// The same for a store that keeps its journal on disk. A load goes through it, at about 0.2 s of
+/// processor time for a million increments: less than two seconds.
+pub const UNFOLDED_ON_DISK_BYTES_MAX: u64 = 256 << 20;
+
+/// Journal entries that a store with transactions folds, or trims, in one of them. A fold costs by the
+/// blocks of counts that it touches, so small entries are folded by the thousand.
+pub const FOLD_ENTRIES_MAX: usize = 4_096;
+
+/// Encoded increments (bytes) that a store with transactions folds in one of them, and that a load puts
+/// upon the counts in one pass, unless the first entry alone has more. In memory they take their size and
+/// half of it again. A round that names series all over goes over all blocks of counts, so smaller ones
+/// cost more.
+pub const FOLD_ROUND_BYTES_MAX: usize = 64 << 20;
+
+/// Encoded increments (bytes) of a journal entry in one row of an embedded store. With what stands around
+/// them they fill a page of 256 KiB, whose memory is used again for the next one; a row of tens of
+/// mebibytes has a page of its own, of which up to half stays empty.
+pub const JOURNAL_ROW_BYTES: usize = (256 << 10) - 256;
+
+/// Bytes of rows that a block of counts is cut to. With what stands around them they fill a page of
+/// 16 KiB: small enough that a fold of a few series writes little, large enough that one of all series
+/// has few pages to find.
+pub const BLOCK_BYTES: usize = (16 << 10) - 256;
+
+/// Bytes of rows that a block of counts may grow to before it is cut, unless a single row is larger. What
+/// is left then is less than [`BLOCK_BYTES`], and far from [`BLOCK_BYTES_MIN`].
+pub const BLOCK_BYTES_MAX: usize = BLOCK_BYTES / 4 * 7;
+
+/// Bytes of rows below which a block is joined to the next one when it is written.
+pub const BLOCK_BYTES_MIN: usize = BLOCK_BYTES / 4;
+
 /// Encoded increments (bytes) that a reader is given as changes. One that is further behind loads the
 /// partition again, which costs about as much and is bounded by the number of series.
 pub const CHANGES_BYTES_MAX: usize = 32 << 20;

@@ -7,11 +7,11 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use logtally_core::series::packed::{next_value, next_varint, put_value, put_varint};
+use logtally_core::series::packed::{next_value, next_varint, put_value, put_varint, times_of};
 use logtally_core::series::{Amount, SeriesKey};
 
 use crate::Count;
-use crate::partition_log::change::times_of;
+use crate::partition_log::change::Row;
 
 /// Bytes of rows in one buffer, about.
 const PIECE_BYTES: usize = 1 << 20;
@@ -24,6 +24,19 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Counts in buffers of packed rows that were checked.
+    pub(crate) fn of_checked(pieces: Vec<Bytes>) -> Self {
+        let mut counts = Self { pieces, rows: 0 };
+        counts.rows = counts.iter().count();
+        counts
+    }
+
+    /// Counts of different series together.
+    pub(crate) fn join(parts: Vec<Self>) -> Self {
+        let rows = parts.iter().map(Self::len).sum();
+        Self { pieces: parts.into_iter().flat_map(|part| part.pieces).collect(), rows }
+    }
+
     /// How many series there are.
     pub fn len(&self) -> usize {
         self.rows
@@ -81,6 +94,13 @@ impl Packing {
         self.counts.rows += 1;
         if self.piece.len() >= PIECE_BYTES {
             self.close_piece();
+        }
+    }
+
+    /// Takes a row, if it is there.
+    pub fn push_row(&mut self, series: &[u8], row: Row) {
+        if let Row::Holds(count) = row {
+            self.push(series, count);
         }
     }
 

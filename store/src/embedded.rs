@@ -4,13 +4,11 @@
 //! the commit returns. So a loss of power takes counts and positions together, and the sources are
 //! read again from there. No call occupies a thread of the runtime while it waits for the disk.
 //!
-//! `layout` documents every table, `row` how a count is written, `rows` reads and writes them, `database` owns the file.
+//! `layout` documents every table, `rows` reads and writes them, `database` owns the file.
 
 mod database;
 
 mod layout;
-
-mod row;
 
 mod rows;
 
@@ -30,7 +28,7 @@ use crate::clock::{self, Clock};
 use crate::identity::{self, Meta};
 use crate::partition_log::{self, Rows, fold, view};
 use crate::{
-    Changes, Committed, CountStore, Folded, Opened, Opening, PageCursor, Pulse, Snapshot,
+    Changes, Committed, CountStore, Folded, Opened, Opening, Pace, PageCursor, Pulse, Snapshot,
     SnapshotReader, SourcesPage, StoreError, StoreInfo,
 };
 
@@ -100,6 +98,10 @@ impl EmbeddedStore {
 
 #[async_trait]
 impl CountStore for EmbeddedStore {
+    fn pace(&self) -> Pace {
+        Pace::ON_DISK
+    }
+
     fn is_durable(&self) -> bool {
         true
     }

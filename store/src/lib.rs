@@ -26,10 +26,14 @@ pub use pieces::forget_pieces;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use logtally_core::batch::{Batch, Verdict};
 use logtally_core::journal::{Entry, Mark, Nonce};
+use logtally_core::limits::{
+    UNFOLDED_BYTES_MAX, UNFOLDED_MAX, UNFOLDED_ON_DISK_BYTES_MAX, UNFOLDED_ON_DISK_MAX,
+};
 use logtally_core::partition::Partition;
 use logtally_core::series::{Amount, Family, FamilyId, SeriesKey};
 use logtally_core::source::{SourceId, SourceState};
@@ -128,6 +132,11 @@ pub trait CountStore: Send + Sync {
     /// Any number of folders may run at once, late or twice.
     async fn fold(&self, at: Partition) -> Result<Folded, StoreError>;
 
+    /// When to fold.
+    fn pace(&self) -> Pace {
+        Pace::IN_MEMORY
+    }
+
     /// Whether what is acknowledged survives a crash of whatever serves the store.
     fn is_durable(&self) -> bool;
 
@@ -136,6 +145,43 @@ pub trait CountStore: Send + Sync {
     async fn check(&self) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
     }
+}
+
+/// When a partition's journal is to be folded. Folding late is cheaper, because increments of one series
+/// meet first; how late is a question of what an unfolded entry costs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pace {
+    /// How often when little happens.
+    pub every: Duration,
+    /// Entries after which folding does not wait any longer.
+    pub entries: u64,
+    /// Increments (bytes) after which it does not.
+    pub bytes: u64,
+    /// Unfolded entries above which nothing more is committed.
+    pub entries_max: u64,
+    /// Unfolded increments (bytes) above which nothing more is committed.
+    pub bytes_max: u64,
+}
+
+impl Pace {
+    /// For journals in memory.
+    pub const IN_MEMORY: Self = Self {
+        every: Duration::from_secs(2),
+        entries: UNFOLDED_MAX / 4,
+        bytes: UNFOLDED_BYTES_MAX / 4,
+        entries_max: UNFOLDED_MAX,
+        bytes_max: UNFOLDED_BYTES_MAX,
+    };
+
+    /// For journals on disk. A fold writes every block that has a change, however small that is, so it is
+    /// worth waiting for many.
+    pub const ON_DISK: Self = Self {
+        every: Duration::from_secs(30),
+        entries: UNFOLDED_ON_DISK_MAX / 4,
+        bytes: UNFOLDED_ON_DISK_BYTES_MAX / 2,
+        entries_max: UNFOLDED_ON_DISK_MAX,
+        bytes_max: UNFOLDED_ON_DISK_BYTES_MAX,
+    };
 }
 
 /// The read side, used by exporters.

@@ -160,7 +160,7 @@ impl CountStore for MemoryStore {
         let mut merged = 0;
         while let Some(target) = target {
             // The lock is given back after each round, so that commits come in between.
-            let round = fold::round(&mut self.content().part(at)?, now_ms)?;
+            let round = self.content().whole_or_not(at, |part| fold::round(part, now_ms))?;
             merged += round.merged;
             if round.is_last(target) {
                 break;

@@ -6,21 +6,26 @@
 //! Nothing here decides about a delta (that is `logtally_core`), knows how a row is encoded, or asks
 //! for the time or a random number.
 
+pub(crate) mod block;
+
 pub(crate) mod change;
+
+pub(crate) mod ordered;
+
+pub(crate) mod merge;
 
 pub(crate) mod fold;
 
 pub(crate) mod view;
 
-use std::collections::HashMap;
-
 use logtally_core::admission::may_open;
 use logtally_core::batch::{Batch, decide};
 use logtally_core::journal::{Entry, Mark, Nonce};
-use logtally_core::series::{Family, Increments, SeriesKey};
+use logtally_core::series::{Family, Increments};
 use logtally_core::source::{Generation, SourceId, SourceState};
 
-use crate::{Committed, Count, Opened, Opening, StoreError};
+use self::block::Block;
+use crate::{Committed, Opened, Opening, StoreError};
 
 /// Where a partition's journal stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,10 +103,12 @@ pub(crate) trait Rows {
     fn oldest(&self) -> Result<Option<u64>, StoreError>;
     /// The time of an entry.
     fn time_of(&self, seq: u64) -> Result<Option<u64>, StoreError>;
-    /// The count of a series, as folded so far.
-    fn count(&self, series: &[u8]) -> Result<Option<Count>, StoreError>;
-    /// All counts, as folded so far.
-    fn counts(&self) -> Result<HashMap<SeriesKey, Count>, StoreError>;
+    /// The last block of counts that begins at a hash or before; `None` if there is none.
+    fn block(&self, hash: u64) -> Result<Option<Block>, StoreError>;
+    /// Whether there are any blocks of counts.
+    fn has_blocks(&self) -> Result<bool, StoreError>;
+    /// All blocks of counts, as folded so far, in order.
+    fn blocks(&self) -> Result<Vec<Block>, StoreError>;
     /// What was reported for a source that is behind.
     fn reported(&self, source: &SourceId) -> Result<Option<Reported>, StoreError>;
     /// What was reported for all sources that are behind.
@@ -122,10 +129,10 @@ pub(crate) trait RowsMut: Rows {
     fn append(&mut self, entry: Entry) -> Result<(), StoreError>;
     /// Removes a journal entry.
     fn remove_entry(&mut self, seq: u64) -> Result<(), StoreError>;
-    /// Replaces the count of a series, whose key has been checked.
-    fn put_count(&mut self, series: &[u8], count: Count) -> Result<(), StoreError>;
-    /// Removes the count of a series.
-    fn remove_count(&mut self, series: &[u8]) -> Result<(), StoreError>;
+    /// Replaces the block of counts that begins where this one does.
+    fn put_block(&mut self, block: Block) -> Result<(), StoreError>;
+    /// Removes the block of counts that begins at a hash.
+    fn remove_block(&mut self, lower: u64) -> Result<(), StoreError>;
     /// Replaces what was reported for a source.
     fn put_reported(&mut self, source: &SourceId, reported: Reported) -> Result<(), StoreError>;
     /// Forgets what was reported for a source.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::packed::{next_value, next_varint, put_value, put_varint};
-use super::{Amount, InvalidSeries, Value, check_key};
+use super::{Amount, FAMILY_ID_BYTES, InvalidSeries, Value, check_key, check_values};
 use crate::limits::POSITION_MAX;
 
 /// First byte of a packed block: the version of its layout.
@@ -77,11 +77,18 @@ impl Increments {
         if block[0] != BLOCK_VERSION {
             return Err(InvalidSeries::Cut(0));
         }
+        // Increments of one family often follow each other.
+        let mut family: &[u8] = &[];
         let mut at = 1;
         while at < block.len() {
             let start = at;
             let (key, amount) = next_pair(&block, &mut at).ok_or(InvalidSeries::Cut(start))?;
-            check_key(key)?;
+            if key.get(..FAMILY_ID_BYTES) == Some(family) {
+                check_values(&key[FAMILY_ID_BYTES..])?;
+            } else {
+                check_key(key)?;
+                family = &key[..FAMILY_ID_BYTES];
+            }
             if amount.count > POSITION_MAX || (amount.count == 0 && !may_forget) {
                 return Err(InvalidSeries::Range(start));
             }
@@ -108,6 +115,24 @@ impl Increments {
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], Amount)> {
         let mut at = 1;
         std::iter::from_fn(move || next_pair(&self.0, &mut at))
+    }
+
+    /// The places of the increments in order, for [`Increments::at`], and their keys.
+    pub fn places(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        let mut at = 1;
+        std::iter::from_fn(move || {
+            let place = at;
+            next_pair(&self.0, &mut at).map(|(key, _)| (place, key))
+        })
+    }
+
+    /// The increment at a place.
+    ///
+    /// # Panics
+    /// If that is none of the places of this block.
+    #[inline]
+    pub fn at(&self, place: usize) -> (&[u8], Amount) {
+        next_pair(&self.0, &mut { place }).expect("a place of this block")
     }
 
     /// Merges several blocks that forget nothing: every key once, in the order of first occurrence.

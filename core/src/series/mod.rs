@@ -98,10 +98,13 @@ impl fmt::Debug for SeriesKey {
 fn check_key(bytes: &[u8]) -> Result<(), InvalidSeries> {
     let (id, rest) = bytes.split_at_checked(FAMILY_ID_BYTES).ok_or(InvalidSeries::Key)?;
     FamilyId::parse(id).ok_or(InvalidSeries::Key)?;
-    if !(rest.is_empty() || rest[0] == 0) || std::str::from_utf8(rest).is_err() {
-        return Err(InvalidSeries::Key);
-    }
-    Ok(())
+    check_values(rest)
+}
+
+fn check_values(rest: &[u8]) -> Result<(), InvalidSeries> {
+    let begins = rest.first().is_none_or(|byte| *byte == 0);
+    let is_text = begins && (rest.is_ascii() || std::str::from_utf8(rest).is_ok());
+    is_text.then_some(()).ok_or(InvalidSeries::Key)
 }
 
 #[cfg(test)]

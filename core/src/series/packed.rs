@@ -1,8 +1,20 @@
 //! The numbers and values of packed rows, as increments and counts hold them: variable-length numbers,
 //! and the value that the kind of a series wants. Nothing here knows what the rows are.
 
-use super::{Kind, Latest, Value};
+use super::{Kind, Latest, Value, check_key};
 use crate::decimal::Decimal;
+
+/// Whether these bytes are a key of a series.
+pub fn is_key(bytes: &[u8]) -> bool {
+    check_key(bytes).is_ok()
+}
+
+/// Whether rows of series `key` carry the times of their first and of their last increment.
+#[inline]
+pub fn times_of(key: &[u8]) -> (bool, bool) {
+    let has_ttl = key.first().is_some_and(u8::is_ascii_uppercase);
+    kind_of(key).map_or((false, false), |kind| (kind.has_created(), has_ttl))
+}
 
 /// Appends the value of a row of series `key`: nothing for kinds without.
 ///

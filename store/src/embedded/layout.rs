@@ -6,12 +6,13 @@
 //! | [`HEADS`] | partition | `state-id last-seq last-nonce folded-seq folded-nonce last-time-ms` |
 //! | [`POSITIONS`] | partition, source | the text form of a source's state |
 //! | [`FAMILIES`] | partition, family id | the JSON form of a family |
-//! | [`JOURNAL`] | partition, sequence number | nonce, previous nonce, time in ms, increments |
-//! | [`COUNTS`] | partition, series key | records, then what the kind has: see `row` |
+//! | [`JOURNAL`] | partition, sequence number | nonce, previous nonce, time in ms, bytes of the increments, the first of them |
+//! | [`PARTS`] | partition, sequence number, number of the part | more bytes of the increments of a large entry |
+//! | [`COUNTS`] | partition, hash that the block begins at | hash that the next one begins at (0 for none), packed rows: see `counts` and `partition_log::block` |
 //! | [`RECOVERING`] | partition, source | `generation position time-ms` of the latest report |
 //!
 //! Keys begin with the partition in two bytes, so that a partition is one range of every table.
-//! Numbers in keys, in the journal and in counts are big-endian, eight bytes each; the small tables
+//! Numbers in keys, and in front of the increments and rows of values, are big-endian, eight bytes each; the small tables
 //! hold text, ids and nonces in 16 hexadecimal digits. Nothing here touches the database.
 //!
 //! A change of anything here needs another [`VERSION`], and a way for old stores to get there.
@@ -25,10 +26,11 @@ use redb::TableDefinition;
 
 use crate::StoreError;
 use crate::identity::Meta;
+use crate::partition_log::block::Block;
 use crate::partition_log::{Head, Reported};
 
 /// Version of this layout.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// All tables have this type: order is the order of the key's bytes.
 pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -43,14 +45,19 @@ pub(super) const POSITIONS: Definition = Definition::new("positions");
 pub(super) const FAMILIES: Definition = Definition::new("families");
 /// Commits that are not folded, or were a moment ago.
 pub(super) const JOURNAL: Definition = Definition::new("journal");
+/// What does not fit into the rows of the journal.
+pub(super) const PARTS: Definition = Definition::new("parts");
 /// What is folded.
 pub(super) const COUNTS: Definition = Definition::new("counts");
 /// Sources that are behind what was acknowledged.
 pub(super) const RECOVERING: Definition = Definition::new("recovering");
 
 /// Every table.
-pub(super) const ALL: [Definition; 7] =
-    [META, HEADS, POSITIONS, FAMILIES, JOURNAL, COUNTS, RECOVERING];
+pub(super) const ALL: [Definition; 8] =
+    [META, HEADS, POSITIONS, FAMILIES, JOURNAL, PARTS, COUNTS, RECOVERING];
+
+/// Bytes of an entry for which memory is made at once, whatever its row says.
+const ENTRY_BYTES_SANE: usize = 1 << 30;
 
 /// The one key of [`META`].
 pub(super) const META_KEY: &[u8] = b"meta";
@@ -73,6 +80,11 @@ pub(super) fn source_of(key: &[u8]) -> Result<SourceId, StoreError> {
 /// The key of a journal entry.
 pub(super) fn journal_key(at: Partition, seq: u64) -> Vec<u8> {
     key(at, &seq.to_be_bytes())
+}
+
+/// The key of a part of a journal entry.
+pub(super) fn part_key(at: Partition, seq: u64, part: u32) -> Vec<u8> {
+    [&journal_key(at, seq)[..], &part.to_be_bytes()].concat()
 }
 
 /// The sequence number in a key of the journal.
@@ -129,24 +141,68 @@ pub(super) fn decode_reported(value: &[u8]) -> Result<Reported, StoreError> {
     words.end(reported)
 }
 
-pub(super) fn encode_entry(entry: &Entry) -> Vec<u8> {
-    let numbers = [entry.mark.nonce.0, entry.previous.0, entry.time_ms].map(u64::to_be_bytes);
-    [numbers.as_flattened(), entry.increments.as_bytes()].concat()
+/// The key of a block of counts.
+pub(super) fn block_key(at: Partition, lower: u64) -> Vec<u8> {
+    key(at, &lower.to_be_bytes())
+}
+
+/// What stands before the rows of a block.
+pub(super) fn block_head(block: &Block) -> [u8; 8] {
+    block.upper.unwrap_or(0).to_be_bytes()
+}
+
+pub(super) fn decode_block(key: &[u8], value: &[u8]) -> Result<Block, StoreError> {
+    let lower = key.get(PARTITION_BYTES..).and_then(|hash| hash.try_into().ok());
+    let Some((lower, ([upper], rows))) = lower.map(u64::from_be_bytes).zip(numbers(value)) else {
+        return Err(unreadable("block of counts", key));
+    };
+    let upper = (upper > 0).then_some(upper);
+    Ok(Block { lower, upper, rows: Bytes::copy_from_slice(rows) })
+}
+
+/// What stands before the increments of a journal entry.
+pub(super) fn entry_head(entry: &Entry) -> [u8; 32] {
+    let mut head = [0; 32];
+    let bytes = entry.increments.len() as u64;
+    let numbers = [entry.mark.nonce.0, entry.previous.0, entry.time_ms, bytes];
+    head.copy_from_slice(numbers.map(u64::to_be_bytes).as_flattened());
+    head
 }
 
 /// The time of an entry, without reading the rest.
 pub(super) fn decode_entry_time(value: &[u8]) -> Result<u64, StoreError> {
     match numbers(value) {
-        Some(([_, _, time_ms], _)) => Ok(time_ms),
+        Some(([_, _, time_ms, _], _)) => Ok(time_ms),
         None => Err(unreadable("journal entry", value)),
     }
 }
 
-pub(super) fn decode_entry(seq: u64, value: &[u8]) -> Result<Entry, StoreError> {
-    let Some(([nonce, previous, time_ms], block)) = numbers(value) else {
+/// How many bytes of increments an entry has, of which the value of its row holds the first ones.
+pub(super) fn entry_bytes(value: &[u8]) -> Result<u64, StoreError> {
+    match numbers(value) {
+        Some(([_, _, _, bytes], _)) => Ok(bytes),
+        None => Err(unreadable("journal entry", value)),
+    }
+}
+
+/// Reads an entry. `rest` appends what its parts hold, if the value of its row is not all of it.
+pub(super) fn decode_entry(
+    seq: u64,
+    value: &[u8],
+    rest: impl FnOnce(&mut Vec<u8>) -> Result<(), StoreError>,
+) -> Result<Entry, StoreError> {
+    let Some(([nonce, previous, time_ms, bytes], first)) = numbers(value) else {
         return Err(unreadable("journal entry", value));
     };
-    let increments = Increments::parse_stored(Bytes::copy_from_slice(block))
+    let mut block = Vec::with_capacity((bytes as usize).min(ENTRY_BYTES_SANE));
+    block.extend_from_slice(first);
+    if (block.len() as u64) < bytes {
+        rest(&mut block)?;
+    }
+    if block.len() as u64 != bytes {
+        return Err(StoreError::Damaged(format!("a part of journal entry {seq} is gone")));
+    }
+    let increments = Increments::parse_stored(block.into())
         .map_err(|e| StoreError::Damaged(format!("journal entry {seq}: {e}")))?;
     let mark = Mark { seq, nonce: Nonce(nonce) };
     Ok(Entry { mark, previous: Nonce(previous), time_ms, increments })
@@ -242,8 +298,8 @@ mod tests {
 
     #[test]
     fn texts_are_pinned() {
-        let meta = Meta { layout: 2, hash: 1, state_id: 0xabc, partitions: 4, created_ms: 17 };
-        check(encode_meta(&meta), b"2 1 0000000000000abc 4 17", decode_meta, &meta);
+        let meta = Meta { layout: 3, hash: 1, state_id: 0xabc, partitions: 4, created_ms: 17 };
+        check(encode_meta(&meta), b"3 1 0000000000000abc 4 17", decode_meta, &meta);
         let last = Mark { seq: 12, nonce: Nonce(0xdef) };
         let folded = Mark { seq: 9, nonce: Nonce(0x12) };
         let head = Head { state_id: 0xabc, last, folded, time_ms: 99 };
@@ -259,8 +315,12 @@ mod tests {
         let mark = Mark { seq: 6, nonce: Nonce(1) };
         let entry = Entry { mark, previous: Nonce(2), time_ms: 3, increments };
         let pinned =
-            b"\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x03\x01\x09gabcdef\0a\x05";
-        check(encode_entry(&entry), pinned, |value| decode_entry(6, value), &entry);
+            b"\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x0c\x01\x09gabcdef\0a\x05";
+        let stored = [&entry_head(&entry), entry.increments.as_bytes().as_ref()].concat();
+        check(stored, pinned, |value| decode_entry(6, value, |_| Ok(())), &entry);
+        let (small, large) = (part_key(P, 2, 1), part_key(P, 2, 2));
+        assert_eq!(small, b"\x01\x02\0\0\0\0\0\0\0\x02\0\0\0\x01");
+        assert!(small < large && large < part_key(P, 3, 1));
         assert_eq!(decode_entry_time(pinned).expect("readable"), 3);
     }
 }

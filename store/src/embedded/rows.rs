@@ -2,21 +2,21 @@
 //!
 //! All tables have one type, so reading is written once for both kinds of transaction.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use logtally_core::journal::Entry;
+use logtally_core::limits::JOURNAL_ROW_BYTES;
 use logtally_core::partition::Partition;
-use logtally_core::series::{Family, SeriesKey};
+use logtally_core::series::Family;
 use logtally_core::source::{SourceId, SourceState};
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableError, WriteTransaction};
 
 use super::database::failure;
-use super::layout::{self, Definition, PARTITION_BYTES};
-use super::row;
+use super::layout::{self, Definition};
+use crate::StoreError;
 use crate::identity::{Meta, Root, RootMut, explain_absent_head};
+use crate::partition_log::block::Block;
 use crate::partition_log::{Head, ReadLimit, Reported, Rows, RowsMut};
-use crate::{Count, StoreError};
 
 /// A table in a transaction that only reads.
 pub(super) type ReadTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
@@ -36,6 +36,7 @@ pub(super) struct Tables<T> {
     positions: T,
     families: T,
     journal: T,
+    parts: T,
     counts: T,
     recovering: T,
 }
@@ -61,6 +62,7 @@ impl<T> Tables<T> {
             positions: open(layout::POSITIONS)?,
             families: open(layout::FAMILIES)?,
             journal: open(layout::JOURNAL)?,
+            parts: open(layout::PARTS)?,
             counts: open(layout::COUNTS)?,
             recovering: open(layout::RECOVERING)?,
         })
@@ -93,8 +95,8 @@ impl<T: Readable> Root for Tables<T> {
     }
 
     fn holds_rows(&self) -> Result<bool, StoreError> {
-        let Self { meta: _, heads, positions, families, journal, counts, recovering } = self;
-        for table in [heads, positions, families, journal, counts, recovering] {
+        let Self { meta: _, heads, positions, families, journal, parts, counts, recovering } = self;
+        for table in [heads, positions, families, journal, parts, counts, recovering] {
             if !table.is_empty().map_err(failure)? {
                 return Ok(true);
             }
@@ -136,6 +138,17 @@ impl<T> Part<T> {
 
     fn keys(&self) -> Range<Vec<u8>> {
         self.keys_from(self.key(b""))
+    }
+}
+
+impl<T: Readable> Part<T> {
+    /// Appends the increments of an entry that its own row does not hold.
+    fn read_parts(&self, seq: u64, block: &mut Vec<u8>) -> Result<(), StoreError> {
+        let keys = layout::part_key(self.at, seq, 0)..layout::journal_key(self.at, seq + 1);
+        each(&self.tables.parts, keys, |_, part| {
+            block.extend_from_slice(part);
+            Ok(true)
+        })
     }
 }
 
@@ -184,7 +197,9 @@ impl<T: Readable> Rows for Part<T> {
         let Some(first) = after.checked_add(1) else { return Ok(entries) };
         let keys = self.keys_from(layout::journal_key(self.at, first));
         each(&self.tables.journal, keys, |key, value| {
-            entries.push(layout::decode_entry(layout::seq_of(key)?, value)?);
+            let seq = layout::seq_of(key)?;
+            let parts = |block: &mut Vec<u8>| self.read_parts(seq, block);
+            entries.push(layout::decode_entry(seq, value, parts)?);
             Ok(limit.leaves_room(&entries))
         })?;
         Ok(entries)
@@ -203,20 +218,30 @@ impl<T: Readable> Rows for Part<T> {
         get(&self.tables.journal, &layout::journal_key(self.at, seq), layout::decode_entry_time)
     }
 
-    fn count(&self, series: &[u8]) -> Result<Option<Count>, StoreError> {
-        get(&self.tables.counts, &self.key(series), |value| row::decode(series, value))
+    fn block(&self, hash: u64) -> Result<Option<Block>, StoreError> {
+        let (first, last) = (self.key(b""), layout::block_key(self.at, hash));
+        let blocks = self.tables.counts.range(first.as_slice()..=last.as_slice());
+        let Some(block) = blocks.map_err(failure)?.next_back() else { return Ok(None) };
+        let (key, value) = block.map_err(failure)?;
+        layout::decode_block(key.value(), value.value()).map(Some)
     }
 
-    fn counts(&self) -> Result<HashMap<SeriesKey, Count>, StoreError> {
-        let mut counts = HashMap::new();
+    fn has_blocks(&self) -> Result<bool, StoreError> {
+        let mut found = false;
+        each(&self.tables.counts, self.keys(), |_, _| {
+            found = true;
+            Ok(false)
+        })?;
+        Ok(found)
+    }
+
+    fn blocks(&self) -> Result<Vec<Block>, StoreError> {
+        let mut blocks = Vec::new();
         each(&self.tables.counts, self.keys(), |key, value| {
-            let series = SeriesKey::parse(&key[PARTITION_BYTES..]);
-            let series = series.map_err(|e| StoreError::Damaged(e.to_string()))?;
-            let count = row::decode(series.as_bytes(), value)?;
-            counts.insert(series, count);
+            blocks.push(layout::decode_block(key, value)?);
             Ok(true)
         })?;
-        Ok(counts)
+        Ok(blocks)
     }
 
     fn reported(&self, source: &SourceId) -> Result<Option<Reported>, StoreError> {
@@ -259,21 +284,32 @@ impl RowsMut for Part<WriteTable<'_>> {
 
     fn append(&mut self, entry: Entry) -> Result<(), StoreError> {
         let key = layout::journal_key(self.at, entry.mark.seq);
-        put(&mut self.tables.journal, &key, &layout::encode_entry(&entry))
+        let head = layout::entry_head(&entry);
+        let mut parts = entry.increments.as_bytes().chunks(JOURNAL_ROW_BYTES);
+        put_parts(&mut self.tables.journal, &key, &head, parts.next().unwrap_or_default())?;
+        for (part, number) in parts.zip(1..) {
+            let key = layout::part_key(self.at, entry.mark.seq, number);
+            put_parts(&mut self.tables.parts, &key, &[], part)?;
+        }
+        Ok(())
     }
 
     fn remove_entry(&mut self, seq: u64) -> Result<(), StoreError> {
-        remove(&mut self.tables.journal, &layout::journal_key(self.at, seq))
+        let key = layout::journal_key(self.at, seq);
+        let bytes = get(&self.tables.journal, &key, layout::entry_bytes)?.unwrap_or(0);
+        for number in 1..bytes.div_ceil(JOURNAL_ROW_BYTES as u64) {
+            remove(&mut self.tables.parts, &layout::part_key(self.at, seq, number as u32))?;
+        }
+        remove(&mut self.tables.journal, &key)
     }
 
-    fn put_count(&mut self, series: &[u8], count: Count) -> Result<(), StoreError> {
-        let key = self.key(series);
-        put(&mut self.tables.counts, &key, &row::encode(series, count))
+    fn put_block(&mut self, block: Block) -> Result<(), StoreError> {
+        let key = layout::block_key(self.at, block.lower);
+        put_parts(&mut self.tables.counts, &key, &layout::block_head(&block), &block.rows)
     }
 
-    fn remove_count(&mut self, series: &[u8]) -> Result<(), StoreError> {
-        let key = self.key(series);
-        remove(&mut self.tables.counts, &key)
+    fn remove_block(&mut self, lower: u64) -> Result<(), StoreError> {
+        remove(&mut self.tables.counts, &layout::block_key(self.at, lower))
     }
 
     fn put_reported(&mut self, source: &SourceId, reported: Reported) -> Result<(), StoreError> {
@@ -302,6 +338,20 @@ fn get<R>(
 
 fn put(table: &mut WriteTable<'_>, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
     table.insert(key, value).map(drop).map_err(failure)
+}
+
+/// Writes a value in two parts, without joining them first.
+fn put_parts(
+    table: &mut WriteTable<'_>,
+    key: &[u8],
+    head: &[u8],
+    rest: &[u8],
+) -> Result<(), StoreError> {
+    let mut value = table.insert_reserve(key, head.len() + rest.len()).map_err(failure)?;
+    let (first, second) = value.as_mut().split_at_mut(head.len());
+    first.copy_from_slice(head);
+    second.copy_from_slice(rest);
+    Ok(())
 }
 
 fn remove(table: &mut WriteTable<'_>, key: &[u8]) -> Result<(), StoreError> {

@@ -5,12 +5,13 @@ use std::ops::Bound;
 
 use logtally_core::journal::Entry;
 use logtally_core::partition::Partition;
-use logtally_core::series::{Family, FamilyId, SeriesKey};
+use logtally_core::series::{Family, FamilyId};
 use logtally_core::source::{SourceId, SourceState};
 
+use crate::StoreError;
 use crate::identity::{Meta, Root, RootMut, explain_absent_head};
+use crate::partition_log::block::Block;
 use crate::partition_log::{Head, ReadLimit, Reported, Rows, RowsMut};
-use crate::{Count, StoreError};
 
 /// Everything that a store in memory holds.
 #[derive(Clone, Default)]
@@ -26,7 +27,8 @@ struct Shelf {
     states: BTreeMap<SourceId, SourceState>,
     families: BTreeMap<FamilyId, Family>,
     journal: BTreeMap<u64, Entry>,
-    counts: HashMap<SeriesKey, Count>,
+    /// By the hash that they begin at.
+    blocks: BTreeMap<u64, Block>,
     reported: HashMap<SourceId, Reported>,
 }
 
@@ -46,6 +48,22 @@ impl Content {
         if let Some(shelf) = self.shelves.get_mut(&at) {
             shelf.journal.remove(&seq);
         }
+    }
+
+    /// Runs a step on a partition; if it fails, the counts are what they were before.
+    pub(super) fn whole_or_not<T>(
+        &mut self,
+        at: Partition,
+        step: impl FnOnce(&mut Part<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut part = self.part(at)?;
+        // The rows themselves are shared.
+        let before = part.shelf.blocks.clone();
+        let result = step(&mut part);
+        if result.is_err() {
+            part.shelf.blocks = before;
+        }
+        result
     }
 
     /// The rows of a partition.
@@ -135,12 +153,16 @@ impl Rows for Part<'_> {
         Ok(self.shelf.journal.get(&seq).map(|entry| entry.time_ms))
     }
 
-    fn count(&self, series: &[u8]) -> Result<Option<Count>, StoreError> {
-        Ok(self.shelf.counts.get(series).copied())
+    fn block(&self, hash: u64) -> Result<Option<Block>, StoreError> {
+        Ok(self.shelf.blocks.range(..=hash).next_back().map(|(_, block)| block.clone()))
     }
 
-    fn counts(&self) -> Result<HashMap<SeriesKey, Count>, StoreError> {
-        Ok(self.shelf.counts.clone())
+    fn has_blocks(&self) -> Result<bool, StoreError> {
+        Ok(!self.shelf.blocks.is_empty())
+    }
+
+    fn blocks(&self) -> Result<Vec<Block>, StoreError> {
+        Ok(self.shelf.blocks.values().cloned().collect())
     }
 
     fn reported(&self, source: &SourceId) -> Result<Option<Reported>, StoreError> {
@@ -183,18 +205,13 @@ impl RowsMut for Part<'_> {
         Ok(())
     }
 
-    fn put_count(&mut self, series: &[u8], count: Count) -> Result<(), StoreError> {
-        if let Some(known) = self.shelf.counts.get_mut(series) {
-            *known = count;
-            return Ok(());
-        }
-        let key = SeriesKey::parse(series).map_err(|e| StoreError::Damaged(e.to_string()))?;
-        self.shelf.counts.insert(key, count);
+    fn put_block(&mut self, block: Block) -> Result<(), StoreError> {
+        self.shelf.blocks.insert(block.lower, block);
         Ok(())
     }
 
-    fn remove_count(&mut self, series: &[u8]) -> Result<(), StoreError> {
-        self.shelf.counts.remove(series);
+    fn remove_block(&mut self, lower: u64) -> Result<(), StoreError> {
+        self.shelf.blocks.remove(&lower);
         Ok(())
     }
 

@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
 
 use logtally_core::journal::Entry;
-use logtally_core::series::{Amount, FamilyId, SeriesKey};
+use logtally_core::series::Amount;
+use logtally_core::series::packed::times_of;
 
-use crate::{Count, StoreError};
+use crate::Count;
 
 /// What some entries do to one row, in one step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,7 +32,7 @@ pub(crate) enum Row {
 
 impl Change {
     /// This change, and then the next one.
-    fn then(self, next: Self) -> Self {
+    pub fn then(self, next: Self) -> Self {
         if next.forgets {
             return next;
         }
@@ -57,15 +58,6 @@ impl Change {
 pub(crate) struct Changes<'e>(HashMap<&'e [u8], Change>);
 
 impl<'e> Changes<'e> {
-    /// The changes of entries in the order of the journal.
-    pub fn of(entries: &'e [Entry]) -> Self {
-        let mut changes = Self::default();
-        for (series, change) in entries.iter().flat_map(steps) {
-            changes.then(series, change);
-        }
-        changes
-    }
-
     /// One more change of a row.
     pub fn then(&mut self, series: &'e [u8], change: Change) {
         match self.0.entry(series) {
@@ -88,14 +80,6 @@ impl<'e> Changes<'e> {
     pub fn into_vec(self) -> Vec<(&'e [u8], Change)> {
         self.0.into_iter().collect()
     }
-
-    /// All changes in the order of the keys: neighbours share pages, so a store on disk writes each
-    /// page once.
-    pub fn in_order(self) -> Vec<(&'e [u8], Change)> {
-        let mut changes = self.into_vec();
-        changes.sort_unstable_by_key(|(series, _)| *series);
-        changes
-    }
 }
 
 /// What an entry does, step by step. Only some kinds of rows carry times.
@@ -103,7 +87,8 @@ pub(crate) fn steps(entry: &Entry) -> impl Iterator<Item = (&[u8], Change)> {
     entry.amounts().map(|(series, amount)| (series, step(series, amount, entry.time_ms)))
 }
 
-fn step(series: &[u8], amount: Amount, time_ms: u64) -> Change {
+/// What one increment does to its row.
+pub(crate) fn step(series: &[u8], amount: Amount, time_ms: u64) -> Change {
     if amount.count == 0 {
         return Change { forgets: true, added: None };
     }
@@ -111,30 +96,6 @@ fn step(series: &[u8], amount: Amount, time_ms: u64) -> Change {
     let created_ms = if has_created { time_ms } else { 0 };
     let touched_ms = if has_ttl { time_ms } else { 0 };
     Change { forgets: false, added: Some(Count { amount, created_ms, touched_ms }) }
-}
-
-/// Whether rows of a series carry the times of their first and of their last increment.
-pub(crate) fn times_of(series: &[u8]) -> (bool, bool) {
-    let family = FamilyId::of_key(series);
-    family.map_or((false, false), |id| (id.kind().has_created(), id.has_ttl()))
-}
-
-/// Applies a change to a table of rows.
-pub(crate) fn apply(
-    counts: &mut HashMap<SeriesKey, Count>,
-    series: &[u8],
-    change: Change,
-) -> Result<(), StoreError> {
-    if let Some(count) = counts.get_mut(series) {
-        match change.applied_to(Some(*count)) {
-            Row::Holds(after) => *count = after,
-            Row::Gone => drop(counts.remove(series)),
-        }
-    } else if let Row::Holds(count) = change.applied_to(None) {
-        let key = SeriesKey::parse(series).map_err(|e| StoreError::Damaged(e.to_string()))?;
-        counts.insert(key, count);
-    }
-    Ok(())
 }
 
 /// Adds to a row, which keeps its time of creation. A sum that leaves its range stays at the end of

@@ -1,18 +1,19 @@
 //! Merging journal entries into the counts, and trimming what is merged.
 //!
-//! One round is one transaction with bounded work. A fold never writes a count without moving
+//! One round is one transaction with bounded work; if it fails, its caller must take back what it has
+//! written. A fold never writes a count without moving
 //! `folded` in the same transaction, and never trims what is not folded.
 
 use logtally_core::journal::{Entry, Mark, follow};
-use logtally_core::limits::{JOURNAL_READ_BYTES_MAX, JOURNAL_READ_MAX, TRIM_ENTRIES_MAX};
+use logtally_core::limits::{FOLD_ENTRIES_MAX, FOLD_ROUND_BYTES_MAX};
 
-use super::change::{Changes, Row};
+use super::merge::merge;
+use super::ordered::Ordered;
 use super::{Head, ReadLimit, Rows, RowsMut};
 use crate::{Folded, StoreError, TRIM_GRACE_MS};
 
 /// What is read of a journal at once.
-pub(crate) const ROUND: ReadLimit =
-    ReadLimit { entries: JOURNAL_READ_MAX, bytes: JOURNAL_READ_BYTES_MAX };
+const ROUND: ReadLimit = ReadLimit { entries: FOLD_ENTRIES_MAX, bytes: FOLD_ROUND_BYTES_MAX };
 
 /// What one round did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,7 +31,7 @@ impl Round {
     /// has reached the end, wherever that is after a rollback.
     pub fn is_last(&self, target: Mark) -> bool {
         let merged_all = self.merged == 0 || self.folded.seq >= target.seq;
-        merged_all && self.trimmed < TRIM_ENTRIES_MAX
+        merged_all && self.trimmed < FOLD_ENTRIES_MAX
     }
 }
 
@@ -46,20 +47,10 @@ pub(crate) fn round(rows: &mut impl RowsMut, now_ms: u64) -> Result<Round, Store
     let head = rows.head()?;
     let entries = rows.entries(head.folded.seq, ROUND)?;
     let folded = joined(head.folded, &entries, head)?;
-    let mut rows_after = Vec::new();
-    for (series, change) in Changes::of(&entries).in_order() {
-        rows_after.push((series, change.applied_to(rows.count(series)?)));
-    }
-    // Everything that can be refused has been; from here on it is only written.
-    for (series, row) in rows_after {
-        match row {
-            Row::Holds(count) => rows.put_count(series, count)?,
-            Row::Gone => rows.remove_count(series)?,
-        }
-    }
+    merge(rows, Ordered::of(&entries))?;
     let head = Head { folded, ..head };
     rows.put_head(head)?;
-    let old = trimmable(rows, head, now_ms, TRIM_ENTRIES_MAX)?;
+    let old = trimmable(rows, head, now_ms, FOLD_ENTRIES_MAX)?;
     for seq in &old {
         rows.remove_entry(*seq)?;
     }

@@ -3,32 +3,53 @@
 //! Both answers stand at exactly one place of the journal. Nothing here writes.
 
 use logtally_core::journal::{Mark, follow};
-use logtally_core::limits::CHANGES_BYTES_MAX;
+use logtally_core::limits::{CHANGES_BYTES_MAX, FOLD_ROUND_BYTES_MAX};
 
-use super::change::{apply, steps};
-use super::fold::{ROUND, joined};
+use super::block::Block;
+use super::fold::joined;
+use super::merge::{check, gap, merged};
+use super::ordered::Ordered;
 use super::{ReadLimit, Rows};
 use crate::{
-    Changes, PageCursor, Pulse, Recovering, SOURCES_PAGE, Snapshot, SourcesPage, StoreError,
+    Changes, Counts, PageCursor, Pulse, Recovering, SOURCES_PAGE, Snapshot, SourcesPage, StoreError,
 };
+
+/// What a load reads of the journal at once.
+const LOAD: ReadLimit = ReadLimit { entries: usize::MAX, bytes: FOLD_ROUND_BYTES_MAX };
 
 const CHANGES: ReadLimit = ReadLimit { entries: usize::MAX, bytes: CHANGES_BYTES_MAX };
 
 /// The counts as folded, and the rest of the journal on top of them.
 pub(crate) fn load(rows: &impl Rows, now_ms: u64) -> Result<Snapshot, StoreError> {
     let head = rows.head()?;
-    let mut counts = rows.counts()?;
+    let mut blocks = whole(rows.blocks()?)?;
     let mut at = head.folded;
-    while at != head.last {
-        let entries = rows.entries(at.seq, ROUND)?;
-        at = joined(at, &entries, head)?;
-        for (series, change) in entries.iter().flat_map(steps) {
-            apply(&mut counts, series, change)?;
-        }
+    if at == head.last {
+        check(&blocks)?;
     }
-    let counts = counts.into_iter().collect();
+    while at != head.last {
+        let entries = rows.entries(at.seq, LOAD)?;
+        at = joined(at, &entries, head)?;
+        blocks = merged(blocks, &mut Ordered::of(&entries))?;
+    }
+    let counts = Counts::of_checked(blocks.into_iter().map(|block| block.rows).collect());
     let recovering = recovering(rows, now_ms)?;
     Ok(Snapshot { at, time_ms: head.time_ms, counts, families: rows.families()?, recovering })
+}
+
+/// The blocks of a partition, if none is gone; one that is empty if nothing was folded.
+fn whole(blocks: Vec<Block>) -> Result<Vec<Block>, StoreError> {
+    if blocks.is_empty() {
+        return Ok(vec![Block::default()]);
+    }
+    let mut next = Some(0);
+    for block in &blocks {
+        if next != Some(block.lower) {
+            return Err(gap(next.unwrap_or(block.lower)));
+        }
+        next = block.upper;
+    }
+    next.map_or(Ok(blocks), |hash| Err(gap(hash)))
 }
 
 /// The entries after `since`, if they link to it and lead to the end of the journal.

@@ -8,14 +8,15 @@ use ::redis::{Value, pipe};
 use logtally_core::journal::{Entry, Mark};
 use logtally_core::limits::{FOLD_BYTES_MAX, FOLD_PAIRS_MAX};
 use logtally_core::partition::bucket_of;
-use logtally_core::series::SeriesKey;
+use logtally_core::series::packed::is_key;
 
 use super::keys::{Key, MARKER};
 use super::place::{Head, Place};
 use super::row;
 use super::value::{bytes, list, pairs, unreadable};
+use crate::counts::Packing;
 use crate::partition_log::change::{Change, Changes, steps};
-use crate::{Count, StoreError};
+use crate::{Count, Counts, StoreError};
 
 /// What some entries do to one counts hash.
 pub(super) struct Sums<'e> {
@@ -39,8 +40,8 @@ pub(super) struct Bucket {
     pub head: Head,
     /// Up to where the hash is folded.
     pub marker: Option<Mark>,
-    /// The counts.
-    pub counts: Vec<(SeriesKey, Count)>,
+    /// The counts, packed, and not yet joined with those of other hashes.
+    pub counts: Counts,
 }
 
 /// What `entries` do per counts hash, only of those that they name.
@@ -119,16 +120,17 @@ impl Place<'_> {
         let (head, replies) = self.with_head([Self::on("HGETALL", key)]).await?;
         let what = key.to_string();
         let rows = pairs(replies.into_iter().next().unwrap_or_default(), &what)?;
-        let (mut marker, mut counts) = (None, Vec::with_capacity(rows.len()));
+        let (mut marker, mut counts) = (None, Packing::default());
         for (field, value) in rows {
             let field = bytes(field, &what)?.unwrap_or_default();
             if field == MARKER {
                 marker = mark_of(value)?;
             } else {
-                let series = SeriesKey::parse(&field).map_err(|_| unreadable(&what))?;
-                counts.extend(count_of(&field, value)?.map(|count| (series, count)));
+                let count = count_of(&field, value)?.filter(|_| is_key(&field));
+                counts.push(&field, count.ok_or_else(|| unreadable(&what))?);
             }
         }
+        let counts = counts.finish();
         if marker.is_none() && head.has_bucket(bucket) {
             return Err(StoreError::Damaged(format!("{what} is gone")));
         }

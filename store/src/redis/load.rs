@@ -17,8 +17,9 @@ use super::counts::Bucket;
 use super::keys::Key;
 use super::place::{Place, lost};
 use super::value::{list, time_ms, word};
-use crate::partition_log::change::{apply, steps};
-use crate::{Changes, Count, Pulse, Recovering, Snapshot, StoreError};
+use crate::counts::Packing;
+use crate::partition_log::change::{Change, Row, steps};
+use crate::{Changes, Counts, Pulse, Recovering, Snapshot, StoreError};
 
 /// How often a load begins again when the partition changed under it.
 const ATTEMPTS_MAX: usize = 3;
@@ -92,7 +93,10 @@ fn family_of(value: Value) -> Result<Family, StoreError> {
 
 /// A load under way.
 pub(super) struct Loading {
-    counts: HashMap<SeriesKey, Count>,
+    /// The counts hashes as they were read.
+    counts: Vec<Counts>,
+    /// What the journal does to them.
+    changes: HashMap<SeriesKey, Change>,
     /// By counts hash: the place that it contained when it was read.
     starts: Vec<Option<Mark>>,
     /// How far the journal is followed. Hashes that have been read contain everything up to there.
@@ -111,7 +115,8 @@ impl Loading {
     pub async fn begin(place: &Place<'_>) -> Result<Self, StoreError> {
         let head = place.head(place.link.query(&place.head_command()).await?)?;
         Ok(Self {
-            counts: HashMap::new(),
+            counts: Vec::new(),
+            changes: HashMap::new(),
             starts: vec![None; usize::from(COUNTS_BUCKETS)],
             at: head.folded,
             time_ms: 0,
@@ -141,8 +146,8 @@ impl Loading {
         }
         // Read last: every entry that was followed has registered its families before.
         let families = families(place).await?;
-        let Self { at, time_ms, counts, .. } = self;
-        let counts = counts.into_iter().collect();
+        let Self { at, time_ms, counts, mut changes, .. } = self;
+        let counts = joined(counts, &mut changes);
         Ok(Snapshot { at, time_ms, counts, families, recovering })
     }
 
@@ -155,11 +160,11 @@ impl Loading {
             return Err(rolled_back());
         }
         self.starts[usize::from(number)] = Some(start);
-        self.counts.extend(bucket.counts);
+        self.counts.push(bucket.counts);
         let missing = self.kept.iter().filter(|e| e.mark.seq > start.seq);
         for (series, change) in missing.flat_map(steps) {
             if bucket_of(series) == number {
-                apply(&mut self.counts, series, change)?;
+                then(&mut self.changes, series, change)?;
             }
         }
         Ok(())
@@ -202,11 +207,47 @@ impl Loading {
         for (series, change) in steps(entry) {
             let start = self.starts[usize::from(bucket_of(series))];
             if start.is_some_and(|start| start.seq < entry.mark.seq) {
-                apply(&mut self.counts, series, change)?;
+                then(&mut self.changes, series, change)?;
             }
         }
         Ok(())
     }
+}
+
+/// One more change of a row.
+fn then(
+    changes: &mut HashMap<SeriesKey, Change>,
+    series: &[u8],
+    change: Change,
+) -> Result<(), StoreError> {
+    if let Some(known) = changes.get_mut(series) {
+        *known = known.then(change);
+        return Ok(());
+    }
+    let key = SeriesKey::parse(series).map_err(|e| StoreError::Damaged(e.to_string()))?;
+    changes.insert(key, change);
+    Ok(())
+}
+
+/// All counts with the changes of the journal in them. What does not change is copied as it is.
+fn joined(counts: Vec<Counts>, changes: &mut HashMap<SeriesKey, Change>) -> Counts {
+    if changes.is_empty() {
+        return Counts::join(counts);
+    }
+    let mut packing = Packing::default();
+    for of_bucket in counts {
+        for (series, count) in of_bucket.iter() {
+            let row = match changes.remove(series) {
+                Some(change) => change.applied_to(Some(count)),
+                None => Row::Holds(count),
+            };
+            packing.push_row(series, row);
+        }
+    }
+    for (series, change) in changes.drain() {
+        packing.push_row(series.as_bytes(), change.applied_to(None));
+    }
+    packing.finish()
 }
 
 /// The journal does not link: it was trimmed where it was to be read next, or rolled back.

@@ -88,6 +88,10 @@ macro_rules! conformance {
             folding_after_a_rollback_adds_up,
             folders_and_committers_at_once_add_up
         );
+        crate::backend::conformance!(@ $backend, blocks:
+            counts_grow_and_shrink,
+            a_row_larger_than_a_block_is_kept
+        );
         crate::backend::conformance!(@ $backend, kinds:
             every_kind_is_merged_by_its_rule,
             a_sum_that_leaves_its_range_stops_nobody

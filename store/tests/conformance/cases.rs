@@ -10,6 +10,8 @@ pub mod journal;
 
 pub mod folding;
 
+pub mod blocks;
+
 pub mod kinds;
 
 pub mod arrival;

@@ -3,6 +3,8 @@
 
 mod layout;
 
+mod damage;
+
 mod processes;
 
 mod reopening;

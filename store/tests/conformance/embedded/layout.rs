@@ -52,13 +52,13 @@ async fn the_layout_is_pinned() {
     let key = r"gCz8aow\x00x";
     let block = |n| format!(r"\x01\t{key}\x0{n}");
     let pinned = [
-        format!(r"counts: \x00\x00{key} = \x00\x00\x00\x00\x00\x00\x00\x02"),
+        format!(r"counts: \x00\x00{zero} = {zero}\t{key}\x02"),
         r#"families: \x00\x00gCz8aow = {\"name\":\"log_lines\",\"kind\":\"gauge\",\"help\":\"Lines\",\"labels\":[\"host\"]}"#.to_owned(),
         format!(r"heads: \x00\x00 = {id} 2 {second:016x} 1 {first:016x} 1700000000000"),
         format!(r"heads: \x00\x01 = {id} 0 {zero} 0 {zero} 0", zero = "0".repeat(16)),
-        format!(r"journal: \x00\x00{} = {first_raw}{zero}{time}{}", raw(1), block(2)),
-        format!(r"journal: \x00\x00{} = {second_raw}{first_raw}{time}{}", raw(2), block(3)),
-        format!("meta: meta = 2 1 {id} 2 1700000000000"),
+        format!(r"journal: \x00\x00{} = {first_raw}{zero}{time}{}{}", raw(1), raw(12), block(2)),
+        format!(r"journal: \x00\x00{} = {second_raw}{first_raw}{time}{}{}", raw(2), raw(12), block(3)),
+        format!("meta: meta = 3 1 {id} 2 1700000000000"),
         r"positions: \x00\x00file/v/1a/0 = 0000000000000007 5 1715609f7c746c69 - - 2 0 0".to_owned(),
         r"recovering: \x00\x00file/v/1a/0 = 0000000000000007 9 1700000000000".to_owned(),
     ];
