@@ -14,7 +14,7 @@ pub const TAIL_BYTES_MAX: usize = 1024;
 
 /// Bytes that a reader asks for at once. Large enough to amortise the system call and the tail
 /// check, small enough to stay in the second-level cache.
-pub const READ_BYTES: usize = 512 << 10;
+pub const READ_BYTES: usize = 128 << 10;
 
 /// Bytes of one source that a single delta may cover. More would make a retry expensive; less would
 /// make commits frequent while catching up.

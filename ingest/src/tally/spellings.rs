@@ -65,6 +65,18 @@ impl Wanted {
         })
     }
 
+    /// A function of its own, so that what most spellings do not need takes no registers from the rest.
+    #[inline(never)]
+    fn hash_more(&self, text: &[u8], hash: u64, seed: u64) -> u64 {
+        self.more(text).fold(hash, |hash, word| fold(hash ^ word, seed))
+    }
+
+    /// Whether these are its words behind the first ones.
+    #[inline(never)]
+    fn is_more(&self, text: &[u8], known: &[u64]) -> bool {
+        self.more(text).zip(known).all(|(a, b)| a == *b)
+    }
+
     fn is_short(&self) -> bool {
         self.len <= ROOM
     }
@@ -115,7 +127,7 @@ impl Spellings {
     /// the text ends too soon behind it to be read in words, or it is too long to be remembered.
     ///
     /// Everything is written where it stays: a copy would wait for the writes before it.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn want(&self, text: &[u8], from: usize, to: usize, wanted: &mut Wanted) -> bool {
         let len = to - from;
@@ -131,7 +143,7 @@ impl Spellings {
         let mut hash =
             fold(a ^ seeds[0], b ^ seeds[1]) ^ fold(c ^ seeds[2], d ^ seeds[3] ^ len as u64);
         if len > ROOM {
-            hash = wanted.more(text).fold(hash, |hash, word| fold(hash ^ word, seeds[4]));
+            hash = wanted.hash_more(text, hash, seeds[4]);
         }
         wanted.tag = (hash >> u32::BITS) as u32;
         wanted.slot = self.likely_slot(wanted.tag);
@@ -244,7 +256,7 @@ impl Spellings {
 
     /// The slot where a tag should be, or the next one if another tag is there: nearly all are in one
     /// of the two, and no branch decides which, so that none is guessed wrong.
-    #[inline]
+    #[inline(always)]
     fn likely_slot(&self, tag: u32) -> u64 {
         let home = self.home(tag);
         let next = (home + 1) & (self.slots.len() - 1);
@@ -269,7 +281,7 @@ impl Spellings {
     }
 
     /// Whether the spelling of a slot is this one.
-    #[inline]
+    #[inline(always)]
     fn is(&self, slot: u64, text: &[u8], wanted: &Wanted) -> bool {
         if (slot >> u32::BITS) as u32 != wanted.tag {
             return false;
@@ -283,10 +295,10 @@ impl Spellings {
         for (a, b) in wanted.words.iter().zip(&known[1..]) {
             differs |= a ^ b;
         }
-        differs == 0 && (wanted.is_short() || wanted.more(text).zip(more).all(|(a, b)| a == *b))
+        differs == 0 && (wanted.is_short() || wanted.is_more(text, more))
     }
 
-    #[inline]
+    #[inline(always)]
     fn add(&mut self, place: usize, count: u32) {
         let head = &mut self.arena[place];
         let (len, before) = parts(*head);

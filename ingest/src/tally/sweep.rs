@@ -61,8 +61,8 @@ impl Cut {
 #[derive(Default)]
 pub(super) struct Batch {
     wanted: [Wanted; BATCH],
-    /// Of each: where the record begins, where its content ends, and the line feed.
-    records: [[usize; 3]; BATCH],
+    /// Of each, which of the ends of records is its record's.
+    records: [u32; BATCH],
     len: usize,
     /// Spellings that had to be put together.
     gathered: Vec<u8>,
@@ -169,10 +169,10 @@ impl Sweep<'_> {
         loop {
             let (taken, odd) =
                 self.gather::<GATHERED>(&tally.spellings, batch, ends, at, stop, &cut);
-            ends = &ends[taken..];
-            if let Some(header) = self.count::<GATHERED>(tally, batch) {
+            if let Some(header) = self.count::<GATHERED>(tally, batch, ends, at) {
                 return header;
             }
+            ends = &ends[taken..];
             at = match odd {
                 Odd::None(at) => at,
                 Odd::Stop(at) => return at,
@@ -207,17 +207,16 @@ impl Sweep<'_> {
             if line >= stop || line - at > RECORD_BYTES_MAX {
                 return (taken, Odd::Stop(at));
             }
-            let end = if line > at && text[line - 1] == b'\r' { line - 1 } else { line };
-            let record = [at, end, line];
+            let end = content_end(text, at, line);
             let spelled = cut(at, end, gathered).is_some_and(|(from, to)| {
                 let source = if GATHERED { gathered.as_slice() } else { text };
                 spellings.want(source, from, to, &mut wanted[*len])
             });
             if spelled {
-                records[*len] = record;
+                records[*len] = taken as u32;
                 *len += 1;
             } else if end > at {
-                return (taken, Odd::LongWay(record));
+                return (taken, Odd::LongWay([at, end, line]));
             }
             at = line + 1;
         }
@@ -226,7 +225,14 @@ impl Sweep<'_> {
 
     /// Counts what the batch has, record by record, and empties it. Stops at a record that may be a
     /// header, and returns where that begins.
-    fn count<const GATHERED: bool>(&self, tally: &mut Tally, batch: &mut Batch) -> Option<usize> {
+    /// `ends` are those that the batch was filled from, and `first` is where the first record begins.
+    fn count<const GATHERED: bool>(
+        &self,
+        tally: &mut Tally,
+        batch: &mut Batch,
+        ends: &[u32],
+        first: usize,
+    ) -> Option<usize> {
         let source = if GATHERED { batch.gathered.as_slice() } else { self.piece.text };
         let wanted = &batch.wanted[..std::mem::take(&mut batch.len)];
         tally.spellings.fetch(wanted);
@@ -235,9 +241,8 @@ impl Sweep<'_> {
             let known = tally.spellings.count(source, &wanted[done..]);
             tally.counted += known as u64;
             done += known;
-            let (Some(new), record) = (wanted.get(done), batch.records[done.min(BATCH - 1)]) else {
-                break;
-            };
+            let Some(new) = wanted.get(done) else { break };
+            let record = self.record(ends, first, batch.records[done] as usize);
             if self.may_be_header(record) {
                 header = Some(record[0]);
                 break;
@@ -253,6 +258,13 @@ impl Sweep<'_> {
         }
         batch.gathered.clear();
         header
+    }
+
+    /// Where a record begins, where its content ends, and the line feed.
+    fn record(&self, ends: &[u32], first: usize, index: usize) -> [usize; 3] {
+        let at = index.checked_sub(1).map_or(first, |before| ends[before] as usize + 1);
+        let line = ends[index] as usize;
+        [at, content_end(self.piece.text, at, line), line]
     }
 
     /// Whether a record that was not met before may be a header. Where records are cut out of rows, the
@@ -282,6 +294,12 @@ impl Sweep<'_> {
         let record = Record { body, quoted, position: start + line as u64 + 1 };
         tally.add(self.input, layout, path, record);
     }
+}
+
+/// Where the content of a record ends, whose line feed is at `line`.
+#[inline]
+fn content_end(text: &[u8], at: usize, line: usize) -> usize {
+    if line > at && text[line - 1] == b'\r' { line - 1 } else { line }
 }
 
 /// Where a column of the record at `at` begins.
