@@ -132,18 +132,35 @@ impl Sweep<'_> {
             Cut::Neighbours { first, count } => {
                 let stop = self.input.next_marker(text, from);
                 self.each::<false>(tally, batch, from, stop, |at, end, _| {
-                    let from = field(marks, at, end, first)?;
-                    let last = field(marks, from, end, count - 1)?;
-                    Some((from, field_end(marks, last, end)))
+                    let mut delimiters = marks.delimiters(at);
+                    let from = match first {
+                        0 => at,
+                        _ => delimiters.nth_before(first - 1, end)? + 1,
+                    };
+                    let inner = match count {
+                        1 => from,
+                        _ => delimiters.nth_before(count - 2, end)?,
+                    };
+                    let to = if inner < end { delimiters.nth_before(0, end) } else { None };
+                    Some((from, to.unwrap_or(end)))
                 })
             }
             Cut::Scattered(ref columns) => {
                 let stop = self.input.next_marker(text, from);
                 self.each::<true>(tally, batch, from, stop, |at, end, gathered| {
                     let begin = gathered.len();
-                    for column in columns {
-                        let from = field(marks, at, end, *column)?;
-                        gathered.extend_from_slice(&text[from..field_end(marks, from, end)]);
+                    // Where the walk stands: at the beginning of this column.
+                    let (mut delimiters, mut column, mut from) = (marks.delimiters(at), 0, at);
+                    for wanted in columns.iter().copied() {
+                        if wanted < column {
+                            (delimiters, column, from) = (marks.delimiters(at), 0, at);
+                        }
+                        if wanted > column {
+                            from = delimiters.nth_before(wanted - column - 1, end)? + 1;
+                            column = wanted;
+                        }
+                        let to = delimiters.clone().nth_before(0, end).unwrap_or(end);
+                        gathered.extend_from_slice(&text[from..to]);
                         gathered.push(self.dialect.delimiter());
                     }
                     let end = gathered.len() - 1;
@@ -300,21 +317,6 @@ impl Sweep<'_> {
 #[inline]
 fn content_end(text: &[u8], at: usize, line: usize) -> usize {
     if line > at && text[line - 1] == b'\r' { line - 1 } else { line }
-}
-
-/// Where a column of the record at `at` begins.
-#[inline]
-fn field(marks: &Marks, at: usize, end: usize, column: usize) -> Option<usize> {
-    match column {
-        0 => Some(at),
-        _ => marks.delimiter(at, column - 1, end).map(|delimiter| delimiter + 1),
-    }
-}
-
-/// Where the field that begins at `from` ends.
-#[inline]
-fn field_end(marks: &Marks, from: usize, end: usize) -> usize {
-    marks.delimiter(from, 0, end).unwrap_or(end)
 }
 
 /// The key of the series that a spelling means, in place of what is in `key`. Whether there is a value

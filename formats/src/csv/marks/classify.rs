@@ -6,6 +6,7 @@ mod x86;
 
 mod portable;
 
+use super::quotes::running_parity;
 use super::{BLOCK, Masks};
 
 /// The bytes that are looked for besides the line feed.
@@ -50,8 +51,8 @@ impl Instructions {
 /// Takes the masks of one block after the other. It becomes a part of the loop over the blocks, and so
 /// is compiled for the same instructions.
 pub(super) trait Visit {
-    /// The next block.
-    fn block(&mut self, masks: Masks);
+    /// The next block, and for each byte whether the number of quotes up to it is odd.
+    fn block(&mut self, masks: Masks, parity: u64);
 }
 
 /// Finds the special bytes of `text`. A block at the end that is not full has no bits behind the text.
@@ -74,11 +75,9 @@ pub(super) fn classify(
         block[..rest.len()].copy_from_slice(rest);
         let Masks { lines, delimiters, quotes } = portable::masks(&block, special);
         let there = (1 << rest.len()) - 1;
-        visit.block(Masks {
-            lines: lines & there,
-            delimiters: delimiters & there,
-            quotes: quotes & there,
-        });
+        let quotes = quotes & there;
+        let masks = Masks { lines: lines & there, delimiters: delimiters & there, quotes };
+        visit.block(masks, running_parity(quotes));
     }
 }
 
@@ -91,7 +90,8 @@ mod tests {
     struct All(Vec<Masks>);
 
     impl Visit for All {
-        fn block(&mut self, masks: Masks) {
+        fn block(&mut self, masks: Masks, parity: u64) {
+            assert_eq!(parity, running_parity(masks.quotes));
             self.0.push(masks);
         }
     }

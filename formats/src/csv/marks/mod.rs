@@ -93,30 +93,62 @@ impl Marks {
         &ends[before..]
     }
 
-    /// The `n`-th delimiter (from 0) at or after `from` that ends a field, before `end`.
+    /// The delimiters that end fields, from offset `from` on, which must be the beginning of one.
     #[inline]
-    pub fn delimiter(&self, from: usize, n: usize, end: usize) -> Option<usize> {
-        let (mut block, mut left) = (from / BLOCK, n as u32);
-        let mut mask = self.blocks.get(block)?.delimiters & (u64::MAX << (from % BLOCK));
-        loop {
-            let here = mask.count_ones();
-            if left < here {
+    pub fn delimiters(&self, from: usize) -> Delimiters<'_> {
+        let block = from / BLOCK;
+        let mask = self.blocks.get(block).map_or(0, |masks| masks.delimiters);
+        Delimiters { blocks: &self.blocks, block, mask: mask & (u64::MAX << (from % BLOCK)) }
+    }
+}
+
+/// The delimiters of a text, one after the other.
+#[derive(Clone, Debug)]
+pub struct Delimiters<'a> {
+    blocks: &'a [Masks],
+    block: usize,
+    mask: u64,
+}
+
+impl Delimiters<'_> {
+    /// Passes over `n` of them and returns where the next one is, if that is before `end`. Once there is
+    /// none, the others are not to be relied on.
+    #[inline]
+    pub fn nth_before(&mut self, n: usize, end: usize) -> Option<usize> {
+        let mut left = n as u32;
+        // A wide row has many in a block: then counting them is less than passing them.
+        while left > FEW {
+            let here = self.mask.count_ones();
+            if here > left {
                 break;
             }
             left -= here;
-            block += 1;
-            if block * BLOCK >= end {
-                return None;
+            self.next_block(end)?;
+        }
+        loop {
+            if self.mask == 0 {
+                self.next_block(end)?;
+                continue;
             }
-            mask = self.blocks.get(block)?.delimiters;
+            let at = self.block * BLOCK + self.mask.trailing_zeros() as usize;
+            self.mask &= self.mask - 1;
+            if left == 0 {
+                return (at < end).then_some(at);
+            }
+            left -= 1;
         }
-        for _ in 0..left {
-            mask &= mask - 1;
-        }
-        let at = block * BLOCK + mask.trailing_zeros() as usize;
-        (at < end).then_some(at)
+    }
+
+    #[inline]
+    fn next_block(&mut self, end: usize) -> Option<()> {
+        self.block += 1;
+        self.mask = self.blocks.get(self.block).filter(|_| self.block * BLOCK < end)?.delimiters;
+        Some(())
     }
 }
+
+/// So many delimiters are passed one by one.
+const FEW: u32 = 4;
 
 /// What is found, from block to block.
 struct Finding<'a> {
@@ -129,8 +161,8 @@ struct Finding<'a> {
 
 impl Visit for Finding<'_> {
     #[inline(always)]
-    fn block(&mut self, mut masks: Masks) {
-        let inside = self.quotes.inside(&masks);
+    fn block(&mut self, mut masks: Masks, parity: u64) {
+        let inside = self.quotes.inside(&masks, parity);
         masks.lines &= !inside;
         masks.delimiters &= !inside;
         self.records += put_places(masks.lines, self.base, &mut self.ends[self.records..]);

@@ -21,16 +21,15 @@ impl Quotes {
         Self { inside: 0, may_open: 1 }
     }
 
-    /// The bytes of the next block that stand inside quotes; of the quotes, those that open.
+    /// The bytes of the next block that stand inside quotes; of the quotes, those that open. `parity` is
+    /// the [`running_parity`] of the block's quotes.
+    ///
+    /// Without a branch for blocks that have no quotes: where some have, it would be guessed wrong.
     #[inline(always)]
-    pub fn inside(&mut self, masks: &Masks) -> u64 {
+    pub fn inside(&mut self, masks: &Masks, parity: u64) -> u64 {
         let ends = masks.lines | masks.delimiters;
-        if masks.quotes == 0 {
-            self.may_open = ends >> (BLOCK - 1);
-            return self.inside;
-        }
         let mut turns = masks.quotes;
-        let mut inside = running_parity(turns) ^ self.inside;
+        let mut inside = parity ^ self.inside;
         let may_open = (ends | turns) << 1 | self.may_open;
         if turns & inside & !may_open != 0 {
             turns = self.turns(masks.quotes, ends);
@@ -61,7 +60,10 @@ impl Quotes {
 
 /// Bit `i` is the parity of bits `0..=i`.
 #[inline(always)]
-fn running_parity(mut mask: u64) -> u64 {
+pub(super) fn running_parity(mut mask: u64) -> u64 {
+    if mask == 0 {
+        return 0;
+    }
     for shift in [1, 2, 4, 8, 16, 32] {
         mask ^= mask << shift;
     }

@@ -31,7 +31,11 @@ fn marked(marks: &Marks, text: &[u8]) -> Vec<(usize, Vec<usize>)> {
     let mut from = 0;
     let record = |end: &u32| {
         let end = *end as usize;
-        let delimiters = (0..).map_while(|n| marks.delimiter(from, n, end)).collect();
+        let delimiters: Vec<usize> =
+            (0..).map_while(|n| marks.delimiters(from).nth_before(n, end)).collect();
+        let mut one_by_one = marks.delimiters(from);
+        let again = std::iter::from_fn(|| one_by_one.nth_before(0, end));
+        assert_eq!(again.collect::<Vec<_>>(), delimiters);
         from = end + 1;
         (end, delimiters)
     };

@@ -1,5 +1,6 @@
 //! Eight bytes at a time, with what every machine has.
 
+use super::super::quotes::running_parity;
 use super::super::{BLOCK, Masks};
 use super::{Special, Visit};
 
@@ -7,7 +8,8 @@ const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 
 pub(super) fn classify(blocks: &[[u8; BLOCK]], special: Special, visit: &mut impl Visit) {
     for block in blocks {
-        visit.block(masks(block, special));
+        let masks = masks(block, special);
+        visit.block(masks, running_parity(masks.quotes));
     }
 }
 
