@@ -9,6 +9,11 @@
 //! exclusive-or of all quotes so far says what is inside. Quotes in the middle of a field, which are
 //! data, would turn that around; they are found by what stands before them, and left out.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a part of the loop over blocks, for the same instructions"
+)]
+
 mod classify;
 
 mod quotes;

@@ -122,7 +122,8 @@ fn a_header_in_the_middle_is_left_to_one_thread() {
 
 #[test]
 fn a_span_is_closed_when_it_has_enough() {
-    let text: String = (0..400_000).map(|n| format!("a-server-with-a-name-{n},job\n")).collect();
+    let line = |n: u32| format!("a-server-with-a-name-{n},job\n");
+    let text = (0..400_000).map(line).collect::<Vec<_>>().concat();
     let (alone, given_up) = both_ways("", text.as_bytes());
     assert_eq!((alone.series.len(), given_up), (400_002, 0));
     assert!(alone.spans.len() > 5, "{}", alone.spans.len());
