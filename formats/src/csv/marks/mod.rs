@@ -37,12 +37,20 @@ pub(super) struct Masks {
     pub quotes: u64,
 }
 
+/// Where fields end in one block.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fields {
+    /// Delimiters outside quotes.
+    delimiters: u64,
+    /// How many there are in the blocks before.
+    before: u64,
+}
+
 /// The ends of records and fields in a piece of text. Reused from piece to piece.
 #[derive(Debug)]
 pub struct Marks {
     instructions: Instructions,
-    /// After [`Self::find`], only those outside quotes.
-    blocks: Vec<Masks>,
+    blocks: Vec<Fields>,
     /// The line feeds that end records; what is behind the first `records` is left from before.
     ends: Vec<u32>,
     records: usize,
@@ -74,14 +82,15 @@ impl Marks {
         assert!(u32::try_from(text.len()).is_ok(), "a text of 4 GiB or more");
         let special = Special { delimiter: dialect.delimiter, quote: dialect.quote };
         // Every entry is written below, so what is there already need not be cleared.
-        self.blocks.resize(text.len().div_ceil(BLOCK), Masks::default());
+        self.blocks.resize(text.len().div_ceil(BLOCK), Fields::default());
         if self.ends.len() < text.len() + BLOCK {
             // As many as there can be. Memory that was not written to costs nothing.
             self.ends = vec![0; text.len() + BLOCK];
         }
         let Self { blocks, ends, .. } = self;
         let quotes = Quotes::at_record();
-        let mut finding = Finding { quotes, blocks: blocks.iter_mut(), base: 0, ends, records: 0 };
+        let blocks = blocks.iter_mut();
+        let mut finding = Finding { quotes, blocks, base: 0, ends, records: 0, fields: 0 };
         classify(self.instructions, text, special, &mut finding);
         self.records = finding.records;
     }
@@ -110,7 +119,7 @@ impl Marks {
 /// The delimiters of a text, one after the other.
 #[derive(Clone, Debug)]
 pub struct Delimiters<'a> {
-    blocks: &'a [Masks],
+    blocks: &'a [Fields],
     block: usize,
     mask: u64,
 }
@@ -120,15 +129,9 @@ impl Delimiters<'_> {
     /// none, the others are not to be relied on.
     #[inline]
     pub fn nth_before(&mut self, n: usize, end: usize) -> Option<usize> {
-        let mut left = n as u32;
-        // A wide row has many in a block: then counting them is less than passing them.
-        while left > FEW {
-            let here = self.mask.count_ones();
-            if here > left {
-                break;
-            }
-            left -= here;
-            self.next_block(end)?;
+        let mut left = n as u64;
+        if left > FEW {
+            left = self.pass(left, end)?;
         }
         loop {
             if self.mask == 0 {
@@ -144,6 +147,23 @@ impl Delimiters<'_> {
         }
     }
 
+    /// Goes to the block that has the one behind the next `n`, by the numbers that the blocks have.
+    /// Returns how many there are still to be passed.
+    fn pass(&mut self, n: u64, end: usize) -> Option<u64> {
+        let here = self.blocks.get(self.block)?;
+        let wanted = here.before + u64::from((here.delimiters & !self.mask).count_ones()) + n;
+        let last = self.blocks.len().min(end.div_ceil(BLOCK));
+        let rest = self.blocks.get(self.block + 1..last)?;
+        let passed = rest.iter().take_while(|fields| fields.before <= wanted).count();
+        if passed == 0 {
+            return Some(n);
+        }
+        self.block += passed;
+        let there = self.blocks[self.block];
+        self.mask = there.delimiters;
+        Some(wanted - there.before)
+    }
+
     #[inline]
     fn next_block(&mut self, end: usize) -> Option<()> {
         self.block += 1;
@@ -153,28 +173,32 @@ impl Delimiters<'_> {
 }
 
 /// So many delimiters are passed one by one.
-const FEW: u32 = 4;
+const FEW: u64 = 4;
 
 /// What is found, from block to block.
 struct Finding<'a> {
     quotes: Quotes,
-    blocks: std::slice::IterMut<'a, Masks>,
+    blocks: std::slice::IterMut<'a, Fields>,
     base: usize,
     ends: &'a mut [u32],
     records: usize,
+    fields: u64,
 }
 
 impl Visit for Finding<'_> {
     #[inline(always)]
-    fn block(&mut self, mut masks: Masks, parity: u64) {
-        let inside = self.quotes.inside(&masks, parity);
-        masks.lines &= !inside;
-        masks.delimiters &= !inside;
-        self.records += put_places(masks.lines, self.base, &mut self.ends[self.records..]);
-        self.base += BLOCK;
-        if let Some(block) = self.blocks.next() {
-            *block = masks;
+    fn block(&mut self, masks: Masks, parity: u64) {
+        let outside = !self.quotes.inside(&masks, parity);
+        let (lines, delimiters) = (masks.lines & outside, masks.delimiters & outside);
+        // In wide rows, most blocks have none.
+        if lines != 0 {
+            self.records += put_places(lines, self.base, &mut self.ends[self.records..]);
         }
+        if let Some(block) = self.blocks.next() {
+            *block = Fields { delimiters, before: self.fields };
+        }
+        self.fields += u64::from(delimiters.count_ones());
+        self.base += BLOCK;
     }
 }
 
