@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use logtally_config::{Config, ConfigError, InputSpec};
 use logtally_formats::Format;
@@ -14,6 +15,9 @@ use memchr::memmem;
 
 use crate::pattern::Pattern;
 use crate::push::inputs::PushInputs;
+
+/// Serial numbers of inputs.
+static SERIALS: AtomicU64 = AtomicU64::new(0);
 
 /// Everything that is read.
 #[derive(Clone, Debug)]
@@ -50,9 +54,10 @@ pub struct Input {
     pub is_standard_csv: bool,
     /// Whether, besides, all rules count by columns as they stand there.
     pub is_plain: bool,
-    /// If all records are counted by one rule, by columns as they stand there, and can be marked: the
-    /// dialect.
+    /// If what records count depends on the text of columns alone, and they can be marked: the dialect.
     pub sweeps: Option<Dialect>,
+    /// No other input of this process has it.
+    pub serial: u64,
     /// Finds what every header has.
     marker: Option<memmem::Finder<'static>>,
 }
@@ -151,8 +156,7 @@ impl Input {
         let by_commas = !rules.columns().iter().any(|column| column == logtally_formats::LINE);
         let is_standard_csv = format.is_standard_csv() && by_commas;
         let is_plain = is_standard_csv && rules.is_plain();
-        let is_swept = by_commas
-            && matches!(rules.rules(), [rule] if rule.plain.is_some() && rule.is_unconditional());
+        let is_swept = by_commas && rules.is_plain() && !rules.columns().is_empty();
         let sweeps = format.markable().filter(|_| is_swept);
         Ok(Self {
             name: spec.name.clone(),
@@ -166,6 +170,7 @@ impl Input {
             is_standard_csv,
             is_plain,
             sweeps,
+            serial: SERIALS.fetch_add(1, Ordering::Relaxed),
             marker,
         })
     }

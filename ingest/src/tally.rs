@@ -3,6 +3,8 @@
 //! The table is keyed by the series key's bytes, so a record of a known series costs one look-up per
 //! rule and its values need no second check: they were checked when the series first appeared.
 
+mod outcome;
+
 mod spellings;
 
 mod sweep;
@@ -22,9 +24,10 @@ use logtally_formats::csv::Marks;
 use logtally_formats::{Cells, Layout};
 use logtally_rules::{Hits, Origin, Row, check_key};
 
+use self::outcome::Outcome;
 use self::spellings::Spellings;
+use self::sweep::Batch;
 pub(crate) use self::sweep::Piece;
-use self::sweep::{Batch, Meaning, push_key};
 use self::table::Table;
 use crate::plan::Input;
 
@@ -76,9 +79,13 @@ const SAMPLE_BYTES_MAX: usize = 512;
 #[derive(Default)]
 pub struct Tally {
     table: Table,
-    /// What a sweep counted: every spelling means a series of the one rule of `spelled_for`.
+    /// What sweeps counted, by the input that the spellings are of.
     spellings: Spellings,
-    spelled_for: Option<Meaning>,
+    spelled_for: Option<u64>,
+    /// Look-ups of spellings since the table was emptied: found, and not found.
+    hit: u64,
+    missed: u64,
+    outcome: Outcome,
     batch: Batch,
     pub(crate) marks: Marks,
     cells: Cells,
@@ -254,10 +261,10 @@ impl Tally {
 
     /// Packs the increments with their families, accounting included, and empties the tally.
     pub fn take(&mut self, input: &Input) -> Counted {
-        let records = self.records();
-        let accounts = self.accounts(records);
         let mut packer = Packer::of_about(self.packed_len() + ACCOUNTS_BYTES);
         self.pack_spelled(input, &mut packer);
+        let records = self.records();
+        let accounts = self.accounts(records);
         let own = self.table.iter();
         let all = own.chain(accounts.iter().map(|(a, n)| (a.key.as_bytes(), Amount::from(*n))));
         all.for_each(|(key, amount)| packer.push(key, amount));
@@ -278,16 +285,47 @@ impl Tally {
         Counted { families, limits, increments, records }
     }
 
-    /// Packs what sweeps counted.
+    /// Packs what sweeps counted, or, if there is more than one rule, adds it to the table: spellings
+    /// that differ may hit the same series.
     fn pack_spelled(&mut self, input: &Input, packer: &mut Packer) {
-        let Self { spellings, spelled_for: Some(meaning), key, .. } = self else { return };
-        let ([rule], true) = (input.rules.rules(), spellings.counted() > 0) else { return };
-        debug_assert_eq!(meaning.family, rule.id, "counted and packed by one input");
-        spellings.each(|text, len, count| {
-            push_key(rule, meaning.dialect, &text[..len], key);
-            packer.push(key, Amount::records(count.into()));
+        let (Some(dialect), true) = (input.sweeps, self.spellings.counted() > 0) else { return };
+        assert_eq!(self.spelled_for, Some(input.serial), "counted and packed by one input");
+        let Self { spellings, outcome, table, used, counted, filtered, .. } = self;
+        let rules = &input.rules;
+        used.resize(rules.rules().len(), false);
+        let is_only = rules.rules().len() == 1;
+        spellings.each(|text, len, weight, count| {
+            let count = u64::from(count);
+            if !weight.is_counted() {
+                *filtered += count;
+                return;
+            }
+            *counted += count;
+            let is_whole = outcome.read(dialect, &text[..len], rules.columns().len());
+            let hits = outcome.each_hit(rules, |rule, key| {
+                used[rule] = true;
+                let amount = Amount::records(count);
+                if is_only {
+                    packer.push(key, amount);
+                } else {
+                    table.add(key, table.find(key), amount);
+                }
+                Ok(())
+            });
+            assert!(is_whole && hits.is_ok(), "it was counted when it was met first");
         });
-        self.used.resize(1, true);
+    }
+
+    /// Forgets the spellings if they are those of another input.
+    fn spell_for(&mut self, input: &Input) {
+        if self.spelled_for.replace(input.serial) != Some(input.serial) {
+            self.forget_spellings();
+        }
+    }
+
+    fn forget_spellings(&mut self) {
+        self.spellings.forget(TALLY_KEPT_BYTES_MAX);
+        (self.hit, self.missed) = (0, 0);
     }
 
     /// Adds what another tally has counted by the same input, and clears it.
@@ -298,8 +336,8 @@ impl Tally {
         }
         if other.spellings.counted() > 0 {
             if self.spelled_for != other.spelled_for {
-                self.spellings.forget(TALLY_KEPT_BYTES_MAX);
-                self.spelled_for.clone_from(&other.spelled_for);
+                self.forget_spellings();
+                self.spelled_for = other.spelled_for;
             }
             self.spellings.absorb(&other.spellings);
         }
@@ -315,7 +353,10 @@ impl Tally {
 
     /// Forgets everything counted so far.
     pub fn clear(&mut self) {
-        self.spellings.clear(TALLY_KEPT_BYTES_MAX);
+        self.spellings.clear();
+        if self.spellings.arena_bytes() > TALLY_KEPT_BYTES_MAX || !self.is_worth_while() {
+            self.forget_spellings();
+        }
         self.table.clear();
         self.used.clear();
         self.counted = 0;

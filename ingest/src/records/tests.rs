@@ -52,7 +52,7 @@ impl Outcome {
     }
 }
 
-const CONFIGURATIONS: [&str; 8] = [
+const CONFIGURATIONS: [&str; 12] = [
     "",
     "inputs: [{format: {type: csv, columns: [t, a, b, c]}, rules: [{metric: m, labels: [a, b]}]}]",
     "inputs: [{format: {type: csv, columns: [a, b, c, d]}, rules: [{metric: m, labels: [d, b]}]}]",
@@ -61,6 +61,10 @@ const CONFIGURATIONS: [&str; 8] = [
     "inputs: [{format: {type: csv, header: present}, rules: [{metric: m, labels: [a]}]}]",
     "inputs: [{format: {type: csv, delimiter: ';', quote: \"'\", columns: [a, b]}, rules: [{metric: m, labels: [a, b]}]}]",
     "inputs: [{format: {type: csv, header: absent, columns: [a, b]}, rules: [{metric: m, labels: [a, b]}]}]",
+    "inputs: [{format: {type: csv, columns: [a, b, c]}, rules: [{metric: m, labels: [a], when: {b: a}}, {metric: n, labels: [b, a]}]}]",
+    "inputs: [{format: {type: csv, columns: [a, b]}, rules: [{metric: m, labels: [b], when: {a: b}}]}]",
+    "inputs: [{format: {type: csv, columns: [a, b, c]}, rules: [{metric: m, labels: [a]}, {metric: n, labels: [a], when: {c: {matches: '^a'}}}, {metric: o, labels: [a], when: 'b == \"a\"'}]}]",
+    "inputs: [{format: {type: csv, columns: [a, b]}, rules: [{metric: m, labels: [a]}, {metric: m, labels: [a]}]}]",
 ];
 
 /// Both ways of counting.
@@ -115,8 +119,23 @@ fn values_of_any_length_are_told_apart() {
     check("", (huge.clone() + &text + &huge).as_bytes());
 }
 
+#[test]
+fn spellings_that_never_come_again_are_given_up() {
+    let line = |n: u32| format!("host-{n},job-{}\n", n % 7);
+    let text = (0..200_000).map(line).collect::<Vec<_>>().concat();
+    let reading = reading("");
+    let (mut tally, mut cursor) = (Tally::new(0), Cursor::start(&reading.input));
+    for part in text.as_bytes().chunk_by(|a, _| *a != b'\n').collect::<Vec<_>>().chunks(4_000) {
+        cursor.consume(&reading, &part.concat(), true, &mut tally);
+    }
+    assert!(!tally.is_worth_while());
+    let counted = tally.take(&reading.input);
+    assert_eq!((counted.records.counted, counted.increments.iter().count()), (200_000, 200_002));
+    assert!(tally.is_worth_while(), "the next span tries again");
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(ProptestConfig::with_cases(6_000))]
     /// Few values, so that most records were met before.
     #[test]
     fn sweeps_count_the_same(

@@ -90,7 +90,7 @@ const SPELLING_BYTES_MAX: usize = 4 << 10;
 
 /// Counts by spelling. Those of earlier spans are remembered with a count of 0.
 ///
-/// Each spelling is a run of words in `arena`: a head (length, count), then the text, filled up with
+/// Each spelling is a run of words in `arena`: a head (length, weight, count), then the text, filled up with
 /// zeros, at least to the words that are compared at once. `slots` is a table with linear probing, at most half full, of a tag and a place in `arena`
 /// plus one; a slot's index is made of the highest bits of the tag, so that the table grows without
 /// looking at the texts. Hashes have a random seed: what is in a log may be chosen by an enemy.
@@ -102,8 +102,30 @@ pub(super) struct Spellings {
     len: usize,
     /// Places of those that were counted since the table was cleared, in the order of that.
     touched: Vec<u32>,
-    /// Their texts (bytes).
+    /// What they count (bytes of keys).
     bytes: usize,
+}
+
+/// How many bytes of keys a spelling counts, in units of eight, rounded up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Weight(u16);
+
+impl Weight {
+    const UNIT: usize = 8;
+
+    /// Of so many bytes; 0 for a spelling that no rule takes. More than half a megabyte is as much.
+    pub fn of(bytes: usize) -> Self {
+        Self(u16::try_from(bytes.div_ceil(Self::UNIT)).unwrap_or(u16::MAX))
+    }
+
+    fn bytes(self) -> usize {
+        usize::from(self.0) * Self::UNIT
+    }
+
+    /// Whether a rule takes it.
+    pub fn is_counted(self) -> bool {
+        self.0 > 0
+    }
 }
 
 impl Default for Spellings {
@@ -177,12 +199,12 @@ impl Spellings {
     }
 
     /// Counts one that is not known, and knows it from now on.
-    pub fn insert(&mut self, text: &[u8], wanted: &Wanted, count: u32) {
+    pub fn insert(&mut self, text: &[u8], wanted: &Wanted, weight: Weight, count: u32) {
         if 2 * (self.len + 1) > self.slots.len() {
             self.grow();
         }
         let place = self.arena.len();
-        self.arena.push((wanted.len as u64) << u32::BITS);
+        self.arena.push((wanted.len as u64) << LEN_SHIFT | u64::from(weight.0) << u32::BITS);
         self.arena.extend(wanted.words);
         self.arena.extend(wanted.more(text));
         let slot = u64::from(wanted.tag) << u32::BITS | (place as u64 + 1);
@@ -193,28 +215,28 @@ impl Spellings {
 
     /// Adds what another table has counted.
     pub fn absorb(&mut self, other: &Self) {
-        other.each(|text, len, count| {
+        other.each(|text, len, weight, count| {
             let mut wanted = Wanted::default();
             assert!(self.want(text, 0, len, &mut wanted), "what was wanted once can be wanted");
             match self.find(text, &wanted) {
                 Some(place) => self.add(place, count),
-                None => self.insert(text, &wanted, count),
+                None => self.insert(text, &wanted, weight, count),
             }
         });
     }
 
     /// The spellings that were counted, and how often: each with its length, in a text with some room
     /// behind it.
-    pub fn each(&self, mut visit: impl FnMut(&[u8], usize, u32)) {
+    pub fn each(&self, mut visit: impl FnMut(&[u8], usize, Weight, u32)) {
         let mut text = Vec::new();
         for place in &self.touched {
             let place = *place as usize;
-            let (len, count) = parts(self.arena[place]);
+            let (len, weight, count) = parts(self.arena[place]);
             let words = &self.arena[place + 1..][..len.div_ceil(WORD)];
             text.clear();
             text.extend(words.iter().flat_map(|word| word.to_le_bytes()));
             text.resize(len.next_multiple_of(WORD) + ROOM, 0);
-            visit(&text, len, count);
+            visit(&text, len, weight, count);
         }
     }
 
@@ -223,16 +245,18 @@ impl Spellings {
         self.touched.len()
     }
 
-    /// Bytes of those that were counted.
+    /// Bytes of the keys that they count.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Sets all counts to 0, and forgets the spellings if they take more than `kept_max` bytes.
-    pub fn clear(&mut self, kept_max: usize) {
-        if self.arena.len() * WORD > kept_max {
-            self.forget(kept_max);
-        }
+    /// Bytes that the texts take.
+    pub fn arena_bytes(&self) -> usize {
+        self.arena.len() * WORD
+    }
+
+    /// Sets all counts to 0.
+    pub fn clear(&mut self) {
         for place in self.touched.drain(..) {
             if let Some(head) = self.arena.get_mut(place as usize) {
                 *head &= !u64::from(u32::MAX);
@@ -303,12 +327,12 @@ impl Spellings {
     #[inline(always)]
     fn add(&mut self, place: usize, count: u32) {
         let head = &mut self.arena[place];
-        let (len, before) = parts(*head);
+        let (_, weight, before) = parts(*head);
         // A span has fewer than 2^29 records.
         *head += u64::from(count);
         if before == 0 {
             self.touched.push(place as u32);
-            self.bytes += len;
+            self.bytes += weight.bytes();
         }
     }
 
@@ -337,10 +361,13 @@ fn place(slot: u64) -> usize {
     (slot as u32).wrapping_sub(1) as usize
 }
 
-/// Length and count.
+/// Where the length is in a head: behind the weight and the count.
+const LEN_SHIFT: u32 = u32::BITS + u16::BITS;
+
+/// Length, weight and count.
 #[inline]
-fn parts(head: u64) -> (usize, u32) {
-    ((head >> u32::BITS) as usize, head as u32)
+fn parts(head: u64) -> (usize, Weight, u32) {
+    ((head >> LEN_SHIFT) as usize, Weight((head >> u32::BITS) as u16), head as u32)
 }
 
 #[inline]

@@ -1,19 +1,17 @@
 //! Counts all complete records of a piece of text in one sweep, for what is most frequent: rows that
-//! one rule counts by columns as they stand there.
+//! are counted by columns as they stand there, under any conditions.
 //!
 //! What it does is what [`Tally::add`] does, record by record, and nothing else: it only remembers by
 //! their spelling what records mean that were met before. Records that it does not understand at a
 //! glance go the long way.
 
-use logtally_core::limits::{RECORD_BYTES_MAX, TALLY_KEPT_BYTES_MAX};
+use logtally_core::limits::RECORD_BYTES_MAX;
 use logtally_core::rule::Reject;
-use logtally_core::series::FamilyId;
 use logtally_formats::Layout;
-use logtally_formats::csv::{Dialect, Fields, Marks};
-use logtally_rules::{Rule, check_key};
+use logtally_formats::csv::{Dialect, Marks};
 use memchr::memchr;
 
-use super::spellings::{BATCH, ROOM, Spellings, Wanted};
+use super::spellings::{BATCH, ROOM, Spellings, Wanted, Weight};
 use super::{Record, Tally};
 use crate::plan::Input;
 
@@ -37,17 +35,16 @@ pub(crate) struct Piece<'a> {
 enum Cut {
     /// They are the row.
     Line,
-    /// They are side by side, in the order of the labels.
+    /// They are side by side, in the order of the slots.
     Neighbours { first: usize, count: usize },
-    /// They are anywhere: by label, the column.
+    /// They are anywhere: by slot, the column.
     Scattered(Vec<usize>),
 }
 
 impl Cut {
     /// `None` if a wanted column is nowhere.
-    fn of(slots: &[usize], layout: &Layout) -> Option<Self> {
-        let columns: Vec<usize> =
-            slots.iter().map(|slot| layout.indexes()[*slot]).collect::<Option<_>>()?;
+    fn of(layout: &Layout) -> Option<Self> {
+        let columns: Vec<usize> = layout.indexes().iter().copied().collect::<Option<_>>()?;
         let (first, count) = (*columns.first()?, columns.len());
         Some(match columns.iter().copied().eq(first..first + count) {
             true if layout.width() == Some(count) => Self::Line,
@@ -66,7 +63,6 @@ pub(super) struct Batch {
     len: usize,
     /// Spellings that had to be put together.
     gathered: Vec<u8>,
-    key: Vec<u8>,
 }
 
 /// Why a batch is not larger.
@@ -79,21 +75,17 @@ enum Odd {
     LongWay([usize; 3]),
 }
 
-/// What spellings mean: which series, and which of them are no headers.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Meaning {
-    pub family: FamilyId,
-    pub dialect: Dialect,
-    marker: Vec<u8>,
-}
+/// After so many spellings that were not found it is asked whether remembering them is worth while.
+const TRIAL: u64 = 1 << 16;
+
+/// Bytes of spellings that are remembered within one span: two million usual ones.
+const SPELLINGS_BYTES_MAX: usize = 96 << 20;
 
 /// One sweep.
 struct Sweep<'a> {
     piece: Piece<'a>,
     input: &'a Input,
-    rule: &'a Rule,
     dialect: Dialect,
-    labels: usize,
     /// Whether spellings are whole rows.
     is_by_line: bool,
 }
@@ -103,20 +95,26 @@ impl Tally {
     /// may be a header. Returns where that begins, which is `from` if the input's records cannot be
     /// counted in this way.
     pub(crate) fn sweep(&mut self, input: &Input, piece: Piece<'_>, from: usize) -> usize {
-        let (Some(dialect), [rule]) = (input.sweeps, input.rules.rules()) else { return from };
-        let Some(slots) = &rule.plain else { return from };
-        let Some(cut) = Cut::of(slots, piece.layout) else { return from };
-        let meaning = Meaning { family: rule.id, dialect, marker: input.format.marker().to_vec() };
-        if self.spelled_for.as_ref() != Some(&meaning) {
-            self.spellings.forget(TALLY_KEPT_BYTES_MAX);
-            self.spelled_for = Some(meaning);
+        let Some(dialect) = input.sweeps else { return from };
+        let Some(cut) = Cut::of(piece.layout) else { return from };
+        self.spell_for(input);
+        if !self.is_worth_while() || self.spellings.arena_bytes() > SPELLINGS_BYTES_MAX {
+            return from;
         }
         let mut batch = std::mem::take(&mut self.batch);
         let is_by_line = cut == Cut::Line;
-        let sweep = Sweep { piece, input, rule, dialect, labels: slots.len(), is_by_line };
+        let sweep = Sweep { piece, input, dialect, is_by_line };
         let reached = sweep.run(self, &mut batch, &cut, from);
         self.batch = batch;
         reached
+    }
+}
+
+impl Tally {
+    /// Whether records are found by their spelling. If most are spelled differently, remembering them
+    /// only costs.
+    pub(crate) fn is_worth_while(&self) -> bool {
+        self.missed <= TRIAL || self.missed <= self.hit
     }
 }
 
@@ -256,7 +254,7 @@ impl Sweep<'_> {
         let (mut done, mut header) = (0, None);
         while done < wanted.len() {
             let known = tally.spellings.count(source, &wanted[done..]);
-            tally.counted += known as u64;
+            tally.hit += known as u64;
             done += known;
             let Some(new) = wanted.get(done) else { break };
             let record = self.record(ends, first, batch.records[done] as usize);
@@ -264,13 +262,7 @@ impl Sweep<'_> {
                 header = Some(record[0]);
                 break;
             }
-            match self.check(new.of(source), &mut batch.key) {
-                Ok(()) => {
-                    tally.spellings.insert(source, new, 1);
-                    tally.counted += 1;
-                }
-                Err(reason) => self.reject(tally, reason, record),
-            }
+            self.count_new(tally, source, new, record);
             done += 1;
         }
         batch.gathered.clear();
@@ -295,12 +287,15 @@ impl Sweep<'_> {
         tally.reject(reason, &self.piece.text[at..end], position);
     }
 
-    /// Whether the records of a spelling can be counted.
-    fn check(&self, spelling: &[u8], key: &mut Vec<u8>) -> Result<(), Reject> {
-        if push_key(self.rule, self.dialect, spelling, key) {
-            check_key(key, self.labels)
-        } else {
-            Err(Reject::Ragged)
+    /// Counts a record with a spelling that is not known, and knows it from now on if it can be counted.
+    fn count_new(&self, tally: &mut Tally, source: &[u8], new: &Wanted, record: [usize; 3]) {
+        tally.missed += 1;
+        if !tally.outcome.read(self.dialect, new.of(source), self.input.rules.columns().len()) {
+            return self.long_way(tally, record);
+        }
+        match tally.outcome.check(&self.input.rules) {
+            Ok(bytes) => tally.spellings.insert(source, new, Weight::of(bytes), 1),
+            Err(reason) => self.reject(tally, reason, record),
         }
     }
 
@@ -317,19 +312,4 @@ impl Sweep<'_> {
 #[inline]
 fn content_end(text: &[u8], at: usize, line: usize) -> usize {
     if line > at && text[line - 1] == b'\r' { line - 1 } else { line }
-}
-
-/// The key of the series that a spelling means, in place of what is in `key`. Whether there is a value
-/// for each label.
-pub(super) fn push_key(rule: &Rule, dialect: Dialect, spelling: &[u8], key: &mut Vec<u8>) -> bool {
-    key.clear();
-    key.extend_from_slice(rule.id.as_bytes());
-    let labels = rule.family.labels.len();
-    let mut found = 0;
-    for field in Fields::in_dialect(spelling, dialect).take(labels) {
-        key.push(0);
-        field.append_in(dialect, key);
-        found += 1;
-    }
-    found == labels
 }
