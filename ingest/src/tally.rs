@@ -82,6 +82,8 @@ pub struct Tally {
     /// What sweeps counted, by the input that the spellings are of.
     spellings: Spellings,
     spelled_for: Option<u64>,
+    /// Whether every spelling is a series.
+    is_spelled_out: bool,
     /// Look-ups of spellings since the table was emptied: found, and not found.
     hit: u64,
     missed: u64,
@@ -320,6 +322,8 @@ impl Tally {
     fn spell_for(&mut self, input: &Input) {
         if self.spelled_for.replace(input.serial) != Some(input.serial) {
             self.forget_spellings();
+            let rules = input.rules.rules();
+            self.is_spelled_out = matches!(rules, [rule] if rule.is_unconditional());
         }
     }
 

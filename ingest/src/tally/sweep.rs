@@ -111,10 +111,11 @@ impl Tally {
 }
 
 impl Tally {
-    /// Whether records are found by their spelling. If most are spelled differently, remembering them
-    /// only costs.
+    /// Whether remembering spellings is worth while. Where they are made of values that never come again
+    /// (a duration that a condition asks for), it only costs. But where there is one rule that takes all
+    /// records, there are as many series as spellings, and any other way would remember as much.
     pub(crate) fn is_worth_while(&self) -> bool {
-        self.missed <= TRIAL || self.missed <= self.hit
+        self.missed <= TRIAL || self.missed <= self.hit || self.is_spelled_out
     }
 }
 
