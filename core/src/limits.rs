@@ -35,7 +35,7 @@ pub const DELTA_BYTES_MAX: usize = DELTA_BYTES_TARGET + 2 * RECORD_BYTES_MAX;
 pub const LOCAL_SPAN_BYTES_MAX: u64 = 256 << 20;
 
 /// The same as [`DELTA_BYTES_TARGET`] there: two million usual series.
-pub const LOCAL_DELTA_BYTES_TARGET: usize = 64 << 20;
+pub const LOCAL_DELTA_BYTES_TARGET: usize = 96 << 20;
 
 /// Bytes of one source that are waiting to be read when free workers help with it: reading them takes
 /// far longer than starting threads.

@@ -69,8 +69,8 @@ pub struct Sample {
     pub text: Vec<u8>,
 }
 
-/// Bytes of a spelling's increment beside its text, as far as they are usual.
-const SPELLING_OVERHEAD_BYTES: usize = 11;
+/// Bytes of a spelling's increments beside their keys, as far as they are usual.
+const SPELLING_OVERHEAD_BYTES: usize = 3;
 
 /// Bytes of a rejected record that are kept.
 const SAMPLE_BYTES_MAX: usize = 512;
