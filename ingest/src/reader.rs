@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use logtally_core::limits::{
     DELTA_BYTES_TARGET, LOCAL_DELTA_BYTES_TARGET, LOCAL_SPAN_BYTES_MAX, READ_BYTES,
-    RECORD_BYTES_MAX, SPAN_BYTES_MAX,
+    RECORD_BYTES_MAX, SPAN_BYTES_MAX, SWEPT_SPAN_BYTES_MAX,
 };
 use logtally_core::source::{SourceEnd, SourceState, Tail};
 use logtally_formats::{Layout, Scan};
@@ -27,7 +27,7 @@ mod together;
 /// How much one span may have before it is closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SpanLimits {
-    /// Bytes of the source.
+    /// Bytes of the source, if its records are swept; others have [`SPAN_BYTES_MAX`] at most.
     pub bytes: u64,
     /// Encoded increments, bytes.
     pub increments: usize,
@@ -35,7 +35,7 @@ pub struct SpanLimits {
 
 impl Default for SpanLimits {
     fn default() -> Self {
-        Self { bytes: SPAN_BYTES_MAX, increments: DELTA_BYTES_TARGET }
+        Self { bytes: SWEPT_SPAN_BYTES_MAX, increments: DELTA_BYTES_TARGET }
     }
 }
 
@@ -302,7 +302,9 @@ impl Reader {
     }
 
     fn is_full(&self, before: &Place, scratch: &Scratch) -> bool {
-        self.place.at.position - before.at.position >= scratch.limits.bytes
+        let is_swept = self.reading.input.sweeps.is_some();
+        let most = if is_swept { u64::MAX } else { SPAN_BYTES_MAX };
+        self.place.at.position - before.at.position >= scratch.limits.bytes.min(most)
             || scratch.tally.packed_len() >= scratch.limits.increments
     }
 
