@@ -52,6 +52,14 @@ pub const LOCAL_MESSAGE_BYTES_MAX: usize = LOCAL_DELTA_BYTES_TARGET + (8 << 20);
 /// ones, which with their numbers just fit the second-level cache.
 pub const TALLY_KEPT_BYTES_MAX: usize = 1 << 20;
 
+/// Longest spelling (bytes) that a tally remembers: all that usual labels need. Records with longer ones
+/// are taken apart each time.
+pub const SPELLING_BYTES_MAX: usize = 4 << 10;
+
+/// Bytes of spellings that a tally remembers within one span: two million usual ones. Beyond that, new
+/// ones are counted like records without one.
+pub const SPELLINGS_BYTES_MAX: usize = 96 << 20;
+
 /// Deltas in one batch. Each costs a comparison and a write inside the store's atomic step.
 pub const BATCH_DELTAS_MAX: usize = 512;
 

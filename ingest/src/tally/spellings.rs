@@ -8,6 +8,8 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use logtally_core::limits::SPELLING_BYTES_MAX;
+
 /// Slots of an empty table; a power of two.
 const SLOTS_MIN: usize = 1 << 10;
 
@@ -84,16 +86,13 @@ impl Wanted {
     }
 }
 
-/// Longest spelling (bytes) that is remembered: all that usual labels need. Longer ones are taken apart
-/// each time.
-const SPELLING_BYTES_MAX: usize = 4 << 10;
-
 /// Counts by spelling. Those of earlier spans are remembered with a count of 0.
 ///
-/// Each spelling is a run of words in `arena`: a head (length, weight, count), then the text, filled up with
-/// zeros, at least to the words that are compared at once. `slots` is a table with linear probing, at most half full, of a tag and a place in `arena`
-/// plus one; a slot's index is made of the highest bits of the tag, so that the table grows without
-/// looking at the texts. Hashes have a random seed: what is in a log may be chosen by an enemy.
+/// Each spelling is a run of words in `arena`: a head (length, weight, count), then the text, filled up
+/// with zeros, at least to the words that are compared at once. `slots` is a table with linear probing,
+/// at most half full, of a tag and a place in `arena` plus one; a slot's index is made of the highest
+/// bits of the tag, so that the table grows without looking at the texts. Hashes have a random seed:
+/// what is in a log may be chosen by an enemy.
 pub(super) struct Spellings {
     seeds: [u64; 5],
     slots: Vec<u64>,

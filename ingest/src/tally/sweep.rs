@@ -5,7 +5,7 @@
 //! their spelling what records mean that were met before. Records that it does not understand at a
 //! glance go the long way.
 
-use logtally_core::limits::RECORD_BYTES_MAX;
+use logtally_core::limits::{RECORD_BYTES_MAX, SPELLINGS_BYTES_MAX};
 use logtally_core::rule::Reject;
 use logtally_formats::Layout;
 use logtally_formats::csv::{Dialect, Marks};
@@ -78,9 +78,6 @@ enum Odd {
 /// After so many spellings that were not found it is asked whether remembering them is worth while.
 const TRIAL: u64 = 1 << 16;
 
-/// Bytes of spellings that are remembered within one span: two million usual ones.
-const SPELLINGS_BYTES_MAX: usize = 96 << 20;
-
 /// One sweep.
 struct Sweep<'a> {
     piece: Piece<'a>,
@@ -108,9 +105,7 @@ impl Tally {
         self.batch = batch;
         reached
     }
-}
 
-impl Tally {
     /// Whether remembering spellings is worth while. Where they are made of values that never come again
     /// (a duration that a condition asks for), it only costs. But where there is one rule that takes all
     /// records, there are as many series as spellings, and any other way would remember as much.
@@ -240,8 +235,7 @@ impl Sweep<'_> {
     }
 
     /// Counts what the batch has, record by record, and empties it. Stops at a record that may be a
-    /// header, and returns where that begins.
-    /// `ends` are those that the batch was filled from, and `first` is where the first record begins.
+    /// header, and returns where that begins. `ends` are those that the batch was filled from, and `first` is where the first record begins.
     fn count<const GATHERED: bool>(
         &self,
         tally: &mut Tally,
