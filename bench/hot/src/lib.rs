@@ -69,11 +69,10 @@ pub const CASES: [Case; 6] = [
         prepare: page::load,
     },
     Case {
-        name: "write a page again, 1 % changed",
+        name: "write a page again, 10 % changed",
         unit: "series",
         units: page::SERIES as u64,
-        // Each costs little beside the preparation, whose random cuts cost now more and now less.
-        repetitions: 60,
+        repetitions: 8,
         prepare: page::again,
     },
 ];

@@ -14,8 +14,9 @@ use crate::{Loop, text};
 /// Series on the page.
 pub const SERIES: usize = 10_000;
 
-/// Each so many-th of them changes between two pages.
-const CHANGED: usize = 100;
+/// Each so many-th of them changes between two pages. With fewer, the cost would be that of the pieces
+/// more than that of the lines, and how the page is cut is different in each process.
+const CHANGED: usize = 10;
 
 /// A new exporter loads the store, and writes its first page.
 pub fn load() -> Result<Loop> {
