@@ -69,10 +69,10 @@ pub const CASES: [Case; 6] = [
         prepare: page::load,
     },
     Case {
-        name: "write a page again, 10 % changed",
+        name: "write a page again, half of it changed",
         unit: "series",
         units: page::SERIES as u64,
-        repetitions: 8,
+        repetitions: 6,
         prepare: page::again,
     },
 ];

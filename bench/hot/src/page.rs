@@ -16,7 +16,7 @@ pub const SERIES: usize = 10_000;
 
 /// Each so many-th of them changes between two pages. With fewer, the cost would be that of the pieces
 /// more than that of the lines, and how the page is cut is different in each process.
-const CHANGED: usize = 10;
+const CHANGED: usize = 2;
 
 /// A new exporter loads the store, and writes its first page.
 pub fn load() -> Result<Loop> {
