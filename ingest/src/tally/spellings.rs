@@ -380,3 +380,38 @@ fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     (product as u64) ^ (product >> u64::BITS) as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a spelling is taken for another one that has the same tag.
+    fn is_taken_for(one: &str, other: &str) -> bool {
+        let mut spellings = Spellings::default();
+        let text = |spelling: &str| [spelling.as_bytes(), &[b'x'; ROOM]].concat();
+        let (one, text_of_one) = (one.len(), text(one));
+        let (other, text_of_other) = (other.len(), text(other));
+        let [mut first, mut second] = [Wanted::default(); 2];
+        assert!(spellings.want(&text_of_one, 0, one, &mut first));
+        spellings.insert(&text_of_one, &first, Weight::of(1), 1);
+        assert!(spellings.want(&text_of_other, 0, other, &mut second));
+        second.tag = first.tag;
+        second.slot = spellings.likely_slot(first.tag);
+        spellings.count(&text_of_other, &[second]) == 1
+    }
+
+    #[test]
+    fn a_tag_alone_is_never_believed() {
+        let long = "a".repeat(70);
+        for spelling in ["a,b", "eight,by", "thirty-two-bytes-are-all-short,,", &long] {
+            assert!(is_taken_for(spelling, spelling));
+            for at in 0..spelling.len() {
+                let mut other = spelling.as_bytes().to_vec();
+                other[at] = b'#';
+                let other = String::from_utf8(other).expect("text");
+                assert!(!is_taken_for(spelling, &other), "{other}");
+            }
+            assert!(!is_taken_for(spelling, &format!("{spelling}\0")));
+        }
+    }
+}
