@@ -342,6 +342,7 @@ impl Tally {
             if self.spelled_for != other.spelled_for {
                 self.forget_spellings();
                 self.spelled_for = other.spelled_for;
+                self.is_spelled_out = other.is_spelled_out;
             }
             self.spellings.absorb(&other.spellings);
         }

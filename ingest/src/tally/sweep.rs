@@ -93,11 +93,12 @@ impl Tally {
     /// counted in this way.
     pub(crate) fn sweep(&mut self, input: &Input, piece: Piece<'_>, from: usize) -> usize {
         let Some(dialect) = input.sweeps else { return from };
-        let Some(cut) = Cut::of(piece.layout) else { return from };
         self.spell_for(input);
+        // First: where records go the long way, this is asked before each of them.
         if !self.is_worth_while() || self.spellings.arena_bytes() > SPELLINGS_BYTES_MAX {
             return from;
         }
+        let Some(cut) = Cut::of(piece.layout) else { return from };
         let mut batch = std::mem::take(&mut self.batch);
         let is_by_line = cut == Cut::Line;
         let sweep = Sweep { piece, input, dialect, is_by_line };
