@@ -6,11 +6,12 @@ use std::time::Duration;
 use clap::Parser;
 use logtally_service::{ExitError, ListenAddress, LogArgs};
 
-use crate::discover::check_volume;
-use crate::follow::Options;
+use logtally_session::uplink::Peer;
+use logtally_tail::Options;
+use logtally_tail::discover::check_volume;
+use logtally_tail::shard::Shard;
+
 use crate::reload::Reads;
-use crate::shard::Shard;
-use crate::uplink::Peer;
 
 /// Reads log files, takes pushed records, and streams what they count to the aggregators.
 #[derive(Parser, Clone, Debug)]
@@ -151,7 +152,7 @@ impl FollowArgs {
             rotate_wait: Duration::from_millis(self.rotate_wait_ms),
             idle_check: interval(self.idle_check_ms),
             workers: if self.workers == 0 { processors } else { self.workers },
-            limits: crate::reader::SpanLimits::default(),
+            limits: logtally_tail::reader::SpanLimits::default(),
         }
     }
 }

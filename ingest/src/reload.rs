@@ -12,15 +12,15 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use logtally_config::{Config, ConfigError};
+use logtally_count::plan::Plan;
 use logtally_service::{EXIT_CONFIG, ExitError, Extra, register};
+use logtally_tail::View;
 use prometheus::{Gauge, IntCounterVec, IntGauge, Opts, Registry};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::ConfigArgs;
-use crate::follow::View;
-use crate::plan::Plan;
 
 /// Loads configurations and hands out the plans that they make. Clones are handles to the same thing.
 #[derive(Clone)]

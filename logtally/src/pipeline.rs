@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use logtally_aggregator::{Aggregator, Options as AggregatorOptions};
-use logtally_ingest::metrics::Metrics;
-use logtally_ingest::plan::Plan;
-use logtally_ingest::push::Pushing;
-use logtally_ingest::uplink::Peer;
-use logtally_ingest::{Listeners, Options, Outcome, View, follow};
+use logtally_count::plan::Plan;
+use logtally_receive::Listeners;
+use logtally_receive::Pushing;
 use logtally_service::Context;
+use logtally_session::uplink::Peer;
 use logtally_store::SharedStore;
+use logtally_tail::metrics::Metrics;
+use logtally_tail::{Options, Outcome, View, follow};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_stream::StreamExt;

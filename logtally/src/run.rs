@@ -10,15 +10,17 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use logtally_core::limits::LOCAL_MESSAGE_BYTES_MAX;
 use logtally_exporter::{Exporter, Format};
-use logtally_ingest::discover::check_volume;
-use logtally_ingest::reader::SpanLimits;
-use logtally_ingest::shard::Shard;
-use logtally_ingest::{Listeners, Outcome, Reads, Reloader, View, raise_file_limit};
+use logtally_ingest::{Reads, Reloader};
+use logtally_receive::Listeners;
 use logtally_service::{
     AdminHandle, Context, ExitError, bind, bind_std, cancel_on_signal, init_telemetry,
     spawn_admin_with, version,
 };
 use logtally_store::SharedStore;
+use logtally_tail::discover::check_volume;
+use logtally_tail::reader::SpanLimits;
+use logtally_tail::shard::Shard;
+use logtally_tail::{Outcome, View, raise_file_limit};
 use tokio::task::JoinHandle;
 
 use crate::cli::RunArgs;

@@ -1,7 +1,7 @@
 //! `logtally push` as a program, against the test double of the client's tests: what it sends, where it
 //! goes on, and what it says.
 
-#[path = "../../client/tests/push/server.rs"]
+#[path = "../../crates/client/tests/push/server.rs"]
 #[allow(dead_code, reason = "the client's own tests use the rest of it")]
 mod server;
 

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use logtally_config::Config;
-use logtally_ingest::content::Content;
-use logtally_ingest::plan::Plan;
-use logtally_ingest::reader::{End, Reader, Reading, Scratch};
+use logtally_count::plan::Plan;
+use logtally_count::reading::Reading;
+use logtally_tail::content::Content;
+use logtally_tail::reader::{End, Reader, Scratch};
 
 use crate::{Loop, text};
 

@@ -13,8 +13,8 @@ use logtally_core::partition::partition_of;
 use logtally_core::ring::Ring;
 use logtally_core::rule::Reject;
 use logtally_core::source::SourceId;
-use logtally_ingest::discover::identity;
-use logtally_ingest::uplink::Peer;
+use logtally_session::uplink::Peer;
+use logtally_tail::discover::identity;
 use serde::Serialize;
 
 use self::line::{Cell, Line};
@@ -117,7 +117,7 @@ pub async fn explain(args: &ExplainArgs) -> anyhow::Result<()> {
     args.output.print(&explained, || explained.render())
 }
 
-fn input_of(args: &ExplainArgs, plan: &logtally_ingest::plan::Plan) -> anyhow::Result<usize> {
+fn input_of(args: &ExplainArgs, plan: &logtally_count::plan::Plan) -> anyhow::Result<usize> {
     let names = || plan.inputs.iter().map(|i| i.name.as_str()).collect::<Vec<_>>().join(", ");
     if let Some(name) = &args.input {
         let found = plan.inputs.iter().position(|input| input.name == *name);

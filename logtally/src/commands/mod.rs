@@ -25,7 +25,7 @@ pub mod completions;
 use std::path::PathBuf;
 
 use logtally_config::Config;
-use logtally_ingest::plan::Plan;
+use logtally_count::plan::Plan;
 use logtally_service::{EXIT_CONFIG, ExitError};
 
 /// Where the configuration is.

@@ -8,7 +8,7 @@ mod trial;
 use std::path::{Path, PathBuf};
 
 use logtally_config::Config;
-use logtally_ingest::plan::Plan;
+use logtally_count::plan::Plan;
 use logtally_service::{EXIT_CONFIG, ExitError};
 use serde::Serialize;
 

@@ -13,10 +13,10 @@ use anyhow::{Context, bail};
 use logtally_config::Config;
 use logtally_core::partition::{Partition, partition_of};
 use logtally_core::source::{SourceId, SourceState};
-use logtally_ingest::discover::{Discovery, Search, discover};
-use logtally_ingest::plan::Plan;
-use logtally_ingest::shard::Shard;
+use logtally_count::plan::Plan;
 use logtally_store::SharedStore;
+use logtally_tail::discover::{Discovery, Search, discover};
+use logtally_tail::shard::Shard;
 use serde::Serialize;
 
 use self::compare::{Difference, compare_pages, compare_sums};

@@ -2,9 +2,9 @@
 
 use std::fs::File;
 
-use logtally_ingest::discover::{Discovery, Search, discover};
-use logtally_ingest::plan::Plan;
-use logtally_ingest::shard::Shard;
+use logtally_count::plan::Plan;
+use logtally_tail::discover::{Discovery, Search, discover};
+use logtally_tail::shard::Shard;
 
 use super::{DoctorArgs, Findings};
 use crate::output::count_of;

@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::Context;
 use logtally_config::InputSpec;
 use logtally_core::rule::Reject;
+use logtally_count::plan::Input;
 use logtally_formats::{Cells, Format, Layout, Scan};
-use logtally_ingest::plan::Input;
 use logtally_rules::{Hits, Origin, Row, RuleSet};
 use serde::Serialize;
 

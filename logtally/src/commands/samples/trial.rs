@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use logtally_config::Config;
+use logtally_count::pattern::Pattern;
+use logtally_count::plan::Plan;
 use logtally_exporter::{Exporter, Format, ViewOptions};
-use logtally_ingest::content::Content;
-use logtally_ingest::discover::compression_of;
-use logtally_ingest::pattern::Pattern;
-use logtally_ingest::plan::Plan;
-use logtally_ingest::reader::SpanLimits;
-use logtally_ingest::shard::Shard;
-use logtally_ingest::{Listeners, Options, View};
+use logtally_receive::Listeners;
 use logtally_service::{Context, version};
 use logtally_store::SharedStore;
 use logtally_store::memory::MemoryStore;
+use logtally_tail::content::Content;
+use logtally_tail::discover::compression_of;
+use logtally_tail::reader::SpanLimits;
+use logtally_tail::shard::Shard;
+use logtally_tail::{Options, View};
 use tokio::sync::watch;
 
 use super::file::{Lines, Test, TestFile};

@@ -8,9 +8,9 @@ use anyhow::{Context, bail};
 use logtally_core::partition::{Partition, partition_of};
 use logtally_core::push::SourceKind;
 use logtally_core::source::{Generation, SourceId, SourceState, Tail};
-use logtally_ingest::content::Content;
-use logtally_ingest::discover::{compression_of, identity};
 use logtally_store::{Opening, SharedStore};
+use logtally_tail::content::Content;
+use logtally_tail::discover::{compression_of, identity};
 use serde::Serialize;
 
 use super::super::usage;

@@ -10,12 +10,12 @@ use anyhow::Context;
 use logtally_config::Config;
 use logtally_core::rule::{self, Reject};
 use logtally_core::series::{Amount, Family, SeriesKey};
+use logtally_count::plan::Plan;
 use logtally_formats::spec::FormatSpec;
-use logtally_ingest::content::Content;
-use logtally_ingest::discover::compression_of;
-use logtally_ingest::plan::Plan;
 use logtally_recount::{Record, Values};
 use logtally_rules::{Hits, Origin, Row};
+use logtally_tail::content::Content;
+use logtally_tail::discover::compression_of;
 use serde::Serialize;
 
 use super::spec;

@@ -1,0 +1,31 @@
+//! Follows files: finds them, reads them to their end, and has what they count committed.
+//!
+//! Data flows one way: [`discover`] finds files, [`content`] has their bytes, [`reader`] turns them into
+//! what a delta counts, and [`follow`] decides what is read and sent when. This crate never sees the
+//! store.
+
+pub mod content;
+
+pub mod discover;
+
+pub mod follow;
+
+pub mod metrics;
+
+pub mod reader;
+
+pub mod shard;
+
+pub mod slot;
+
+mod open;
+
+mod progress;
+
+pub mod stdin;
+
+mod watch;
+
+pub mod worker;
+
+pub use follow::{Options, Outcome, View, follow, raise_file_limit};

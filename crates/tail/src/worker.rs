@@ -1,0 +1,163 @@
+//! One reading step, done on a blocking thread: everything that touches the file system or burns
+//! processor time for a source happens here.
+
+use std::path::PathBuf;
+
+use logtally_core::delta::{Delta, Span};
+use logtally_core::series::Family;
+use logtally_core::source::{Generation, SourceId};
+
+use crate::content::{Compression, Content};
+use crate::discover::Stamp;
+use crate::metrics::Metrics;
+use crate::open::open;
+use crate::reader::{End, ReadError, ReadSpan, Reader, Scratch};
+use logtally_count::tally::{Counted, Sample};
+
+/// A reading step.
+pub struct Job {
+    /// The source.
+    pub source: SourceId,
+    /// Its life; deltas name it.
+    pub generation: Generation,
+    /// The slot's epoch when the job was made.
+    pub epoch: u64,
+    /// Whether anything can follow.
+    pub end: End,
+    /// The reader.
+    pub reader: Box<Reader>,
+    /// The file, in case the reader is closed.
+    pub file: FileAt,
+    /// Buffers.
+    pub scratch: Scratch,
+}
+
+/// Where to open a file again.
+pub struct FileAt {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its identity; another file at the path is not opened.
+    pub id: SourceId,
+    /// The volume, which is a part of the identity.
+    pub volume: String,
+    /// How it is compressed.
+    pub compression: Option<Compression>,
+}
+
+/// What a step brought back.
+pub struct Done {
+    /// The source.
+    pub source: SourceId,
+    /// The slot's epoch when the job was made.
+    pub epoch: u64,
+    /// Whether the step was told that nothing follows.
+    pub end: End,
+    /// The reader.
+    pub reader: Box<Reader>,
+    /// Buffers.
+    pub scratch: Scratch,
+    /// Whether the file had to be opened for this step.
+    pub opened: bool,
+    /// The file's stamp before it was read.
+    pub stamp: Option<Stamp>,
+    /// What was read.
+    pub result: Result<Step, ReadError>,
+}
+
+/// What was read.
+pub struct Step {
+    /// The span.
+    pub span: ReadSpan,
+    /// The delta, if the position moved, and the trace that began with it.
+    pub delta: Option<(Delta, tracing::Span)>,
+    /// Rejected records that are kept for a person to look at.
+    pub samples: Vec<Sample>,
+}
+
+/// Does one step.
+pub fn work(job: Job, metrics: &Metrics) -> Done {
+    let Job { source, generation, epoch, end, mut reader, file, mut scratch } = job;
+    let opened = match reopen(&mut reader, &file) {
+        Ok(opened) => opened,
+        Err(error) => {
+            let result = Err(ReadError::Io { offset: 0, source: error });
+            return Done {
+                source,
+                epoch,
+                end,
+                reader,
+                scratch,
+                opened: false,
+                stamp: None,
+                result,
+            };
+        }
+    };
+    // Before the read: what is appended during the read then shows as a new stamp.
+    let file = reader.content().and_then(Content::file);
+    let stamp = file.and_then(|f| f.metadata().ok()).map(|m| Stamp::of(&m));
+    let trace = tracing::info_span!(
+        "read", otel.kind = "producer", source = %source,
+        from = tracing::field::Empty, to = tracing::field::Empty, records = tracing::field::Empty,
+    );
+    let result = trace.in_scope(|| reader.read_span(&mut scratch, end));
+    let result = result.map(|span| {
+        let samples = scratch.tally.take_samples();
+        let delta = (span.to > span.from).then(|| {
+            (make_delta(&source, generation, &span, &reader, &mut scratch, metrics), trace.clone())
+        });
+        if let Some((delta, _)) = &delta {
+            trace.record("from", span.from);
+            trace.record("to", span.to);
+            trace.record("records", delta.records.read());
+        }
+        Step { span, delta, samples }
+    });
+    Done { source, epoch, end, reader, scratch, opened, stamp, result }
+}
+
+/// Opens the file of a reader that was closed to save handles. Whether it had to be opened.
+fn reopen(reader: &mut Reader, at: &FileAt) -> std::io::Result<bool> {
+    if reader.content().is_some() {
+        return Ok(false);
+    }
+    match open(&at.path, &at.volume, &at.id)? {
+        Some(file) => {
+            reader.open(Content::of_file(file, at.compression));
+            Ok(true)
+        }
+        None => Err(std::io::Error::other("another file is at its path now")),
+    }
+}
+
+fn make_delta(
+    source: &SourceId,
+    generation: Generation,
+    span: &ReadSpan,
+    reader: &Reader,
+    scratch: &mut Scratch,
+    metrics: &Metrics,
+) -> Delta {
+    for (reason, n) in scratch.tally.rejected().filter(|(_, n)| *n > 0) {
+        metrics.rejected.with_label_values(&[reason.as_str()]).inc_by(n);
+        tracing::warn!(
+            %source, reason = reason.as_str(), records = n, from = span.from, to = span.to,
+            "rejected records"
+        );
+    }
+    let Counted { families, limits, increments, records } = scratch.tally.take(reader.input());
+    metrics.lines.inc_by(records.read());
+    metrics.bytes.inc_by(span.to - span.from);
+    Delta {
+        source: source.clone(),
+        generation,
+        span: Span::new(span.from, span.to).expect("a span that moved, within a file"),
+        tail_before: span.tail_before,
+        tail_after: span.tail_after,
+        note: span.header,
+        records,
+        families: families.iter().map(|family| Family::clone(family)).collect(),
+        limits,
+        increments,
+    }
+}
