@@ -16,7 +16,7 @@ use logtally_core::limits::{BATCH_BYTES_MAX, BATCH_DELTAS_MAX};
 use logtally_core::partition::Partition;
 use logtally_core::source::{SourceId, SourceState};
 use logtally_proto::Action;
-use logtally_service::{Latch, add_link, set_parent};
+use logtally_service::{ReadinessGate, add_link, set_parent};
 use logtally_store::{CountStore, Opening, StoreError};
 use rand::Rng;
 use tokio::sync::mpsc;
@@ -48,7 +48,7 @@ pub struct Committer {
     /// Own metrics.
     pub metrics: Metrics,
     /// Whether commits succeed.
-    pub latch: Latch,
+    pub gate: ReadinessGate,
 }
 
 /// A delta that waits for its commit, and the job that it answers.
@@ -60,7 +60,7 @@ struct Waiting {
 impl Committer {
     /// Works until the senders are gone.
     pub async fn run(self, mut jobs: mpsc::Receiver<Job>) {
-        self.latch.ready();
+        self.gate.ready();
         let mut postponed = VecDeque::new();
         loop {
             let mut gathered = Gathered::default();
@@ -238,13 +238,13 @@ impl Committer {
         loop {
             let error = match call().await {
                 Ok(value) => {
-                    self.latch.ready();
+                    self.gate.ready();
                     return value;
                 }
                 Err(error) => error,
             };
             self.metrics.store_errors.inc();
-            self.latch.not_ready(error.to_string());
+            self.gate.not_ready(error.to_string());
             let text = if error.is_transient() {
                 "the store is not available, trying again"
             } else {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use logtally_core::partition::Partition;
-use logtally_service::Latch;
+use logtally_service::ReadinessGate;
 use logtally_store::{CountStore, Folded, Pace, StoreError};
 use rand::Rng;
 use tokio::sync::Notify;
@@ -84,16 +84,16 @@ pub async fn fold_forever(
     store: Arc<dyn CountStore>,
     backlog: Backlog,
     metrics: Metrics,
-    latch: Latch,
+    gate: ReadinessGate,
 ) {
-    latch.ready();
+    gate.ready();
     // At once: nobody knows how much the process before has left.
     loop {
         let bytes = backlog.bytes();
         let started = std::time::Instant::now();
         match store.fold(partition).await {
             Ok(folded) => {
-                latch.ready();
+                gate.ready();
                 backlog.folded(folded.waiting, bytes);
                 metrics.fold_seconds.observe(started.elapsed().as_secs_f64());
                 show(&metrics, partition, folded);
@@ -103,7 +103,7 @@ pub async fn fold_forever(
             }
             Err(error) => {
                 metrics.store_errors.inc();
-                latch.not_ready(error.to_string());
+                gate.not_ready(error.to_string());
                 tracing::error!(%partition, %error, "cannot fold, trying again");
             }
         }

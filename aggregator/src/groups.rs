@@ -69,7 +69,7 @@ impl Groups {
         let mut census = Census::default();
         // Before anything is loaded: a group that is pushed to meanwhile must not look older than it is.
         for at in self.partitions() {
-            census.see_time(self.store.pulse(at).await?.time_ms);
+            census.see_time(self.store.clock(at).await?.time_ms);
         }
         for at in self.partitions() {
             if self.store.families(at).await?.iter().any(has_groups) {

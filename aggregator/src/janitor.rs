@@ -67,7 +67,7 @@ impl Janitor {
 
     /// Looks through one partition, page by page. How many sources it forgot.
     async fn sweep(&self, at: Partition) -> Result<u64, StoreError> {
-        let now_s = self.store.pulse(at).await?.now_ms / 1000;
+        let now_s = self.store.clock(at).await?.now_ms / 1000;
         let (mut forgotten, mut from) = (0, None);
         loop {
             let mut page = self.store.sources_page(at, from.as_ref()).await?;

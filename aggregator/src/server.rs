@@ -9,8 +9,8 @@ use logtally_core::partition::Partition;
 use logtally_proto::v1::aggregator_service_server::AggregatorServiceServer;
 use logtally_proto::v1::group_service_server::GroupServiceServer;
 use logtally_service::{
-    Context, ExitError, Latch, bind, bind_std, cancel_on_signal, init_telemetry, spawn_admin,
-    version,
+    Context, ExitError, ReadinessGate, bind, bind_std, cancel_on_signal, init_telemetry,
+    spawn_admin, version,
 };
 use logtally_store::redis::{RedisOptions, RedisStore};
 use logtally_store::{CountStore, SharedStore, StoreError, StoreInfo};
@@ -83,7 +83,7 @@ impl Aggregator {
     ) -> anyhow::Result<Self> {
         let metrics = Metrics::new(&context.registry)?;
         let writes: Arc<dyn CountStore> = store.clone();
-        let info = create(&writes, options, &context.readiness.latch("store")).await?;
+        let info = create(&writes, options, &context.readiness.gate("store")).await?;
         let partitions = info.partitions;
         let limits = Limits::new(store.clone(), partitions, metrics.clone());
         let lives = Lives::default();
@@ -99,16 +99,16 @@ impl Aggregator {
                 limits: limits.clone(),
                 lives: lives.clone(),
                 metrics: metrics.clone(),
-                latch: context.readiness.latch("commits"),
+                gate: context.readiness.gate("commits"),
             };
             tasks.spawn(committer.run(jobs));
-            let latch = context.readiness.latch("folds");
+            let gate = context.readiness.gate("folds");
             let folding = fold_forever(
                 partition,
                 Arc::clone(&writes),
                 backlog.clone(),
                 metrics.clone(),
-                latch,
+                gate,
             );
             tasks.spawn(folding);
             queues.push(queue);
@@ -121,7 +121,7 @@ impl Aggregator {
         tasks.spawn(ticker.run());
         let janitor = Janitor { store: store.clone(), partitions, retention, metrics: ours };
         tasks.spawn(janitor.run());
-        tasks.spawn(check_forever(writes, context.readiness.latch("store settings")));
+        tasks.spawn(check_forever(writes, context.readiness.gate("store settings")));
         let groups = Groups::new(store, backlogs, metrics.clone());
         let exchange = Exchange::new(queues, metrics, context.shutdown.clone());
         Ok(Self { exchange, groups, message_bytes_max: options.message_bytes_max, tasks, info })
@@ -137,7 +137,7 @@ impl Aggregator {
 async fn create(
     store: &Arc<dyn CountStore>,
     options: Options,
-    latch: &Latch,
+    gate: &ReadinessGate,
 ) -> Result<StoreInfo, StoreError> {
     loop {
         let created = async {
@@ -146,7 +146,7 @@ async fn create(
         };
         match created.await {
             Ok(info) => {
-                latch.ready();
+                gate.ready();
                 tracing::info!(
                     partitions = info.partitions,
                     state_id = info.state_id,
@@ -156,7 +156,7 @@ async fn create(
             }
             Err(error) if error.is_transient() => {
                 tracing::warn!(%error, "waiting for the store");
-                latch.not_ready(error.to_string());
+                gate.not_ready(error.to_string());
                 tokio::time::sleep(CREATE_EVERY).await;
             }
             Err(error) => return Err(error),
@@ -165,12 +165,12 @@ async fn create(
 }
 
 /// Tells of settings that put counts at risk, when they begin and when they end.
-async fn check_forever(store: Arc<dyn CountStore>, latch: Latch) {
+async fn check_forever(store: Arc<dyn CountStore>, gate: ReadinessGate) {
     let mut known: Vec<String> = Vec::new();
     loop {
         match store.check().await {
             Ok(warnings) => {
-                latch.ready();
+                gate.ready();
                 for warning in warnings.iter().filter(|w| !known.contains(w)) {
                     tracing::warn!(warning, "the store's server is not set up well");
                 }
@@ -180,7 +180,7 @@ async fn check_forever(store: Arc<dyn CountStore>, latch: Latch) {
             Err(error) if error.is_transient() => {}
             Err(error) => {
                 tracing::error!(%error, "the store's server is not safe to count on");
-                latch.not_ready(error.to_string());
+                gate.not_ready(error.to_string());
             }
         }
         tokio::time::sleep(CHECK_EVERY).await;

@@ -11,7 +11,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use logtally_core::journal::{Mark, Nonce};
 use logtally_core::partition::Partition;
 use logtally_core::series::Family;
-use logtally_store::{Pulse, SharedStore, StoreError};
+use logtally_store::{SharedStore, StoreClock, StoreError};
 use rand::Rng;
 
 use crate::folder::Backlog;
@@ -79,8 +79,8 @@ impl Ticker {
 
     /// Moves the journal's time if nobody did for a period.
     async fn tick(&self, period: Duration) -> Result<Option<Mark>, StoreError> {
-        let pulses = self.ask(|at| async move { self.store.pulse(at).await }).await?;
-        if !is_silent(&pulses, period) {
+        let clocks = self.ask(|at| async move { self.store.clock(at).await }).await?;
+        if !is_silent(&clocks, period) {
             return Ok(None);
         }
         let mark = self.store.tick(Partition(0), Nonce(rand::random::<u64>() | 1)).await?;
@@ -107,9 +107,9 @@ fn period_of<'f>(families: impl Iterator<Item = &'f Family>) -> Option<Duration>
 }
 
 /// Whether no journal has an entry of the last period.
-fn is_silent(pulses: &[Pulse], period: Duration) -> bool {
-    let now_ms = pulses.iter().map(|pulse| pulse.now_ms).max().unwrap_or(0);
-    let last_ms = pulses.iter().map(|pulse| pulse.time_ms).max().unwrap_or(0);
+fn is_silent(clocks: &[StoreClock], period: Duration) -> bool {
+    let now_ms = clocks.iter().map(|clock| clock.now_ms).max().unwrap_or(0);
+    let last_ms = clocks.iter().map(|clock| clock.time_ms).max().unwrap_or(0);
     u128::from(now_ms.saturating_sub(last_ms)) >= period.as_millis()
 }
 
@@ -182,8 +182,8 @@ mod tests {
         store.commit(Partition(1), &batch, Nonce(1)).await.expect("commits");
         lives.committed(batch.families());
         tokio::time::sleep(Duration::from_millis(2_100)).await;
-        let pulse = store.pulse(Partition(0)).await.expect("answers");
-        assert!(pulse.time_ms >= 1_001_000, "time went on after {pulse:?}");
+        let clock = store.clock(Partition(0)).await.expect("answers");
+        assert!(clock.time_ms >= 1_001_000, "time went on after {clock:?}");
         ticking.abort();
     }
 

@@ -24,15 +24,15 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// An exporter of a store, which need not be reachable yet. Readiness has a latch for the view
+    /// An exporter of a store, which need not be reachable yet. Readiness has a gate for the view
     /// from here on.
     ///
     /// # Panics
     /// If the registry of the context has an exporter already.
     pub fn new(store: Arc<dyn SnapshotReader>, options: ViewOptions, context: &Context) -> Self {
         let metrics = Metrics::new(&context.registry).expect("one exporter per registry");
-        let latch = context.readiness.latch("view");
-        let replica = Replica::new(store, options, metrics.clone(), latch);
+        let gate = context.readiness.gate("view");
+        let replica = Replica::new(store, options, metrics.clone(), gate);
         Self { replica: Arc::new(Mutex::new(replica)), flights: Arc::new(Flights::new()), metrics }
     }
 

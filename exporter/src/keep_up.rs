@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use logtally_service::{Context, Heart};
+use logtally_service::{Context, Watchdog};
 use logtally_store::TRIM_GRACE_MS;
 use tokio::time::{interval, sleep};
 
@@ -26,8 +26,8 @@ const SILENCE_MAX: Duration = Duration::from_mins(1);
 /// # Errors
 /// If the exporter has failed for good and only a restart helps.
 pub(crate) async fn keep_up(exporter: &Exporter, context: &Context) -> Result<(), Unavailable> {
-    let heart = context.health.heart("view", SILENCE_MAX);
-    let following = beating(&heart, follow(exporter));
+    let watchdog = context.health.watchdog("view", SILENCE_MAX);
+    let following = beating(&watchdog, follow(exporter));
     context.shutdown.run_until_cancelled(following).await.unwrap_or(Ok(()))
 }
 
@@ -49,13 +49,13 @@ async fn follow(exporter: &Exporter) -> Result<(), Unavailable> {
 }
 
 /// Beats while `work` goes on, so that a store that is slow or away is no reason to restart.
-async fn beating<T>(heart: &Heart, work: impl Future<Output = T>) -> T {
+async fn beating<T>(watchdog: &Watchdog, work: impl Future<Output = T>) -> T {
     let mut beats = interval(Duration::from_secs(1));
     let mut work = std::pin::pin!(work);
     loop {
         tokio::select! {
             done = work.as_mut() => return done,
-            _ = beats.tick() => heart.beat(),
+            _ = beats.tick() => watchdog.beat(),
         }
     }
 }

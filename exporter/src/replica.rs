@@ -7,7 +7,7 @@
 use std::mem::discriminant;
 use std::sync::{Arc, Mutex};
 
-use logtally_service::Latch;
+use logtally_service::ReadinessGate;
 use logtally_store::SnapshotReader;
 use tokio::time::Instant;
 
@@ -34,7 +34,7 @@ pub(crate) struct Replica {
     left_out: LeftOut,
     pages: Arc<Mutex<Pages>>,
     metrics: Metrics,
-    latch: Latch,
+    gate: ReadinessGate,
 }
 
 impl Replica {
@@ -43,7 +43,7 @@ impl Replica {
         store: Arc<dyn SnapshotReader>,
         options: ViewOptions,
         metrics: Metrics,
-        latch: Latch,
+        gate: ReadinessGate,
     ) -> Self {
         let view = Arc::<Mutex<View>>::default();
         Self {
@@ -54,7 +54,7 @@ impl Replica {
             left_out: LeftOut::default(),
             pages: Arc::default(),
             metrics,
-            latch,
+            gate,
         }
     }
 
@@ -150,8 +150,8 @@ impl Replica {
     /// Tells readiness always, and the log when something changes.
     fn announce(&self, before: &Verdict, now: &Verdict) {
         match now {
-            Ok(()) => self.latch.ready(),
-            Err(reason) => self.latch.not_ready(reason.to_string()),
+            Ok(()) => self.gate.ready(),
+            Err(reason) => self.gate.not_ready(reason.to_string()),
         }
         match (before, now) {
             (Err(_), Ok(())) => tracing::info!("serving counts"),

@@ -16,7 +16,7 @@ use logtally_core::source::{Generation, RecordCounts, SourceId, SourceState, Tai
 use logtally_service::Context;
 use logtally_store::memory::{Content, MemoryStore};
 use logtally_store::{
-    Changes, CountStore, Opening, PageCursor, Pulse, Snapshot, SnapshotReader, SourcesPage,
+    Changes, CountStore, Opening, PageCursor, Snapshot, SnapshotReader, SourcesPage, StoreClock,
     StoreError, StoreInfo,
 };
 use tokio::sync::Notify;
@@ -264,8 +264,8 @@ impl SnapshotReader for World {
         Ok(self.without_hidden(self.store.families(at).await?))
     }
 
-    async fn pulse(&self, at: Partition) -> Result<Pulse, StoreError> {
-        self.store.pulse(at).await
+    async fn clock(&self, at: Partition) -> Result<StoreClock, StoreError> {
+        self.store.clock(at).await
     }
 
     async fn sources(&self, at: Partition) -> Result<Vec<(SourceId, SourceState)>, StoreError> {

@@ -96,9 +96,9 @@ async fn a_replica_shows_what_its_last_sync_allows() {
     let world = World::new(1).await;
     let context = Context::new("test", "0");
     let metrics = Metrics::new(&context.registry).expect("valid names");
-    let latch = context.readiness.latch("view");
+    let gate = context.readiness.gate("view");
     let store: Arc<dyn SnapshotReader> = Arc::<World>::clone(&world);
-    let mut replica = Replica::new(store, ViewOptions::default(), metrics, latch);
+    let mut replica = Replica::new(store, ViewOptions::default(), metrics, gate);
     assert!(replica.page(PLAIN).await.is_err(), "not before the first sync");
     assert_eq!(replica.sync().await, Ok(()));
     assert!(replica.page(PLAIN).await.is_ok());

@@ -12,7 +12,7 @@ use logtally_core::limits::{
 use logtally_core::push::{ProducerName, Scope};
 use logtally_core::source::{Generation, SourceId, SourceState};
 use logtally_proto::{Action, Request};
-use logtally_service::Latch;
+use logtally_service::ReadinessGate;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -95,11 +95,16 @@ pub(super) struct Hub {
     next_tag: u64,
     budget: Budget,
     metrics: PushMetrics,
-    latch: Latch,
+    gate: ReadinessGate,
 }
 
 impl Hub {
-    pub(super) fn new(links: Links, budget: Budget, metrics: PushMetrics, latch: Latch) -> Self {
+    pub(super) fn new(
+        links: Links,
+        budget: Budget,
+        metrics: PushMetrics,
+        gate: ReadinessGate,
+    ) -> Self {
         Self {
             links,
             slots: HashMap::new(),
@@ -108,7 +113,7 @@ impl Hub {
             next_tag: 0,
             budget,
             metrics,
-            latch,
+            gate,
         }
     }
 
@@ -120,7 +125,7 @@ impl Hub {
     ) {
         let mut ticks = tokio::time::interval(TICK);
         let mut stop_by: Option<Instant> = None;
-        self.latch.not_ready("no aggregator is reachable");
+        self.gate.not_ready("no aggregator is reachable");
         loop {
             tokio::select! {
                 event = inbox.recv() => match event {
@@ -281,8 +286,8 @@ impl Hub {
     /// Lanes whose owner changed, or was lost, ask again what is stored.
     fn links_changed(&mut self, lost: Option<usize>) {
         match self.links.count() {
-            0 => self.latch.not_ready("no aggregator is reachable"),
-            _ => self.latch.ready(),
+            0 => self.gate.not_ready("no aggregator is reachable"),
+            _ => self.gate.ready(),
         }
         let ids: Vec<SourceId> = self.slots.keys().cloned().collect();
         for id in ids {

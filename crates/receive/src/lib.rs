@@ -105,9 +105,9 @@ impl Pushing {
         for (link, peer) in peers.iter().enumerate() {
             links.spawn(keep_up(link, peer.clone(), events.clone()));
         }
-        let latch = context.readiness.latch("pushes");
+        let gate = context.readiness.gate("pushes");
         let budget = Budget::default();
-        let hub = Hub::new(Links::new(peers), budget.clone(), metrics.clone(), latch);
+        let hub = Hub::new(Links::new(peers), budget.clone(), metrics.clone(), gate);
         let hub = tokio::spawn(hub.run(inbox, context.shutdown.clone()));
         let shutdown = context.shutdown.clone();
         let directory = Directory::new(peers);

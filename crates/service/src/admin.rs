@@ -227,8 +227,8 @@ mod tests {
     fn readiness_is_one_line_per_reason() {
         let context = Context::new("test", "1.2.3");
         let admin = start(&context, LIMITS);
-        let store = context.readiness.latch("store");
-        let ring = context.readiness.latch("ring");
+        let store = context.readiness.gate("store");
+        let ring = context.readiness.gate("ring");
         store.not_ready("refused\r\nring: forged");
         let reasons = "store: refused ring: forged\nring: starting\n";
         check(&admin, "/-/ready", UNAVAILABLE, reasons);
@@ -249,8 +249,8 @@ mod tests {
     fn a_silent_heart_is_not_healthy() {
         let context = Context::new("test", "1.2.3");
         let admin = start(&context, LIMITS);
-        let _steady = context.health.heart("steady", Duration::MAX);
-        let _silent = context.health.heart("silent", Duration::ZERO);
+        let _steady = context.health.watchdog("steady", Duration::MAX);
+        let _silent = context.health.watchdog("silent", Duration::ZERO);
         let (status, _, body) = request(&admin, "GET /-/healthy");
         assert_eq!(status, UNAVAILABLE);
         assert!(

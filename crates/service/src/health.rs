@@ -8,23 +8,23 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Whether every heart of the process beats. Clones are handles to the same state.
+/// Whether every watchdog of the process beats. Clones are handles to the same state.
 #[derive(Clone, Default)]
 pub struct Health {
-    hearts: Arc<Mutex<Hearts>>,
+    watchdogs: Arc<Mutex<Watchdogs>>,
 }
 
 /// The heartbeat of one loop.
 ///
-/// A heart that its loop drops on the way out is no longer watched. One that is dropped by a panic
+/// A watchdog that its loop drops on the way out is no longer watched. One that is dropped by a panic
 /// is reported for ever, because nobody will run that loop again.
-pub struct Heart {
+pub struct Watchdog {
     id: u64,
-    hearts: Arc<Mutex<Hearts>>,
+    watchdogs: Arc<Mutex<Watchdogs>>,
 }
 
 #[derive(Default)]
-struct Hearts {
+struct Watchdogs {
     next_id: u64,
     by_id: BTreeMap<u64, State>,
 }
@@ -37,55 +37,55 @@ struct State {
 }
 
 impl Health {
-    /// A new heart, which has just beaten and must beat again within `max_silence`.
+    /// A new watchdog, which has just beaten and must beat again within `max_silence`.
     ///
     /// Choose several times what one turn of the loop takes at worst: being wrong here means a
     /// restart.
-    pub fn heart(&self, name: &'static str, max_silence: Duration) -> Heart {
-        let mut hearts = lock(&self.hearts);
-        let id = hearts.next_id;
-        hearts.next_id += 1;
+    pub fn watchdog(&self, name: &'static str, max_silence: Duration) -> Watchdog {
+        let mut watchdogs = lock(&self.watchdogs);
+        let id = watchdogs.next_id;
+        watchdogs.next_id += 1;
         let state = State { name, max_silence, beat_at: Instant::now(), panicked: false };
-        hearts.by_id.insert(id, state);
-        Heart { id, hearts: Arc::clone(&self.hearts) }
+        watchdogs.by_id.insert(id, state);
+        Watchdog { id, watchdogs: Arc::clone(&self.watchdogs) }
     }
 
-    /// Whether every heart has beaten in time.
+    /// Whether every watchdog has beaten in time.
     pub fn is_healthy(&self) -> bool {
         self.reasons().is_empty()
     }
 
-    /// Name and reason of each heart that has not, in order of creation.
+    /// Name and reason of each watchdog that has not, in order of creation.
     pub fn reasons(&self) -> Vec<(&'static str, String)> {
         self.reasons_at(Instant::now())
     }
 
     fn reasons_at(&self, now: Instant) -> Vec<(&'static str, String)> {
-        let hearts = lock(&self.hearts);
+        let watchdogs = lock(&self.watchdogs);
         let reason = |state: &State| state.reason(now).map(|why| (state.name, why));
-        hearts.by_id.values().filter_map(reason).collect()
+        watchdogs.by_id.values().filter_map(reason).collect()
     }
 }
 
-impl Heart {
+impl Watchdog {
     /// The loop has turned.
     pub fn beat(&self) {
         self.beat_at(Instant::now());
     }
 
     fn beat_at(&self, now: Instant) {
-        if let Some(state) = lock(&self.hearts).by_id.get_mut(&self.id) {
+        if let Some(state) = lock(&self.watchdogs).by_id.get_mut(&self.id) {
             state.beat_at = now;
         }
     }
 }
 
-impl Drop for Heart {
+impl Drop for Watchdog {
     fn drop(&mut self) {
-        let mut hearts = lock(&self.hearts);
+        let mut watchdogs = lock(&self.watchdogs);
         if !std::thread::panicking() {
-            hearts.by_id.remove(&self.id);
-        } else if let Some(state) = hearts.by_id.get_mut(&self.id) {
+            watchdogs.by_id.remove(&self.id);
+        } else if let Some(state) = watchdogs.by_id.get_mut(&self.id) {
             state.panicked = true;
         }
     }
@@ -105,8 +105,8 @@ impl State {
 }
 
 /// Every change under this lock is one assignment, so a panic elsewhere leaves nothing half done.
-fn lock(hearts: &Mutex<Hearts>) -> MutexGuard<'_, Hearts> {
-    hearts.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(watchdogs: &Mutex<Watchdogs>) -> MutexGuard<'_, Watchdogs> {
+    watchdogs.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -125,8 +125,8 @@ mod tests {
     fn a_silent_heart_is_named_until_it_beats_again() {
         let health = Health::default();
         let start = Instant::now();
-        let uplink = health.heart("uplink", ALLOWED);
-        let reader = health.heart("reader", ALLOWED * 9);
+        let uplink = health.watchdog("uplink", ALLOWED);
+        let reader = health.watchdog("reader", ALLOWED * 9);
         uplink.beat_at(start);
         reader.beat_at(start);
         check(&health, start + ALLOWED, &[]);
@@ -141,18 +141,18 @@ mod tests {
     fn a_beat_from_the_future_is_no_silence() {
         let health = Health::default();
         let start = Instant::now();
-        let heart = health.heart("uplink", ALLOWED);
-        heart.beat_at(start + ALLOWED * 3);
+        let watchdog = health.watchdog("uplink", ALLOWED);
+        watchdog.beat_at(start + ALLOWED * 3);
         check(&health, start, &[]);
     }
 
     #[test]
     fn a_heart_that_ends_in_order_is_forgotten_and_one_that_panics_is_not() {
         let health = Health::default();
-        drop(health.heart("import", ALLOWED));
-        let heart = health.heart("uplink", ALLOWED);
+        drop(health.watchdog("import", ALLOWED));
+        let watchdog = health.watchdog("uplink", ALLOWED);
         let looping = std::thread::spawn(move || {
-            heart.beat();
+            watchdog.beat();
             // Not `panic!`: its message would look like a failure in the output of the test.
             std::panic::resume_unwind(Box::new("dead"));
         });

@@ -1,4 +1,4 @@
-//! Readiness as named latches: each part of a program says for itself whether it is ready.
+//! Readiness as named gates: each part of a program says for itself whether it is ready.
 //!
 //! Readiness decides whether others send work here. It must never decide whether the process is
 //! restarted; that is [`health`](crate::health).
@@ -8,24 +8,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Whether every part of the process is ready. Clones are handles to the same state.
 ///
-/// Without any latch a process is ready, so create the latches before the admin listener starts.
+/// Without any gate a process is ready, so create the gates before the admin listener starts.
 #[derive(Clone, Default)]
 pub struct Readiness {
-    latches: Arc<Mutex<Latches>>,
+    gates: Arc<Mutex<Gates>>,
 }
 
 /// One part's say in the readiness of its process.
 ///
-/// Not ready from its creation. A dropped latch stops counting: a part that has ended for good, like
+/// Not ready from its creation. A dropped gate stops counting: a part that has ended for good, like
 /// a one-off import, neither holds the process back nor needs a last call. A part whose end makes
 /// the process useless must cancel the shutdown token instead.
-pub struct Latch {
+pub struct ReadinessGate {
     id: u64,
-    latches: Arc<Mutex<Latches>>,
+    gates: Arc<Mutex<Gates>>,
 }
 
 #[derive(Default)]
-struct Latches {
+struct Gates {
     next_id: u64,
     /// In order of creation, so that reasons are listed as the program starts up.
     by_id: BTreeMap<u64, State>,
@@ -38,29 +38,29 @@ struct State {
 }
 
 impl Readiness {
-    /// A new latch, not ready because it is "starting". Names should differ but need not.
-    pub fn latch(&self, name: &'static str) -> Latch {
-        let mut latches = lock(&self.latches);
-        let id = latches.next_id;
-        latches.next_id += 1;
-        latches.by_id.insert(id, State { name, waiting: Some("starting".to_owned()) });
-        Latch { id, latches: Arc::clone(&self.latches) }
+    /// A new gate, not ready because it is "starting". Names should differ but need not.
+    pub fn gate(&self, name: &'static str) -> ReadinessGate {
+        let mut gates = lock(&self.gates);
+        let id = gates.next_id;
+        gates.next_id += 1;
+        gates.by_id.insert(id, State { name, waiting: Some("starting".to_owned()) });
+        ReadinessGate { id, gates: Arc::clone(&self.gates) }
     }
 
-    /// Whether no latch holds the process back.
+    /// Whether no gate holds the process back.
     pub fn is_ready(&self) -> bool {
-        lock(&self.latches).by_id.values().all(|state| state.waiting.is_none())
+        lock(&self.gates).by_id.values().all(|state| state.waiting.is_none())
     }
 
-    /// Name and reason of each latch that is not ready, in order of creation.
+    /// Name and reason of each gate that is not ready, in order of creation.
     pub fn reasons(&self) -> Vec<(&'static str, String)> {
-        let latches = lock(&self.latches);
+        let gates = lock(&self.gates);
         let reason = |state: &State| state.waiting.clone().map(|why| (state.name, why));
-        latches.by_id.values().filter_map(reason).collect()
+        gates.by_id.values().filter_map(reason).collect()
     }
 }
 
-impl Latch {
+impl ReadinessGate {
     /// This part is ready.
     pub fn ready(&self) {
         self.set(None);
@@ -72,21 +72,21 @@ impl Latch {
     }
 
     fn set(&self, waiting: Option<String>) {
-        if let Some(state) = lock(&self.latches).by_id.get_mut(&self.id) {
+        if let Some(state) = lock(&self.gates).by_id.get_mut(&self.id) {
             state.waiting = waiting;
         }
     }
 }
 
-impl Drop for Latch {
+impl Drop for ReadinessGate {
     fn drop(&mut self) {
-        lock(&self.latches).by_id.remove(&self.id);
+        lock(&self.gates).by_id.remove(&self.id);
     }
 }
 
 /// Every change under this lock is one assignment, so a panic elsewhere leaves nothing half done.
-fn lock(latches: &Mutex<Latches>) -> MutexGuard<'_, Latches> {
-    latches.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(gates: &Mutex<Gates>) -> MutexGuard<'_, Gates> {
+    gates.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -104,8 +104,8 @@ mod tests {
     fn ready_when_every_latch_is() {
         let readiness = Readiness::default();
         check(&readiness, &[]);
-        let store = readiness.latch("store");
-        let ring = readiness.latch("ring");
+        let store = readiness.gate("store");
+        let ring = readiness.gate("ring");
         check(&readiness, &[("store", "starting"), ("ring", "starting")]);
         store.ready();
         check(&readiness, &[("ring", "starting")]);
@@ -118,8 +118,8 @@ mod tests {
     #[test]
     fn a_dropped_latch_stops_counting_and_leaves_its_namesake_alone() {
         let readiness = Readiness::default();
-        let first = readiness.latch("import");
-        let second = readiness.latch("import");
+        let first = readiness.gate("import");
+        let second = readiness.gate("import");
         drop(first);
         check(&readiness, &[("import", "starting")]);
         second.ready();

@@ -28,8 +28,8 @@ use crate::clock::{self, Clock};
 use crate::identity::{self, Meta};
 use crate::partition_log::{self, Rows, fold, view};
 use crate::{
-    Changes, Committed, CountStore, Folded, Opened, Opening, Pace, PageCursor, Pulse, Snapshot,
-    SnapshotReader, SourcesPage, StoreError, StoreInfo,
+    Changes, Committed, CountStore, Folded, Opened, Opening, Pace, PageCursor, Snapshot,
+    SnapshotReader, SourcesPage, StoreClock, StoreError, StoreInfo,
 };
 
 /// Partitions of a new store when nothing else is asked for: there are no nodes to spread over.
@@ -262,9 +262,9 @@ impl SnapshotReader for EmbeddedStore {
         self.read(at, Rows::families).await
     }
 
-    async fn pulse(&self, at: Partition) -> Result<Pulse, StoreError> {
+    async fn clock(&self, at: Partition) -> Result<StoreClock, StoreError> {
         let now_ms = self.now_ms();
-        self.read(at, move |part| view::pulse(part, now_ms)).await
+        self.read(at, move |part| view::clock(part, now_ms)).await
     }
 
     async fn sources(&self, at: Partition) -> Result<Vec<(SourceId, SourceState)>, StoreError> {

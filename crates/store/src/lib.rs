@@ -200,7 +200,7 @@ pub trait SnapshotReader: Send + Sync {
     async fn families(&self, at: Partition) -> Result<Vec<Family>, StoreError>;
 
     /// Where the time of a partition's journal stands.
-    async fn pulse(&self, at: Partition) -> Result<Pulse, StoreError>;
+    async fn clock(&self, at: Partition) -> Result<StoreClock, StoreError>;
 
     /// All sources of a partition and their states, by name: for people, not for pages. One that is
     /// opened or forgotten meanwhile may be among them or not. All of them are in memory: see
@@ -328,7 +328,7 @@ pub struct Snapshot {
 
 /// The time of a journal beside the time of its store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Pulse {
+pub struct StoreClock {
     /// The time of the last entry, milliseconds since 1970; 0 before the first.
     pub time_ms: u64,
     /// The store's time now, milliseconds since 1970.

@@ -20,8 +20,8 @@ use crate::clock::{self, Clock};
 use crate::identity::{self, Meta, Root};
 use crate::partition_log::{self, Rows, fold, view};
 use crate::{
-    Changes, Committed, CountStore, Folded, Opened, Opening, PageCursor, Pulse, Snapshot,
-    SnapshotReader, SourcesPage, StoreError, StoreInfo,
+    Changes, Committed, CountStore, Folded, Opened, Opening, PageCursor, Snapshot, SnapshotReader,
+    SourcesPage, StoreClock, StoreError, StoreInfo,
 };
 
 /// Partitions of a new store when nothing else is asked for: there are no nodes to spread over.
@@ -188,8 +188,8 @@ impl SnapshotReader for MemoryStore {
         self.content().part(at)?.families()
     }
 
-    async fn pulse(&self, at: Partition) -> Result<Pulse, StoreError> {
-        view::pulse(&self.content().part(at)?, self.now_ms())
+    async fn clock(&self, at: Partition) -> Result<StoreClock, StoreError> {
+        view::clock(&self.content().part(at)?, self.now_ms())
     }
 
     async fn sources(&self, at: Partition) -> Result<Vec<(SourceId, SourceState)>, StoreError> {

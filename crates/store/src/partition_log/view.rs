@@ -11,7 +11,8 @@ use super::merge::{check, gap, merged};
 use super::ordered::Ordered;
 use super::{ReadLimit, Rows};
 use crate::{
-    Changes, Counts, PageCursor, Pulse, Recovering, SOURCES_PAGE, Snapshot, SourcesPage, StoreError,
+    Changes, Counts, PageCursor, Recovering, SOURCES_PAGE, Snapshot, SourcesPage, StoreClock,
+    StoreError,
 };
 
 /// What a load reads of the journal at once.
@@ -63,8 +64,8 @@ pub(crate) fn changes(rows: &impl Rows, since: Mark, now_ms: u64) -> Result<Chan
 }
 
 /// The time of the journal.
-pub(crate) fn pulse(rows: &impl Rows, now_ms: u64) -> Result<Pulse, StoreError> {
-    Ok(Pulse { time_ms: rows.head()?.time_ms, now_ms })
+pub(crate) fn clock(rows: &impl Rows, now_ms: u64) -> Result<StoreClock, StoreError> {
+    Ok(StoreClock { time_ms: rows.head()?.time_ms, now_ms })
 }
 
 /// A page of sources, by name: a cursor is the last name of the page before.

@@ -19,7 +19,7 @@ use super::place::{Place, lost};
 use super::value::{list, time_ms, word};
 use crate::counts::Packing;
 use crate::partition_log::change::{Change, Row, steps};
-use crate::{Changes, Counts, Pulse, Recovering, Snapshot, StoreError};
+use crate::{Changes, Counts, Recovering, Snapshot, StoreClock, StoreError};
 
 /// How often a load begins again when the partition changed under it.
 const ATTEMPTS_MAX: usize = 3;
@@ -67,10 +67,10 @@ pub(super) async fn changes(place: &Place<'_>, since: Mark) -> Result<Changes, S
 }
 
 /// The time of the journal.
-pub(super) async fn pulse(place: &Place<'_>) -> Result<Pulse, StoreError> {
+pub(super) async fn clock(place: &Place<'_>) -> Result<StoreClock, StoreError> {
     let (head, replies) = place.with_head([cmd("TIME")]).await?;
     let now_ms = time_ms(replies.into_iter().next().unwrap_or_default())?;
-    Ok(Pulse { time_ms: head.time_ms, now_ms })
+    Ok(StoreClock { time_ms: head.time_ms, now_ms })
 }
 
 /// The families registered in a partition, ordered by id.

@@ -47,8 +47,8 @@ use logtally_core::source::{SourceId, SourceState};
 use self::link::Link;
 use self::place::Place;
 use crate::{
-    Changes, Committed, CountStore, Folded, Opened, Opening, PageCursor, Pulse, Snapshot,
-    SnapshotReader, SourcesPage, StoreError, StoreInfo, TRIM_GRACE_MS,
+    Changes, Committed, CountStore, Folded, Opened, Opening, PageCursor, Snapshot, SnapshotReader,
+    SourcesPage, StoreClock, StoreError, StoreInfo, TRIM_GRACE_MS,
 };
 
 pub use self::keys::{Key, MARKER};
@@ -329,9 +329,9 @@ impl SnapshotReader for RedisStore {
         self.explained(at, load::families(&place).await).await
     }
 
-    async fn pulse(&self, at: Partition) -> Result<Pulse, StoreError> {
+    async fn clock(&self, at: Partition) -> Result<StoreClock, StoreError> {
         let place = self.to_read(&self.quick, at).await?;
-        self.explained(at, load::pulse(&place).await).await
+        self.explained(at, load::clock(&place).await).await
     }
 
     async fn sources(&self, at: Partition) -> Result<Vec<(SourceId, SourceState)>, StoreError> {

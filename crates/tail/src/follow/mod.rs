@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use logtally_core::source::SourceId;
-use logtally_service::{Context, Heart, Latch};
+use logtally_service::{Context, ReadinessGate, Watchdog};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -122,8 +122,8 @@ pub async fn follow(
         unread: BTreeMap::new(),
         look: Look::default(),
         watch: Watch::start(options.poll_only),
-        latch: context.readiness.latch("ingest"),
-        heart: context.health.heart("follower", SILENCE_MAX),
+        gate: context.readiness.gate("ingest"),
+        watchdog: context.health.watchdog("follower", SILENCE_MAX),
         progress: Progress::new(options.progress),
         stopping: false,
         stdin: None,
@@ -179,8 +179,8 @@ struct Follower {
     idle_turn: u64,
     look: Look,
     watch: Watch,
-    latch: Latch,
-    heart: Heart,
+    gate: ReadinessGate,
+    watchdog: Watchdog,
     progress: Progress,
     stopping: bool,
 }
@@ -222,7 +222,7 @@ impl Follower {
                 }
             }
             self.dispatch();
-            self.heart.beat();
+            self.watchdog.beat();
             let late = stop_by.is_some_and(|by| Instant::now() > by);
             // Looks at all sources, of which there may be a million: only when it matters.
             let is_drained = || self.slots.values().all(|s| s.flights.is_empty());
@@ -315,11 +315,11 @@ impl Follower {
 
     fn show_readiness(&self) {
         if self.links.count() == 0 {
-            self.latch.not_ready("no aggregator is reachable");
+            self.gate.not_ready("no aggregator is reachable");
         } else if !self.look.done_once {
-            self.latch.not_ready("looking for files");
+            self.gate.not_ready("looking for files");
         } else {
-            self.latch.ready();
+            self.gate.ready();
         }
     }
 }

@@ -28,7 +28,7 @@ impl Stored {
     pub(super) async fn read(store: &SharedStore, all: bool) -> anyhow::Result<Self> {
         let mut stored = Self { lists_all: all, ..Self::default() };
         for at in (0..store.info().await?.partitions).map(Partition) {
-            stored.now_s = store.pulse(at).await?.now_ms / 1000;
+            stored.now_s = store.clock(at).await?.now_ms / 1000;
             let first = stored.rows.len();
             let mut from = None;
             loop {

@@ -217,8 +217,8 @@ pub async fn an_empty_entry_tells_the_time(place: impl Backend) {
         assert_eq!(load(&store).await.time_ms, time_ms);
         place.advance(TRIM_GRACE_MS + 1).await;
     }
-    let pulse = store.pulse(P).await.expect("answers");
-    assert_eq!(pulse.time_ms, time_ms);
-    assert!(pulse.now_ms >= time_ms);
+    let clock = store.clock(P).await.expect("answers");
+    assert_eq!(clock.time_ms, time_ms);
+    assert!(clock.now_ms >= time_ms);
     assert_eq!(sums(&store).await, expected([(gauge("x"), 10)]));
 }
