@@ -96,7 +96,7 @@ impl Matcher {
         let (value, rest) = quoted(rest).context("the closing quote of a value is missing")?;
         let with = if is_regex {
             let regex = Regex::new(&format!("^(?s:{value})$"));
-            With::Regex(regex.with_context(|| format!("{value:?} is no regular expression"))?)
+            With::Regex(regex.with_context(|| format!("{value:?} is not a regular expression"))?)
         } else {
             With::Text(value)
         };
@@ -158,7 +158,7 @@ mod tests {
             ("m{host~\"web1\"}", "matcher is written"),
             ("m{host=\"web1\"", "comma or a closing brace"),
             ("m{host=\"web1}", "closing quote"),
-            ("m{host=~\"(\"}", "no regular expression"),
+            ("m{host=~\"(\"}", "not a regular expression"),
             ("m{1x=\"\"}", "name of a label"),
             ("m{} 5", "after the closing brace"),
         ] {

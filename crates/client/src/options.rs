@@ -82,8 +82,9 @@ impl Options {
     }
 
     fn endpoint(&self, text: &str) -> Result<Endpoint, Error> {
-        let bad =
-            || Error::Options { text: format!("{text:?} is no endpoint: write http://HOST:PORT") };
+        let bad = || Error::Options {
+            text: format!("{text:?} is not an endpoint: write http://HOST:PORT"),
+        };
         let endpoint = Endpoint::from_shared(text.to_owned()).map_err(|_| bad())?;
         let uri = endpoint.uri();
         if uri.scheme_str() != Some("http") || uri.host().is_none_or(str::is_empty) {

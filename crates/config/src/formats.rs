@@ -76,7 +76,7 @@ fn strangers(reader: &Reader, node: &Node, name: &str) -> Node {
         let Some(other) = owner(&entry.key).filter(|_| own.names().all(|n| n != entry.key)) else {
             return true;
         };
-        let message = format!("`{}` is no option of {name}", entry.key);
+        let message = format!("`{}` is not an option of {name}", entry.key);
         reader.error(
             entry.mark,
             message,

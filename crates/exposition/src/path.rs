@@ -37,7 +37,9 @@ pub enum PathError {
     #[error("label `{0}` is empty; an empty value is written as /{0}@base64/=")]
     EmptyValue(String),
     /// A name that no label can have.
-    #[error("`{0}` is no label name; it has letters, digits and `_`, and begins with no digit")]
+    #[error(
+        "`{0}` is not a label name: it has letters, digits and `_`, and does not begin with a digit"
+    )]
     LabelName(String),
     /// A name that Prometheus or histograms and summaries keep for themselves.
     #[error(

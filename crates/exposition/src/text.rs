@@ -69,7 +69,7 @@ pub enum SyntaxError {
     #[error("the name of a metric has at most {LABEL_VALUE_BYTES_MAX} bytes")]
     NameTooLong,
     /// A type that is none.
-    #[error("`{0}` is no type; there is counter, gauge, histogram, summary and untyped")]
+    #[error("`{0}` is not a type; there is counter, gauge, histogram, summary and untyped")]
     Type(String),
     /// Labels that do not follow the grammar.
     #[error("the labels of `{0}` must be written as {{name=\"value\",…}}")]

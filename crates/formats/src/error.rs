@@ -4,7 +4,7 @@
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum FormatError {
     /// A special byte of CSV is a line end.
-    #[error("`{field}` must not be a line end: choose a byte that ends no line")]
+    #[error("`{field}` must not be a line end: choose a byte that does not end a line")]
     LineEnd {
         /// Which one.
         field: &'static str,
@@ -50,7 +50,7 @@ pub enum FormatError {
         reason: String,
     },
     /// A `%{…}` that does not read `%{NAME}`, `%{NAME:value}` or `%{NAME:value:type}`.
-    #[error("{text:?} is no pattern: write %{{NAME}}, %{{NAME:value}} or %{{NAME:value:type}}")]
+    #[error("{text:?} is not a pattern: write %{{NAME}}, %{{NAME:value}} or %{{NAME:value:type}}")]
     GrokSyntax {
         /// The text.
         text: String,

@@ -216,5 +216,5 @@ fn check_name(index: usize, field: &str, name: &str) -> Result<(), Wrong> {
     }
     let first = |c: char| c.is_ascii_alphabetic() || c == '_';
     let valid = name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit());
-    if valid { Ok(()) } else { Err(Wrong::new(field, format!("{name:?} is no label name"))) }
+    if valid { Ok(()) } else { Err(Wrong::new(field, format!("{name:?} is not a label name"))) }
 }

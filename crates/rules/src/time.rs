@@ -74,7 +74,7 @@ fn check_pattern(field: &str, pattern: &str) -> Result<(), Wrong> {
     let bad = StrftimeItems::new(pattern).any(|item| matches!(item, Item::Error));
     let plain = !pattern.contains('%');
     if bad || plain {
-        return Err(Wrong::new(field, format!("{pattern:?} is no time format"))
+        return Err(Wrong::new(field, format!("{pattern:?} is not a time format"))
             .help("use rfc3339, unix, unix_ms, or a pattern such as '%d/%b/%Y:%H:%M:%S %z'"));
     }
     Ok(())

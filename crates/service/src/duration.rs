@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-/// A text that is no duration.
+/// A text that is not a duration.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`{0}` is no duration; write for example 500ms, 10s, 5m or 1h30m")]
+#[error("`{0}` is not a duration; write for example 500ms, 10s, 5m or 1h30m")]
 pub struct ParseDurationError(String);
 
 /// Reads a duration: numbers with the units `ms`, `s`, `m`, `h` or `d`, or a plain `0`.

@@ -29,17 +29,17 @@ enum Host {
     Name(String),
 }
 
-/// A text that is no [`ListenAddress`].
+/// A text that is not a [`ListenAddress`].
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseListenAddressError {
     /// There is no colon before a port.
     #[error("no port; write for example :8000, 127.0.0.1:8000 or [::1]:8000")]
     NoPort,
-    /// What follows the last colon is no port.
-    #[error("`{0}` is no port; a port is a number from 0 to 65535")]
+    /// What follows the last colon is not a port.
+    #[error("`{0}` is not a port; a port is a number from 0 to 65535")]
     Port(String),
-    /// What precedes the port is no host.
-    #[error("`{0}` is no host; write a name, an IPv4 address, or an IPv6 address in brackets")]
+    /// What precedes the port is not a host.
+    #[error("`{0}` is not a host; write a name, an IPv4 address, or an IPv6 address in brackets")]
     Host(String),
 }
 
@@ -193,12 +193,12 @@ mod tests {
         check("", Err(no_port));
         check("8000", Err(no_port));
         for port in ["", "http", "65536", "+80", "-1", " 80"] {
-            let expect = format!("`{port}` is no port; a port is a number from 0 to 65535");
+            let expect = format!("`{port}` is not a port; a port is a number from 0 to 65535");
             check(&format!("localhost:{port}"), Err(&expect));
         }
         for host in ["::1", "[::1", "::1]", "[localhost]", "http://a", "a b", "ü", "[::1%eth0]"] {
             let expect = format!(
-                "`{host}` is no host; write a name, an IPv4 address, or an IPv6 address in brackets"
+                "`{host}` is not a host; write a name, an IPv4 address, or an IPv6 address in brackets"
             );
             check(&format!("{host}:80"), Err(&expect));
         }

@@ -47,11 +47,11 @@ pub enum LogFormat {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFilter(String);
 
-/// A text that is no [`LogFilter`].
+/// A text that is not a [`LogFilter`].
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseLogFilterError {
     /// A word that should have been a level.
-    #[error("`{0}` is no level; levels are error, warn, info, debug, trace and off")]
+    #[error("`{0}` is not a level; levels are error, warn, info, debug, trace and off")]
     Level(String),
     /// Directives that [`EnvFilter`] does not accept.
     #[error("{0}")]
@@ -69,7 +69,7 @@ impl FromStr for LogFilter {
     type Err = ParseLogFilterError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // `EnvFilter` takes a bare word that is no level for a module and turns off all others.
+        // `EnvFilter` takes a bare word that is not a level for a module and turns off all others.
         let is_bare = |part: &&str| !part.contains(['=', '[']);
         let is_level = |part: &str| !part.is_empty() && part.parse::<LevelFilter>().is_ok();
         let bare = text.split(',').map(str::trim).filter(is_bare);
@@ -111,10 +111,11 @@ mod tests {
         {
             check(text, Ok(()));
         }
-        let no_level = "`warning` is no level; levels are error, warn, info, debug, trace and off";
+        let no_level =
+            "`warning` is not a level; levels are error, warn, info, debug, trace and off";
         check("warning", Err(no_level));
         check("info,warning", Err(no_level));
-        check("", Err("`` is no level; levels are error, warn, info, debug, trace and off"));
+        check("", Err("`` is not a level; levels are error, warn, info, debug, trace and off"));
         let loud = "logtally_ingest=loud".parse::<LogFilter>().expect_err("no level");
         assert!(matches!(loud, ParseLogFilterError::Directives(_)), "{loud:?}");
     }

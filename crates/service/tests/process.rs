@@ -134,7 +134,7 @@ fn failures_have_exit_codes_and_one_line() {
     check_end(&["misconfigured"], &[], 2, "error: no such key\n");
     let (code, stderr) = Program::start(&["--log.level=warning"], &[]).end();
     assert_eq!(code, Some(2));
-    assert!(stderr.contains("`warning` is no level"), "{stderr}");
+    assert!(stderr.contains("`warning` is not a level"), "{stderr}");
 }
 
 fn the_environment_is_checked() {

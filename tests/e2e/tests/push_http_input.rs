@@ -193,7 +193,7 @@ fn bodies_that_are_too_large_or_damaged_are_refused() {
     damaged[whole.len() / 2] ^= 0xff;
     scene.push_refused("damaged", 400, &[CSV, GZIP], &damaged);
     scene.push_refused("cut off", 400, &[CSV, GZIP], &whole[..whole.len() - 5]);
-    scene.push_refused("no gzip", 400, &[CSV, GZIP], GHOST);
+    scene.push_refused("not valid gzip", 400, &[CSV, GZIP], GHOST);
     scene.push_refused("an unknown encoding", 415, &[CSV, ("Content-Encoding", "br")], GHOST);
     for unknown in ["image/png", "application/xml", "text/csvish", "multipart/form-data"] {
         scene.push_refused(unknown, 415, &[("Content-Type", unknown)], GHOST);

@@ -54,7 +54,7 @@ async fn unpack(packed: Bytes) -> Result<Bytes, PushError> {
         match read {
             Ok(_) if bytes.len() > PUSH_BYTES_MAX => Err(PushError::TooLarge),
             Ok(_) => Ok(bytes.into()),
-            Err(error) => Err(PushError::invalid("body", format!("no gzip: {error}"))),
+            Err(error) => Err(PushError::invalid("body", format!("not valid gzip: {error}"))),
         }
     };
     // It only fails if it panics, which has been reported.

@@ -119,7 +119,9 @@ fn sender(headers: &HeaderMap) -> Result<Sender, PushError> {
 
 fn number(name: &'static str, text: &str) -> Result<u64, PushError> {
     let number = text.trim().parse().ok().filter(|number| *number <= POSITION_MAX);
-    number.ok_or_else(|| PushError::invalid(name, format!("`{text}` is no number below 2^53")))
+    number.ok_or_else(|| {
+        PushError::invalid(name, format!("`{text}` is not a whole number below 2^53"))
+    })
 }
 
 fn hexadecimal(name: &'static str, text: &str) -> Result<u64, PushError> {

@@ -277,7 +277,7 @@ fn open(path: &Path, id: &SourceId) -> anyhow::Result<Content> {
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let file_id = id.as_str().split("/rule/").next().unwrap_or_default();
     let volume = file_id.strip_prefix("file/").and_then(|rest| rest.rsplitn(3, '/').nth(2));
-    let volume = volume.with_context(|| format!("{id} is no file"))?;
+    let volume = volume.with_context(|| format!("{id} is not a file"))?;
     if identity(volume, &file.metadata()?)?.as_str() != file_id {
         bail!("{} is another file than {id}; `logtally sources` shows the path", path.display());
     }
