@@ -8,6 +8,8 @@ use std::io::Write;
 use logtally_core::decimal::Decimal;
 use logtally_core::series::{Kind, Value};
 
+use logtally_patchgzip::PatchableBlock;
+
 use crate::template::Template;
 use crate::view::{Arranged, Bound, FamilyIx, HistogramLine, Line, MetricLines, Slot};
 
@@ -64,7 +66,7 @@ pub(crate) struct Text {
 
 impl Text {
     /// What stands for the place of a value that is hidden.
-    pub(crate) const HIDDEN: u32 = u32::MAX;
+    pub(crate) const HIDDEN: u32 = PatchableBlock::ABSENT;
 
     /// No text, in the same buffers.
     pub(crate) fn clear(&mut self) {

@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use logtally_patchgzip::{Member, PatchableBlock};
+
 use super::Page;
-use super::gzip::{Member, Zipped, compress};
+use super::whole::compress;
 use super::written::{Edit, Written};
 use crate::render::{Format, Text, Writer, end_of};
 use crate::view::{Arranged, PieceId, Touched};
@@ -15,7 +17,7 @@ use crate::view::{Arranged, PieceId, Touched};
 /// A part of the page that does not change often.
 struct Fixed {
     text: Arc<Vec<u8>>,
-    zipped: Option<Zipped>,
+    zipped: Option<PatchableBlock>,
 }
 
 impl Fixed {
@@ -23,8 +25,8 @@ impl Fixed {
         Self { text: Arc::new(text), zipped: None }
     }
 
-    fn zipped(&mut self) -> &Zipped {
-        self.zipped.get_or_insert_with(|| Zipped::new(&self.text, &[]))
+    fn zipped(&mut self) -> &PatchableBlock {
+        self.zipped.get_or_insert_with(|| PatchableBlock::new(&self.text, &[]))
     }
 }
 
@@ -201,7 +203,7 @@ impl Book {
     }
 
     fn member(&mut self) -> Vec<Arc<Vec<u8>>> {
-        let mut member = Member::new(self.parts.len() + 1);
+        let mut member = Member::with_capacity(self.parts.len() + 1);
         for part in &self.parts {
             member.push(match part {
                 Part::Head(at) => self.heads[*at].zipped(),

@@ -7,11 +7,7 @@ mod body;
 
 mod book;
 
-mod crc;
-
-mod deflate;
-
-mod gzip;
+mod whole;
 
 mod written;
 
@@ -24,18 +20,6 @@ pub(crate) use self::body::PageBody;
 use self::book::Book;
 use crate::render::Format;
 use crate::view::{Touched, View};
-
-/// Puts other bytes in place of a part, in the same memory if nobody is sent the old ones: other
-/// memory would come from another thread's part of the heap, and leave holes in this one's.
-fn put_in_place(part: &mut Arc<Vec<u8>>, bytes: &[u8]) {
-    if let Some(part) = Arc::get_mut(part) {
-        part.clear();
-        part.reserve_exact(bytes.len());
-        part.extend_from_slice(bytes);
-    } else {
-        *part = Arc::new(bytes.to_vec());
-    }
-}
 
 /// A page for somebody, in parts that stand one behind the other. It never changes.
 pub struct Page {

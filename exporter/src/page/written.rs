@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use super::gzip::Zipped;
-use super::put_in_place;
+use logtally_patchgzip::{PatchableBlock, put_in_place};
+
 use crate::render::{Text, Writer};
 use crate::view::Slot;
 
@@ -31,7 +31,7 @@ pub(super) struct Written {
     pub(super) hides_at: u64,
     text: Arc<Vec<u8>>,
     values: Vec<u32>,
-    zipped: Option<Zipped>,
+    zipped: Option<PatchableBlock>,
     /// Whether the compressed text is that of this text.
     is_zipped: bool,
 }
@@ -51,7 +51,7 @@ impl Written {
     }
 
     /// The text, compressed.
-    pub(super) fn zipped(&mut self) -> &Zipped {
+    pub(super) fn zipped(&mut self) -> &PatchableBlock {
         let zipped = self.zipped.get_or_insert_default();
         if !std::mem::replace(&mut self.is_zipped, true) {
             zipped.set(&self.text, &self.values);

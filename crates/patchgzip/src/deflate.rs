@@ -23,18 +23,23 @@ const LITERALS: [(u16, u8); 256] = literals();
 /// By length less 3: its code with the extra bits, and the number of them all.
 const LENGTHS: [(u16, u8); 256] = lengths();
 
-/// The code of a byte of a value.
-pub(super) fn code_of(byte: u8) -> u8 {
+/// Replaces the eight bits of the code of a byte of a value.
+pub(crate) fn put_code(bytes: &mut [u8], bit: usize, byte: u8) {
     debug_assert!(byte < 144, "values are ASCII");
-    LITERALS[usize::from(byte)].0 as u8
+    let code = LITERALS[usize::from(byte)].0 << (bit % 8);
+    let mask = 0xff_u16 << (bit % 8);
+    let pair = &mut bytes[bit / 8..];
+    pair[0] = pair[0] & !(mask as u8) | code as u8;
+    // There is a byte behind every code: at least those of the stored block.
+    pair[1] = pair[1] & !((mask >> 8) as u8) | (code >> 8) as u8;
 }
 
 /// A stream, and where the values are in it.
-pub(super) struct Stream {
+pub(crate) struct Stream {
     /// The stream.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// At which bit of it each value begins, in their order.
-    pub(super) values: Vec<u32>,
+    pub(crate) values: Vec<u32>,
 }
 
 /// A place in the text that can be repeated, and where that ends.
@@ -45,10 +50,10 @@ struct Source {
 }
 
 /// What ends a stream of streams: an empty last block.
-pub(super) const END: [u8; 2] = [0b011, 0];
+pub(crate) const END: [u8; 2] = [0b011, 0];
 
 /// Deflates `text`. `values` are the places of its values, ascending; each ends before a line feed.
-pub(super) fn deflate(text: &[u8], values: impl Iterator<Item = usize>) -> Stream {
+pub(crate) fn deflate(text: &[u8], values: impl Iterator<Item = usize>) -> Stream {
     let mut out = Bits { bytes: Vec::with_capacity(text.len() / 4), ..Bits::default() };
     let mut matcher = Matcher { text, table: vec![Source::default(); 1 << HASH_BITS], last: 0..0 };
     let mut places = Vec::with_capacity(values.size_hint().0);
@@ -283,7 +288,7 @@ mod tests {
             prop_assert_eq!(inflated(&stream.bytes), one);
             for (at, bit) in places.iter().zip(&stream.values) {
                 for (i, byte) in other[*at..at + 3].iter().enumerate() {
-                    super::super::gzip::put_code(&mut stream.bytes, *bit as usize + 8 * i, *byte);
+                    put_code(&mut stream.bytes, *bit as usize + 8 * i, *byte);
                 }
             }
             prop_assert_eq!(inflated(&stream.bytes), &other[..]);

@@ -15,7 +15,7 @@ const POWERS: [[u32; 256]; 3] = powers();
 const REMAINDERS: [u32; 256] = remainders();
 
 /// What to add to a checksum if `before` became `after`, with `behind` bytes behind it.
-pub(super) fn difference(before: &[u8], after: &[u8], behind: usize) -> u32 {
+pub(crate) fn difference(before: &[u8], after: &[u8], behind: usize) -> u32 {
     let changed = before
         .iter()
         .zip(after)
@@ -24,7 +24,7 @@ pub(super) fn difference(before: &[u8], after: &[u8], behind: usize) -> u32 {
 }
 
 /// The checksum of two texts, one behind the other, from those of both.
-pub(super) fn joined(first: u32, second: u32, second_len: usize) -> u32 {
+pub(crate) fn joined(first: u32, second: u32, second_len: usize) -> u32 {
     behind_zeros(first, second_len) ^ second
 }
 
@@ -38,7 +38,7 @@ fn behind_zeros(crc: u32, zeros: usize) -> u32 {
         }
         left /= 256;
     }
-    // Beyond 16 MiB, which no piece has.
+    // Beyond 16 MiB, which no block has.
     for _ in 0..left {
         result = product(product(result, POWERS[2][255]), POWERS[2][1]);
     }
