@@ -7,7 +7,7 @@ use clap::Parser;
 use logtally_service::{ExitError, ListenAddress, LogArgs};
 
 use logtally_session::uplink::Peer;
-use logtally_tail::Options;
+use logtally_tail::FollowOptions;
 use logtally_tail::discover::check_volume;
 use logtally_tail::shard::Shard;
 
@@ -139,10 +139,16 @@ pub struct FollowArgs {
 
 impl FollowArgs {
     /// The follower's options for a search.
-    pub fn options(&self, volume: String, shard: Shard, once: bool, progress: bool) -> Options {
+    pub fn options(
+        &self,
+        volume: String,
+        shard: Shard,
+        once: bool,
+        progress: bool,
+    ) -> FollowOptions {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let interval = |ms: u64| Duration::from_millis(ms.max(10));
-        Options {
+        FollowOptions {
             volume,
             shard,
             once,

@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use logtally_config::{Config, ConfigError};
 use logtally_count::plan::Plan;
 use logtally_service::{EXIT_CONFIG, ExitError, Extra, register};
-use logtally_tail::View;
+use logtally_tail::FollowView;
 use prometheus::{Gauge, IntCounterVec, IntGauge, Opts, Registry};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -115,7 +115,7 @@ impl Reloader {
 
     /// What the admin listener serves of an ingest: its sources, rejected records that are kept, and
     /// the reload, if the flag allows it.
-    pub fn admin(&self, view: View) -> Extra {
+    pub fn admin(&self, view: FollowView) -> Extra {
         let (sources, ring) = (view.clone(), view.clone());
         let mut routes = Router::new()
             .route("/api/sources", get(|| async move { Json(sources.sources().await) }))

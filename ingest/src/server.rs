@@ -4,8 +4,8 @@ use logtally_receive::{Listeners, Pushing};
 use logtally_service::{
     Context, bind_std, cancel_on_signal, init_telemetry, spawn_admin_with, version,
 };
-use logtally_tail::metrics::Metrics;
-use logtally_tail::{View, follow, raise_file_limit};
+use logtally_tail::metrics::TailMetrics;
+use logtally_tail::{FollowView, follow, raise_file_limit};
 
 use crate::args::Args;
 use crate::reload::Reloader;
@@ -22,8 +22,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let listeners =
         Listeners::bind(Some(&args.grpc_listen_address), Some(&args.push_listen_address)).await?;
     raise_file_limit();
-    let metrics = Metrics::new(&context.registry)?;
-    let view = View::default();
+    let metrics = TailMetrics::new(&context.registry)?;
+    let view = FollowView::default();
     let admin =
         spawn_admin_with(admin, context.clone(), "logtally-ingest", reloader.admin(view.clone()));
     let pushing = Pushing::start(&peers, reloader.plans(), &context)?;

@@ -10,8 +10,8 @@ use logtally_receive::Pushing;
 use logtally_service::Context;
 use logtally_session::uplink::Peer;
 use logtally_store::SharedStore;
-use logtally_tail::metrics::Metrics;
-use logtally_tail::{Options, Outcome, View, follow};
+use logtally_tail::metrics::TailMetrics;
+use logtally_tail::{FollowOptions, FollowOutcome, FollowView, follow};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_stream::StreamExt;
@@ -21,11 +21,11 @@ use tokio_util::sync::CancellationToken;
 /// What is counted, and how.
 pub struct Job {
     /// How files are followed.
-    pub options: Options,
+    pub options: FollowOptions,
     /// What is read and counted.
     pub plans: watch::Receiver<Arc<Plan>>,
     /// Learns what is followed.
-    pub view: View,
+    pub view: FollowView,
     /// Where pushes are taken.
     pub pushes: Listeners,
     /// How the aggregator works.
@@ -33,13 +33,17 @@ pub struct Job {
 }
 
 /// Counts into `store` until the shutdown or the end of the files.
-pub async fn count(job: Job, store: SharedStore, context: &Context) -> anyhow::Result<Outcome> {
+pub async fn count(
+    job: Job,
+    store: SharedStore,
+    context: &Context,
+) -> anyhow::Result<FollowOutcome> {
     let Job { options, plans, view, pushes, aggregator } = job;
     // The ingest drains into the aggregator, so the aggregator stops after it.
     let inner = Context { shutdown: CancellationToken::new(), ..context.clone() };
     let aggregator = tokio::select! {
         started = Aggregator::start(store, aggregator, &inner) => started?,
-        () = context.shutdown.cancelled() => return Ok(Outcome::default()),
+        () = context.shutdown.cancelled() => return Ok(FollowOutcome::default()),
     };
     let (pipes, incoming) = mpsc::channel(1);
     let incoming = ReceiverStream::new(incoming).map(Ok::<_, std::io::Error>);
@@ -50,7 +54,7 @@ pub async fn count(job: Job, store: SharedStore, context: &Context) -> anyhow::R
     };
     let peers = vec![Peer::Local(pipes)];
     let pushing = start_pushes(pushes, &peers, &plans, context)?;
-    let metrics = Metrics::new(&context.registry)?;
+    let metrics = TailMetrics::new(&context.registry)?;
     let outcome = follow(options, peers, plans, view, metrics, context).await;
     if let Some((pushing, serving)) = pushing {
         context.shutdown.cancel();

@@ -20,7 +20,7 @@ use logtally_store::SharedStore;
 use logtally_tail::discover::check_volume;
 use logtally_tail::reader::SpanLimits;
 use logtally_tail::shard::Shard;
-use logtally_tail::{Outcome, View, raise_file_limit};
+use logtally_tail::{FollowOutcome, FollowView, raise_file_limit};
 use tokio::task::JoinHandle;
 
 use crate::cli::RunArgs;
@@ -48,7 +48,7 @@ async fn once(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow:
     let store = open_store(url, args.durability)?;
     let exporter = Exporter::new(Arc::clone(&store) as _, args.view.options(), context);
     let pushes = Listeners::default();
-    let outcome = count(args, reloader, View::default(), pushes, store, context).await?;
+    let outcome = count(args, reloader, FollowView::default(), pushes, store, context).await?;
     if context.shutdown.is_cancelled() {
         bail!("interrupted before everything was counted; run it again to go on from there");
     }
@@ -72,7 +72,7 @@ async fn serve(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow
     let pushes = Listeners::bind(grpc.as_ref(), http.as_ref()).await?;
     let store = open_store(&args.store, args.durability)?;
     let exporter = Exporter::new(Arc::clone(&store) as _, args.view.options(), context);
-    let view = View::default();
+    let view = FollowView::default();
     let extra = reloader.admin(view.clone());
     let admin: AdminHandle = spawn_admin_with(admin, context.clone(), "logtally", extra);
     reloader.reload_on_hangup(context.shutdown.clone());
@@ -101,11 +101,11 @@ async fn serve(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow
 async fn count(
     args: &RunArgs,
     reloader: &Reloader,
-    view: View,
+    view: FollowView,
     pushes: Listeners,
     store: SharedStore,
     context: &Context,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<FollowOutcome> {
     raise_file_limit();
     let shard = Shard { index: 0, total: 1 };
     let mut options = args.follow.options(args.volume.clone(), shard, args.once, true);

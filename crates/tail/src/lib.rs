@@ -28,4 +28,4 @@ mod watch;
 
 pub mod worker;
 
-pub use follow::{Options, Outcome, View, follow, raise_file_limit};
+pub use follow::{FollowOptions, FollowOutcome, FollowView, follow, raise_file_limit};

@@ -9,7 +9,7 @@ use prometheus::{
 
 /// Handles to all metrics.
 #[derive(Clone)]
-pub struct Metrics {
+pub struct TailMetrics {
     /// Records read, again after a restart or a rewind.
     pub lines: IntCounter,
     /// Bytes read, again after a restart or a rewind.
@@ -50,7 +50,7 @@ pub struct Metrics {
     pub behind_seconds: Gauge,
 }
 
-impl Metrics {
+impl TailMetrics {
     /// Registers all metrics.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
         let counter = |name: &str, help: &str| {

@@ -9,7 +9,7 @@ use logtally_core::source::{Generation, SourceId};
 
 use crate::content::{Compression, Content};
 use crate::discover::Stamp;
-use crate::metrics::Metrics;
+use crate::metrics::TailMetrics;
 use crate::open::open;
 use crate::reader::{End, ReadError, ReadSpan, Reader, Scratch};
 use logtally_count::tally::{Counted, Sample};
@@ -75,7 +75,7 @@ pub struct Step {
 }
 
 /// Does one step.
-pub fn work(job: Job, metrics: &Metrics) -> Done {
+pub fn work(job: Job, metrics: &TailMetrics) -> Done {
     let Job { source, generation, epoch, end, mut reader, file, mut scratch } = job;
     let opened = match reopen(&mut reader, &file) {
         Ok(opened) => opened,
@@ -136,7 +136,7 @@ fn make_delta(
     span: &ReadSpan,
     reader: &Reader,
     scratch: &mut Scratch,
-    metrics: &Metrics,
+    metrics: &TailMetrics,
 ) -> Delta {
     for (reason, n) in scratch.tally.rejected().filter(|(_, n)| *n > 0) {
         metrics.rejected.with_label_values(&[reason.as_str()]).inc_by(n);

@@ -21,7 +21,7 @@ const TABLE_POLL: Duration = Duration::from_millis(50);
 
 /// What is followed, for whoever asks. Clones are handles to the same thing.
 #[derive(Clone, Default)]
-pub struct View {
+pub struct FollowView {
     inner: Arc<Mutex<Inner>>,
 }
 
@@ -82,7 +82,7 @@ pub struct SampleRow {
     pub text: String,
 }
 
-impl View {
+impl FollowView {
     /// The sources. Made when it is asked for, because there may be a million of them: takes a second
     /// or so.
     pub async fn sources(&self) -> Vec<SourceRow> {

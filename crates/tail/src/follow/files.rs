@@ -276,7 +276,7 @@ fn forget_path(paths: &mut HashMap<PathBuf, SourceId>, path: &Path, id: &SourceI
     }
 }
 
-fn forget_lag(metrics: &crate::metrics::Metrics, slot: &Slot) {
+fn forget_lag(metrics: &crate::metrics::TailMetrics, slot: &Slot) {
     let path = slot.path.to_string_lossy();
     // Not there yet if nothing was reported.
     let _ = metrics.lag_bytes.remove_label_values(&[&path]);

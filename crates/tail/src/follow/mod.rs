@@ -20,11 +20,11 @@ use logtally_service::{Context, ReadinessGate, Watchdog};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
-pub use describe::{SampleRow, SourceRow, View};
+pub use describe::{FollowView, SampleRow, SourceRow};
 pub use handles::raise_file_limit;
 
 use crate::discover::{Discovery, Search, discover};
-use crate::metrics::Metrics;
+use crate::metrics::TailMetrics;
 use crate::progress::Progress;
 use crate::reader::{Scratch, SpanLimits};
 use crate::shard::Shard;
@@ -38,7 +38,7 @@ use logtally_session::uplink::{LinkEvent, Peer, keep_up};
 
 /// How the follower works.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct FollowOptions {
     /// The name of the volume that the files lie on.
     pub volume: String,
     /// The share of the sources that is ours.
@@ -86,7 +86,7 @@ impl From<LinkEvent> for Event {
 
 /// What reading with `once` came to.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Outcome {
+pub struct FollowOutcome {
     /// Inputs that could not be read, one line each.
     pub problems: Vec<String>,
 }
@@ -94,13 +94,13 @@ pub struct Outcome {
 /// Follows the files until the context's shutdown, or, with `once`, to their end. Takes over every new
 /// plan; tells in `view` what it follows.
 pub async fn follow(
-    options: Options,
+    options: FollowOptions,
     peers: Vec<Peer>,
     plans: watch::Receiver<Arc<Plan>>,
-    view: View,
-    metrics: Metrics,
+    view: FollowView,
+    metrics: TailMetrics,
     context: &Context,
-) -> Outcome {
+) -> FollowOutcome {
     let (events, inbox) = mpsc::channel(1024);
     let mut links = tokio::task::JoinSet::new();
     for (link, peer) in peers.iter().enumerate() {
@@ -152,10 +152,10 @@ struct Look {
 }
 
 struct Follower {
-    options: Options,
+    options: FollowOptions,
     plan: Arc<Plan>,
-    view: View,
-    metrics: Metrics,
+    view: FollowView,
+    metrics: TailMetrics,
     events: mpsc::Sender<Event>,
     links: Links,
     slots: HashMap<SourceId, Slot>,
@@ -191,7 +191,7 @@ impl Follower {
         mut inbox: mpsc::Receiver<Event>,
         mut plans: watch::Receiver<Arc<Plan>>,
         context: &Context,
-    ) -> Outcome {
+    ) -> FollowOutcome {
         let mut poll = ticker(self.options.poll_interval);
         let mut idle = ticker(self.options.idle_check);
         let mut report = ticker(Duration::from_secs(1));
@@ -233,7 +233,7 @@ impl Follower {
         self.report();
         self.progress.finish();
         let unread = self.unread.into_values();
-        Outcome { problems: self.problems.into_iter().chain(unread).collect() }
+        FollowOutcome { problems: self.problems.into_iter().chain(unread).collect() }
     }
 
     fn take_event(&mut self, event: Event) {

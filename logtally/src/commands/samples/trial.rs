@@ -18,7 +18,7 @@ use logtally_tail::content::Content;
 use logtally_tail::discover::compression_of;
 use logtally_tail::reader::SpanLimits;
 use logtally_tail::shard::Shard;
-use logtally_tail::{Options, View};
+use logtally_tail::{FollowOptions, FollowView};
 use tokio::sync::watch;
 
 use super::file::{Lines, Test, TestFile};
@@ -124,7 +124,7 @@ async fn count(plan: Plan) -> anyhow::Result<String> {
     let context = Context::new("logtally", version());
     let store: SharedStore = Arc::new(MemoryStore::new());
     let exporter = Exporter::new(Arc::clone(&store) as _, ViewOptions::default(), &context);
-    let options = Options {
+    let options = FollowOptions {
         volume: "test".to_owned(),
         shard: Shard { index: 0, total: 1 },
         once: true,
@@ -140,7 +140,7 @@ async fn count(plan: Plan) -> anyhow::Result<String> {
     let job = pipeline::Job {
         options,
         plans: receiver,
-        view: View::default(),
+        view: FollowView::default(),
         pushes: Listeners::default(),
         aggregator: logtally_aggregator::Options::default(),
     };
