@@ -3,6 +3,8 @@
 //!
 //! Never sees files, pushes or rules.
 
+pub mod conversation;
+
 pub mod links;
 
 pub mod uplink;
