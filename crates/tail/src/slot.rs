@@ -3,60 +3,29 @@
 //! It never counts by itself: whatever it hears leads to one of a few next steps, which the
 //! follower carries out.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use logtally_core::delta::{Delta, Span};
-use logtally_core::exchange::{Reaction, react};
-use logtally_core::source::{Generation, SourceId, SourceState};
+use logtally_core::delta::Delta;
+use logtally_core::exchange::Party;
+use logtally_core::source::{SourceId, SourceState};
+use logtally_count::reading::Reading;
+use logtally_session::conversation::{Conversation, NextStep, Tags};
 
 use crate::content::Compression;
 use crate::discover::Stamp;
 use crate::reader::Reader;
-use logtally_count::reading::Reading;
 
-/// A delta on its way.
+/// What the follower wants to know of a delta when it has landed.
 #[derive(Debug)]
-pub struct Flight {
-    /// Tag of its request.
-    pub tag: u64,
-    /// What it covers.
-    pub span: Span,
+pub struct SentDelta {
     /// Encoded increments (bytes).
     pub bytes: usize,
     /// When it was sent.
-    pub sent: Instant,
+    pub at: Instant,
     /// The trace of the span, from reading to commit.
     pub trace: tracing::Span,
-}
-
-/// What a slot is waiting for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Phase {
-    /// No aggregator to talk to.
-    Offline,
-    /// For the stored state, or for the answer to an opening.
-    Asking {
-        /// Tag of the request.
-        tag: u64,
-    },
-    /// For nothing: reading.
-    Reading,
-}
-
-/// What the follower does next for a slot.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Next {
-    /// Nothing.
-    Nothing,
-    /// Ask for the stored state.
-    Ask,
-    /// Open a life, if the stored state is still this one.
-    Open(Option<SourceState>),
-    /// Read on from the state just heard.
-    Read,
 }
 
 /// The epochs at which slots begin.
@@ -88,8 +57,6 @@ pub struct Slot {
     pub path: PathBuf,
     /// The aggregator that works for it.
     pub owner: Option<usize>,
-    /// What it is waiting for.
-    pub phase: Phase,
     /// What it is.
     pub role: Role,
     /// How its file is compressed.
@@ -106,12 +73,8 @@ pub struct Slot {
     pub last_error: Option<String>,
     /// The reader; away while a worker has it.
     pub reader: Option<Box<Reader>>,
-    /// The last state that was acknowledged.
-    pub acknowledged: Option<SourceState>,
-    /// Deltas on their way, in order.
-    pub flights: VecDeque<Flight>,
-    /// Tag of a look at the stored state while idle.
-    pub check: Option<u64>,
+    /// What was asked, sent and answered.
+    conversation: Conversation<SentDelta>,
     /// Counts resets: what a worker brings back from before a reset is dropped. No two slots have the
     /// same, so a slot that comes after another one of the same source drops what was read for that.
     pub epoch: u64,
@@ -162,11 +125,8 @@ impl Slot {
             removed: false,
             last_error: None,
             owner: None,
-            phase: Phase::Offline,
             reader: Some(Box::new(reader)),
-            acknowledged: None,
-            flights: VecDeque::new(),
-            check: None,
+            conversation: Conversation::new(Party::File),
             epoch: EPOCHS.fetch_add(EPOCHS_PER_SLOT, Ordering::Relaxed),
             dirty: true,
             queued: false,
@@ -183,27 +143,98 @@ impl Slot {
         }
     }
 
-    /// Drops what is under way: it will be read again from whatever is stored. Returns the bytes
-    /// that are no longer in flight.
-    pub fn reset(&mut self, phase: Phase) -> usize {
-        self.phase = phase;
+    /// What was asked, sent and answered.
+    pub fn conversation(&self) -> &Conversation<SentDelta> {
+        &self.conversation
+    }
+
+    /// The last state that was acknowledged.
+    pub fn acknowledged(&self) -> Option<SourceState> {
+        self.conversation.known()
+    }
+
+    /// Encoded increments (bytes) that are under way.
+    pub fn bytes_in_flight(&self) -> usize {
+        self.conversation.payloads().map(|sent| sent.bytes).sum()
+    }
+
+    /// Nobody can be asked: what is under way will be read again.
+    pub fn go_offline(&mut self) {
+        self.conversation.go_offline();
+        self.reset();
+    }
+
+    /// Asks for the stored state: what is under way will be read again from there.
+    pub fn ask(&mut self, tags: &mut Tags) -> NextStep<SentDelta> {
+        let step = self.conversation.ask(tags);
+        self.prepare_for(step)
+    }
+
+    /// The file does not agree with the position.
+    pub fn replaced(&mut self, tags: &mut Tags) -> NextStep<SentDelta> {
+        let step = self.conversation.replace(tags);
+        self.prepare_for(step)
+    }
+
+    /// Takes in the answer to request `tag`.
+    pub fn on_response(
+        &mut self,
+        tag: u64,
+        stored: Option<SourceState>,
+        tags: &mut Tags,
+    ) -> NextStep<SentDelta> {
+        let step = self.conversation.on_response(tag, stored, tags);
+        self.prepare_for(step)
+    }
+
+    /// Notes a delta that is being sent. Returns its tag.
+    ///
+    /// # Panics
+    /// If the delta does not continue what was sent: the store would refuse it anyway.
+    pub fn send(&mut self, delta: &Delta, sent: SentDelta, tags: &mut Tags) -> u64 {
+        self.conversation.send(delta.span, sent, tags)
+    }
+
+    /// Begins a look at the stored state, if nothing is under way and nothing is being read. Returns
+    /// its tag.
+    pub fn check(&mut self, tags: &mut Tags) -> Option<u64> {
+        self.reader.as_ref()?;
+        self.conversation.check(tags)
+    }
+
+    /// Whether nothing is known to be under way or being read.
+    pub fn is_idle(&self) -> bool {
+        self.conversation.is_quiet() && self.reader.is_some()
+    }
+
+    /// The reader, for a worker.
+    pub fn take_reader(&mut self) -> Option<Box<Reader>> {
+        let reader = self.reader.take()?;
+        self.conversation.end_check();
+        Some(reader)
+    }
+
+    /// Makes the reading follow the conversation.
+    fn prepare_for(&mut self, step: NextStep<SentDelta>) -> NextStep<SentDelta> {
+        match &step {
+            NextStep::Nothing | NextStep::Landed { .. } => {}
+            NextStep::Ask { .. } | NextStep::Open { .. } | NextStep::Stop => self.reset(),
+            NextStep::Continue(state) => {
+                self.dirty = true;
+                if let Some(reader) = &mut self.reader {
+                    reader.seek(*state);
+                }
+            }
+        }
+        step
+    }
+
+    /// What was read and not acknowledged is read again, from whatever is stored.
+    fn reset(&mut self) {
         self.epoch += 1;
-        self.check = None;
         self.finished = false;
         self.prepared = false;
         self.preparing = false;
-        self.flights.drain(..).map(|f| f.bytes).sum()
-    }
-
-    /// The end of everything sent so far.
-    fn sent(&self) -> u64 {
-        let acknowledged = self.acknowledged.map_or(0, |s| s.position);
-        self.flights.back().map_or(acknowledged, |f| f.span.to())
-    }
-
-    /// The life that is being read.
-    fn generation(&self) -> Option<Generation> {
-        self.acknowledged.map(|s| s.generation)
     }
 
     /// Whether an epoch is one of this slot's, and not of another slot that the source had before.
@@ -211,124 +242,47 @@ impl Slot {
         self.epoch / EPOCHS_PER_SLOT == epoch / EPOCHS_PER_SLOT
     }
 
-    /// Takes in the answer to request `tag`. Returns what to do next, and the flights that landed.
-    pub fn hear(&mut self, tag: u64, stored: Option<SourceState>) -> (Next, Vec<Flight>) {
-        if self.phase == (Phase::Asking { tag }) {
-            return (self.take_stored(stored), Vec::new());
-        }
-        if self.phase != Phase::Reading {
-            return (Next::Nothing, Vec::new());
-        }
-        if self.check == Some(tag) {
-            self.check = None;
-            return (self.compare(stored), Vec::new());
-        }
-        match self.flights.iter().position(|f| f.tag == tag) {
-            Some(index) => self.land(index, stored),
-            None => (Next::Nothing, Vec::new()),
-        }
-    }
-
-    /// The stored state is known: read from there, or open the source.
-    fn take_stored(&mut self, stored: Option<SourceState>) -> Next {
-        let Some(state) = stored else { return Next::Open(None) };
-        self.acknowledged = Some(state);
-        self.phase = Phase::Reading;
-        self.dirty = true;
-        if let Some(reader) = &mut self.reader {
-            reader.seek(state);
-        }
-        Next::Read
-    }
-
-    /// An idle look at the stored state: only a difference matters, and only while nothing is under
-    /// way (deltas are answered by themselves).
-    fn compare(&mut self, stored: Option<SourceState>) -> Next {
-        let same = match (&stored, &self.acknowledged) {
-            (Some(stored), Some(known)) => stored.same_place(known),
-            _ => false,
-        };
-        if same || !self.flights.is_empty() || self.reader.is_none() {
-            Next::Nothing
-        } else {
-            Next::Ask
-        }
-    }
-
-    fn land(&mut self, index: usize, stored: Option<SourceState>) -> (Next, Vec<Flight>) {
-        let (Some(generation), sent) = (self.generation(), self.sent()) else {
-            return (Next::Ask, Vec::new());
-        };
-        match react(generation, self.flights[index].span, sent, stored.as_ref()) {
-            Reaction::CarryOn => {
-                self.acknowledged = stored;
-                (Next::Nothing, self.flights.drain(..=index).collect())
-            }
-            // All of these begin with a fresh look, which also reports what was acknowledged.
-            Reaction::GoBack | Reaction::GoAhead | Reaction::OpenAgain | Reaction::LookAgain => {
-                (Next::Ask, Vec::new())
-            }
-        }
-    }
-
-    /// The file does not agree with the position. If nothing is under way, the stored state is the
-    /// one that was compared, and a new life may replace it; otherwise look first.
-    pub fn replaced(&mut self) -> Next {
-        if self.flights.is_empty() { Next::Open(self.acknowledged) } else { Next::Ask }
-    }
-
-    /// Notes a delta that is being sent.
-    ///
-    /// # Panics
-    /// If the delta does not continue what was sent: the store would refuse it anyway.
-    pub fn send(&mut self, delta: &Delta, flight: Flight) {
-        assert_eq!(delta.span.from(), self.sent(), "spans of {:?} are sent in order", self.id);
-        self.flights.push_back(flight);
-    }
-
-    /// The state that deltas must name as their life; `None` before the first answer.
-    pub fn life(&self) -> Option<Generation> {
-        self.generation()
-    }
-
     /// Bytes between the acknowledged position and the end of the source.
     pub fn lag_bytes(&self) -> u64 {
-        let end = self.acknowledged.and_then(|s| s.end).map_or(self.size, |end| end.position);
-        end.saturating_sub(self.acknowledged.map_or(0, |s| s.position))
+        let end = self.acknowledged().and_then(|s| s.end).map_or(self.size, |end| end.position);
+        end.saturating_sub(self.conversation.position())
     }
 
     /// Whether everything that the source will ever have is acknowledged.
     pub fn is_over(&self) -> bool {
-        let state = self.acknowledged;
+        let state = self.acknowledged();
         state.is_some_and(|s| s.end.is_some_and(|end| s.position >= end.position))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use logtally_core::delta::Span;
     use logtally_core::series::Increments;
-    use logtally_core::source::{RecordCounts, Tail};
+    use logtally_core::source::{Generation, RecordCounts, Tail};
 
     use super::*;
 
-    fn slot() -> Slot {
+    /// A slot that has asked, with tag 1.
+    fn slot() -> (Slot, Tags) {
         let reading = logtally_count::testing::default_reading();
         let reader = Reader::new(None, reading.clone());
         let id = SourceId::new("file/v/1/1").expect("valid");
         let mut slot = Slot::new(id, "x".into(), reader, reading, Instant::now());
-        slot.phase = Phase::Asking { tag: 1 };
-        slot
+        let mut tags = Tags::default();
+        slot.ask(&mut tags);
+        (slot, tags)
     }
 
     fn at(generation: u64, position: u64) -> SourceState {
         SourceState { position, ..SourceState::start(Generation(generation)) }
     }
 
-    fn send(slot: &mut Slot, tag: u64, from: u64, to: u64) {
+    fn send(slot: &mut Slot, tags: &mut Tags, from: u64, to: u64) -> u64 {
         let span = Span::new(from, to).expect("valid");
         let delta = Delta {
             source: slot.id.clone(),
-            generation: slot.life().expect("open"),
+            generation: slot.conversation().generation().expect("open"),
             span,
             tail_before: Tail::empty(),
             tail_after: Tail::empty(),
@@ -339,74 +293,99 @@ mod tests {
             increments: Increments::default(),
         };
         let trace = tracing::Span::none();
-        slot.send(&delta, Flight { tag, span, bytes: 1, sent: Instant::now(), trace });
+        slot.send(&delta, SentDelta { bytes: 1, at: Instant::now(), trace }, tags)
+    }
+
+    /// Whether a step begins with a fresh look.
+    fn asks(step: &NextStep<SentDelta>) -> bool {
+        matches!(step, NextStep::Ask { .. })
     }
 
     #[test]
     fn an_unknown_source_is_opened_and_a_known_one_continued() {
-        let mut slot = slot();
-        assert_eq!(slot.hear(9, Some(at(1, 5))).0, Next::Nothing, "not our question");
-        assert_eq!(slot.hear(1, None).0, Next::Open(None));
-        assert_eq!(slot.hear(1, Some(at(1, 5))).0, Next::Read);
-        assert_eq!((slot.phase, slot.sent()), (Phase::Reading, 5));
+        let (mut slot, mut tags) = slot();
+        let step = slot.on_response(9, Some(at(1, 5)), &mut tags);
+        assert!(matches!(step, NextStep::Nothing), "not our question");
+        let step = slot.on_response(1, None, &mut tags);
+        assert!(matches!(step, NextStep::Open { expected: None, tag: 2 }), "{step:?}");
+        let step = slot.on_response(2, Some(at(1, 5)), &mut tags);
+        assert!(matches!(step, NextStep::Continue(_)), "{step:?}");
+        assert!(slot.conversation().is_ready() && slot.conversation().sent() == 5);
     }
 
     #[test]
     fn acknowledgements_move_on_and_everything_else_asks() {
-        let check = |answer: Option<SourceState>, next: Next, acknowledged: u64| {
-            let mut slot = slot();
-            slot.hear(1, Some(at(1, 0)));
-            send(&mut slot, 2, 0, 10);
-            send(&mut slot, 3, 10, 20);
-            assert_eq!(slot.hear(2, answer).0, next);
-            assert_eq!(slot.acknowledged.expect("open").position, acknowledged);
+        let check = |answer: Option<SourceState>, expected_to_ask: bool, acknowledged: u64| {
+            let (mut slot, mut tags) = slot();
+            slot.on_response(1, Some(at(1, 0)), &mut tags);
+            let first = send(&mut slot, &mut tags, 0, 10);
+            send(&mut slot, &mut tags, 10, 20);
+            let step = slot.on_response(first, answer, &mut tags);
+            assert_eq!(asks(&step), expected_to_ask, "{step:?}");
+            assert_eq!(slot.acknowledged().expect("open").position, acknowledged);
         };
-        check(Some(at(1, 10)), Next::Nothing, 10);
-        check(Some(at(1, 20)), Next::Nothing, 20);
-        check(Some(at(1, 5)), Next::Ask, 0);
-        check(Some(at(1, 30)), Next::Ask, 0);
-        check(Some(at(2, 10)), Next::Ask, 0);
-        check(None, Next::Ask, 0);
+        check(Some(at(1, 10)), false, 10);
+        check(Some(at(1, 20)), false, 20);
+        check(Some(at(1, 5)), true, 0);
+        check(Some(at(1, 30)), true, 0);
+        check(Some(at(2, 10)), true, 0);
+        check(None, true, 0);
     }
 
     #[test]
     fn an_idle_look_only_minds_differences() {
-        let check = |answer: Option<SourceState>, next: Next| {
-            let mut slot = slot();
-            slot.hear(1, Some(at(1, 10)));
-            slot.check = Some(7);
-            assert_eq!(slot.hear(7, answer).0, next);
+        let check = |answer: Option<SourceState>, expected_to_ask: bool| {
+            let (mut slot, mut tags) = slot();
+            slot.on_response(1, Some(at(1, 10)), &mut tags);
+            let tag = slot.check(&mut tags).expect("idle");
+            assert_eq!(asks(&slot.on_response(tag, answer, &mut tags)), expected_to_ask);
         };
-        check(Some(at(1, 10)), Next::Nothing);
-        check(Some(at(1, 5)), Next::Ask);
-        check(Some(at(2, 10)), Next::Ask);
-        check(None, Next::Ask);
+        check(Some(at(1, 10)), false);
+        check(Some(at(1, 5)), true);
+        check(Some(at(2, 10)), true);
+        check(None, true);
     }
 
     #[test]
-    fn answers_from_before_a_reset_are_not_heard() {
-        let mut slot = slot();
-        slot.hear(1, Some(at(1, 0)));
-        send(&mut slot, 2, 0, 10);
-        assert_eq!(slot.reset(Phase::Asking { tag: 3 }), 1);
-        assert_eq!(slot.hear(2, Some(at(1, 10))).0, Next::Nothing);
-        assert_eq!(slot.acknowledged.expect("open").position, 0);
+    fn a_slot_that_is_being_read_minds_no_idle_look() {
+        let (mut slot, mut tags) = slot();
+        slot.on_response(1, Some(at(1, 10)), &mut tags);
+        let tag = slot.check(&mut tags).expect("idle");
+        slot.take_reader().expect("there");
+        assert!(!asks(&slot.on_response(tag, Some(at(1, 5)), &mut tags)));
+        assert!(slot.check(&mut tags).is_none(), "not idle");
+    }
+
+    #[test]
+    fn answers_from_before_a_reset_are_not_taken() {
+        let (mut slot, mut tags) = slot();
+        slot.on_response(1, Some(at(1, 0)), &mut tags);
+        let sent = send(&mut slot, &mut tags, 0, 10);
+        assert_eq!(slot.bytes_in_flight(), 1);
+        let before = slot.epoch;
+        slot.ask(&mut tags);
+        assert_eq!((slot.bytes_in_flight(), slot.epoch), (0, before + 1));
+        let step = slot.on_response(sent, Some(at(1, 10)), &mut tags);
+        assert!(matches!(step, NextStep::Nothing), "{step:?}");
+        assert_eq!(slot.acknowledged().expect("open").position, 0);
     }
 
     #[test]
     fn what_was_read_for_an_earlier_slot_of_the_source_is_not_taken() {
-        let (mut earlier, slot) = (slot(), slot());
-        earlier.reset(Phase::Offline);
+        let ((mut earlier, _), (slot, _)) = (slot(), slot());
+        earlier.go_offline();
         assert!(earlier.has_begun(earlier.epoch - 1) && !slot.has_begun(earlier.epoch));
     }
 
     #[test]
     fn a_replaced_file_is_looked_at_before_it_is_opened() {
-        let mut slot = slot();
-        slot.hear(1, Some(at(1, 0)));
-        send(&mut slot, 2, 0, 10);
-        assert_eq!(slot.replaced(), Next::Ask);
-        slot.hear(2, Some(at(1, 10)));
-        assert_eq!(slot.replaced(), Next::Open(Some(at(1, 10))));
+        let (mut slot, mut tags) = slot();
+        slot.on_response(1, Some(at(1, 0)), &mut tags);
+        send(&mut slot, &mut tags, 0, 10);
+        let step = slot.replaced(&mut tags);
+        let NextStep::Ask { tag, .. } = step else { panic!("{step:?}") };
+        slot.on_response(tag, Some(at(1, 10)), &mut tags);
+        let step = slot.replaced(&mut tags);
+        assert!(matches!(step, NextStep::Open { expected, .. } if expected == Some(at(1, 10))));
     }
 }

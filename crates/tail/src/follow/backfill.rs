@@ -13,7 +13,7 @@ use logtally_core::source::{Generation, SourceEnd, SourceId, SourceState};
 
 use super::Follower;
 use crate::reader::Reader;
-use crate::slot::{Phase, Role, Slot};
+use crate::slot::{Role, Slot};
 use logtally_count::reading::Reading;
 
 impl Follower {
@@ -21,7 +21,7 @@ impl Follower {
     /// they count live.
     pub(super) fn prepare(&mut self, id: &SourceId) {
         let Some(slot) = self.slots.get_mut(id) else { return };
-        if slot.prepared || slot.phase != Phase::Reading {
+        if slot.prepared || !slot.conversation().is_ready() {
             return;
         }
         if slot.role != Role::File || slot.reading.input.backfills.is_empty() {
@@ -29,7 +29,7 @@ impl Follower {
             return;
         }
         // The end of what is counted afterwards is where nothing is under way any more.
-        if slot.preparing || !slot.flights.is_empty() || slot.reader.is_none() {
+        if slot.preparing || slot.conversation().in_flight() > 0 || slot.reader.is_none() {
             return;
         }
         slot.preparing = true;
@@ -65,7 +65,7 @@ impl Follower {
         let generation = Generation(rand::random::<u64>() | 1);
         let mut fresh = SourceState::start(generation);
         if let Role::Backfill { of } = &self.slots.get(id)?.role {
-            let live = self.slots.get(of)?.acknowledged?;
+            let live = self.slots.get(of)?.acknowledged()?;
             fresh.end = Some(SourceEnd { position: live.position, tail: live.tail });
         }
         Some(fresh)
@@ -82,7 +82,7 @@ impl Follower {
         };
         let registered = |(name, _): &(String, _)| {
             let slot = of.backfill(name).ok().and_then(|id| self.slots.get(&id));
-            slot.is_some_and(|slot| slot.phase == Phase::Reading)
+            slot.is_some_and(|slot| slot.conversation().is_ready())
         };
         let ready = live.preparing && live.reading.input.backfills.iter().all(registered);
         if ready {
@@ -102,7 +102,8 @@ impl Follower {
         let Some(slot) = self.slots.get(id) else { return };
         let Role::Backfill { of } = &slot.role else { return };
         let waiting = self.slots.get(of).is_some_and(|live| live.preparing);
-        if slot.is_over() && slot.flights.is_empty() && slot.reader.is_some() && !waiting {
+        let is_quiet = slot.conversation().in_flight() == 0 && slot.reader.is_some();
+        if slot.is_over() && is_quiet && !waiting {
             // Not again at every look at what was counted long ago.
             if slot.stamp.is_some() {
                 tracing::info!(source = %id, path = %slot.path.display(), "counted what was there before the rule");
@@ -123,7 +124,7 @@ impl Follower {
     /// Forgets a slot that nothing is under way for.
     pub(super) fn drop_slot(&mut self, id: &SourceId) {
         if let Some(slot) = self.slots.remove(id) {
-            self.in_flight_bytes -= slot.flights.iter().map(|f| f.bytes).sum::<usize>();
+            self.in_flight_bytes -= slot.bytes_in_flight();
             self.handles.closed(slot.reader.as_deref());
         }
     }

@@ -10,8 +10,9 @@ use logtally_core::rule::Reject;
 use serde::Serialize;
 
 use super::Follower;
-use crate::slot::{Phase, Role, Slot};
+use crate::slot::{Role, Slot};
 use logtally_count::tally::Sample;
+use logtally_session::conversation::Phase;
 
 /// Longest wait for a new table; then the one before is shown.
 const TABLE_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -187,7 +188,7 @@ impl Follower {
 
 impl Slot {
     fn row(&self, now: Instant) -> SourceRow {
-        let state = self.acknowledged;
+        let state = self.acknowledged();
         let records = state.map(|state| state.records).unwrap_or_default();
         SourceRow {
             source: self.id.as_str().to_owned(),
@@ -198,10 +199,10 @@ impl Slot {
                 Role::Backfill { .. } => "backfill",
                 Role::Stdin => "stdin",
             },
-            state: match self.phase {
+            state: match self.conversation().phase() {
                 Phase::Offline => "offline",
                 Phase::Asking { .. } => "asking",
-                Phase::Reading => "reading",
+                Phase::Ready => "reading",
             },
             generation: state.map(|state| format!("{:016x}", state.generation.0)),
             position: state.map_or(0, |state| state.position),

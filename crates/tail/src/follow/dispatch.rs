@@ -7,7 +7,7 @@ use logtally_core::source::SourceId;
 
 use super::{Event, Follower};
 use crate::reader::End;
-use crate::slot::{Phase, Role, Slot};
+use crate::slot::{Role, Slot};
 use crate::worker::{FileAt, Job, work};
 
 impl Follower {
@@ -32,11 +32,11 @@ impl Follower {
         let end = self.end_for(self.slots.get(id)?);
         let slot = self.slots.get_mut(id)?;
         slot.queued = false;
-        let generation = slot.life()?;
+        let generation = slot.conversation().generation()?;
         if !slot.may_read() {
             return None;
         }
-        let mut reader = slot.reader.take()?;
+        let mut reader = slot.take_reader()?;
         slot.dirty = false;
         reader.adopt(slot.reading.clone());
         let mut scratch = self.scratches.pop()?;
@@ -90,11 +90,11 @@ impl Follower {
 impl Slot {
     /// Whether a reading step may begin now.
     fn may_read(&self) -> bool {
-        self.phase == Phase::Reading
+        self.conversation().is_ready()
             && self.prepared
             && !self.removed
             && self.reader.is_some()
-            && self.flights.len() < SPANS_IN_FLIGHT_MAX
+            && self.conversation().in_flight() < SPANS_IN_FLIGHT_MAX
     }
 
     /// The identity of the slot's file.

@@ -216,7 +216,7 @@ impl Follower {
         }
         let Some(reader) = &slot.reader else { return };
         if slot.removed {
-            if slot.flights.is_empty() {
+            if slot.conversation().in_flight() == 0 {
                 self.close(id);
             }
             return;
@@ -234,7 +234,7 @@ impl Follower {
         let stamp = Stamp::of(&metadata);
         self.note_stamp(id, stamp);
         let slot = &self.slots[id];
-        let read = slot.stamp == Some(stamp) && slot.flights.is_empty() && !slot.dirty;
+        let read = slot.stamp == Some(stamp) && slot.conversation().in_flight() == 0 && !slot.dirty;
         let nothing_left = slot.finished || slot.pending == 0 || !slot.superseded;
         if self.is_quiet(slot) && read && nothing_left && slot.reader.is_some() {
             self.close(id);
@@ -262,7 +262,7 @@ impl Follower {
             self.drop_slot(&backfill);
         }
         tracing::info!(source = %id, path = %slot.path.display(),
-            position = slot.acknowledged.map_or(0, |s| s.position), "closed the file");
+            position = slot.conversation().position(), "closed the file");
         forget_path(&mut self.paths, &slot.path, id);
         forget_lag(&self.metrics, &slot);
     }

@@ -28,11 +28,12 @@ use crate::metrics::TailMetrics;
 use crate::progress::Progress;
 use crate::reader::{Scratch, SpanLimits};
 use crate::shard::Shard;
-use crate::slot::{Next, Slot};
+use crate::slot::Slot;
 use crate::stdin::Stdin;
 use crate::watch::Watch;
 use crate::worker::Done;
 use logtally_count::plan::Plan;
+use logtally_session::conversation::Tags;
 use logtally_session::links::Links;
 use logtally_session::uplink::{LinkEvent, Peer, keep_up};
 
@@ -117,7 +118,7 @@ pub async fn follow(
         ready: VecDeque::new(),
         scratches: (0..options.workers).map(|_| scratch()).collect(),
         in_flight_bytes: 0,
-        next_tag: 1,
+        tags: Tags::default(),
         problems: BTreeSet::new(),
         unread: BTreeMap::new(),
         look: Look::default(),
@@ -166,7 +167,7 @@ struct Follower {
     /// Free buffers: as many steps as there are buffers run at once.
     scratches: Vec<Scratch>,
     in_flight_bytes: usize,
-    next_tag: u64,
+    tags: Tags,
     /// What is wrong with the inputs now.
     problems: BTreeSet<String>,
     /// Sources that could not be read to their end, each with the reason.
@@ -225,7 +226,7 @@ impl Follower {
             self.watchdog.beat();
             let late = stop_by.is_some_and(|by| Instant::now() > by);
             // Looks at all sources, of which there may be a million: only when it matters.
-            let is_drained = || self.slots.values().all(|s| s.flights.is_empty());
+            let is_drained = || self.slots.values().all(|s| s.conversation().in_flight() == 0);
             if late || (self.stopping && is_drained()) || self.all_finished() {
                 break;
             }
@@ -251,7 +252,7 @@ impl Follower {
 
     /// With `once`: whether everything that was found is read and acknowledged.
     fn all_finished(&self) -> bool {
-        let done = |s: &Slot| s.finished && s.flights.is_empty();
+        let done = |s: &Slot| s.finished && s.conversation().in_flight() == 0;
         let looked = self.look.done_once && !self.look.running;
         self.options.once && looked && self.slots.values().all(done)
     }
@@ -328,16 +329,4 @@ fn ticker(every: Duration) -> tokio::time::Interval {
     let mut ticker = interval(every);
     ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticker
-}
-
-impl Follower {
-    /// Carries out what a slot wants next.
-    fn carry_out(&mut self, id: &SourceId, next: Next) {
-        match next {
-            Next::Nothing => {}
-            Next::Ask => self.ask(id),
-            Next::Open(expected) => self.open(id, expected),
-            Next::Read => self.enqueue(id),
-        }
-    }
 }

@@ -6,12 +6,13 @@ use std::time::Instant;
 use logtally_core::limits::{IDLE_CHECKS_MAX, TAIL_BYTES_MAX};
 use logtally_core::source::{SourceId, SourceState};
 use logtally_proto::{Action, Request};
+use logtally_session::conversation::{NextStep, Tags};
 use tokio::sync::mpsc;
 
 use super::Follower;
 use crate::discover::Stamp;
 use crate::reader::{End, ReadError};
-use crate::slot::{Flight, Next, Phase, Role};
+use crate::slot::{Role, SentDelta, Slot};
 use crate::worker::{Done, Step};
 
 impl Follower {
@@ -44,8 +45,11 @@ impl Follower {
         let owner = self.links.owner_of(id);
         if let Some(slot) = self.slots.get_mut(id) {
             slot.owner = owner;
-            self.in_flight_bytes -= slot.reset(Phase::Offline);
         }
+        self.converse(id, |slot, _| {
+            slot.go_offline();
+            NextStep::Nothing
+        });
         if owner.is_some() {
             self.ask(id);
         }
@@ -54,32 +58,53 @@ impl Follower {
     /// Asks for the stored state, and tells what was acknowledged, so that a store that went back in
     /// time is noticed by others, too.
     pub(super) fn ask(&mut self, id: &SourceId) {
-        let acknowledged = self.slots.get(id).and_then(|s| s.acknowledged);
-        self.request(id, Action::Lookup(acknowledged));
+        let step = self.converse(id, Slot::ask);
+        self.carry_out(id, step);
     }
 
-    pub(super) fn open(&mut self, id: &SourceId, expected: Option<SourceState>) {
+    /// Lets a slot do something that may drop what is under way.
+    fn converse(
+        &mut self,
+        id: &SourceId,
+        act: impl FnOnce(&mut Slot, &mut Tags) -> NextStep<SentDelta>,
+    ) -> NextStep<SentDelta> {
+        let Some(slot) = self.slots.get_mut(id) else { return NextStep::Nothing };
+        self.in_flight_bytes -= slot.bytes_in_flight();
+        let step = act(slot, &mut self.tags);
+        self.in_flight_bytes += slot.bytes_in_flight();
+        step
+    }
+
+    /// Carries out what a slot wants next.
+    fn carry_out(&mut self, id: &SourceId, step: NextStep<SentDelta>) {
+        match step {
+            // A file's source may be opened by whoever reads the file, so that nothing stops it.
+            NextStep::Nothing | NextStep::Stop => {}
+            NextStep::Ask { acknowledged, tag } => {
+                self.send(id, tag, Action::Lookup(acknowledged), String::new());
+            }
+            NextStep::Open { expected, tag } => self.open(id, expected, tag),
+            NextStep::Continue(_) => {
+                self.enqueue(id);
+                self.note_registered(id);
+            }
+            NextStep::Landed { flights, .. } => {
+                for SentDelta { at, .. } in flights.into_iter().map(|flight| flight.payload) {
+                    self.metrics.commit_seconds.observe(at.elapsed().as_secs_f64());
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, id: &SourceId, expected: Option<SourceState>, tag: u64) {
         if expected.is_some() {
             tracing::warn!(source = %id, path = self.path_of(id),
                 "the file was truncated or replaced; it counts from its beginning");
             self.metrics.replaced.inc();
         }
         if let Some(fresh) = self.fresh_state(id) {
-            self.request(id, Action::Open { expected, fresh });
+            self.send(id, tag, Action::Open { expected, fresh }, String::new());
         }
-    }
-
-    /// Sends a question after which nothing is under way but its answer.
-    fn request(&mut self, id: &SourceId, action: Action) {
-        let tag = self.tag();
-        let Some(slot) = self.slots.get_mut(id) else { return };
-        self.in_flight_bytes -= slot.reset(Phase::Asking { tag });
-        self.send(id, tag, action, String::new());
-    }
-
-    fn tag(&mut self) -> u64 {
-        self.next_tag += 1;
-        self.next_tag
     }
 
     /// Hands a request to the slot's link.
@@ -94,21 +119,14 @@ impl Follower {
 
     pub(super) fn take_answer(&mut self, tag: u64, id: &SourceId, stored: Option<SourceState>) {
         let Some(slot) = self.slots.get_mut(id) else { return };
-        let before = slot.acknowledged;
-        let was_reading = slot.phase == Phase::Reading;
-        let (next, landed) = slot.hear(tag, stored);
-        for flight in landed {
-            self.in_flight_bytes -= flight.bytes;
-            self.metrics.commit_seconds.observe(flight.sent.elapsed().as_secs_f64());
-        }
-        if was_reading && next == Next::Ask {
+        let before = slot.acknowledged();
+        let step = self.converse(id, |slot, tags| slot.on_response(tag, stored, tags));
+        // Only a delta, or an idle look, can have this answer: not a question.
+        if matches!(step, NextStep::Ask { .. }) {
             self.note_rewind(id, before, stored);
         }
         self.note_counted(id, before);
-        self.carry_out(id, next);
-        if next == Next::Read {
-            self.note_registered(id);
-        }
+        self.carry_out(id, step);
         self.enqueue(id);
         self.close_if_over(id);
     }
@@ -116,7 +134,7 @@ impl Follower {
     /// What is acknowledged of standard input is not kept any more.
     fn note_counted(&self, id: &SourceId, before: Option<SourceState>) {
         let Some((stdin_id, stdin)) = &self.stdin else { return };
-        let state = self.slots.get(id).and_then(|slot| slot.acknowledged);
+        let state = self.slots.get(id).and_then(Slot::acknowledged);
         if stdin_id == id && state != before {
             let counted = state.map_or(0, |state| state.position);
             stdin.forget_before(counted.saturating_sub(TAIL_BYTES_MAX as u64));
@@ -161,10 +179,9 @@ impl Follower {
         let due = self.slots.values().filter(|s| s.is_idle() && is_its_turn(&s.id));
         let idle: Vec<SourceId> = due.map(|s| s.id.clone()).collect();
         for id in idle {
-            let tag = self.tag();
             let Some(slot) = self.slots.get_mut(&id) else { continue };
-            slot.check = Some(tag);
-            let acknowledged = slot.acknowledged;
+            let Some(tag) = slot.check(&mut self.tags) else { continue };
+            let acknowledged = slot.acknowledged();
             self.send(&id, tag, Action::Lookup(acknowledged), String::new());
         }
     }
@@ -189,7 +206,8 @@ impl Follower {
             }
         } else {
             // The slot began anew meanwhile: what was read is read again from the stored state.
-            if let (Some(reader), Some(state)) = (&mut slot.reader, slot.acknowledged) {
+            let state = slot.acknowledged();
+            if let (Some(reader), Some(state)) = (&mut slot.reader, state) {
                 reader.seek(state);
             }
             slot.dirty = true;
@@ -218,12 +236,11 @@ impl Follower {
             slot.dirty = true;
         }
         if let Some((delta, trace)) = step.delta {
-            let tag = self.tag();
             let Some(slot) = self.slots.get_mut(id) else { return };
             let bytes = delta.increments.len();
             let traceparent = trace.in_scope(logtally_service::current_traceparent);
-            let flight = Flight { tag, span: delta.span, bytes, sent: Instant::now(), trace };
-            slot.send(&delta, flight);
+            let sent = SentDelta { bytes, at: Instant::now(), trace };
+            let tag = slot.send(&delta, sent, &mut self.tags);
             self.in_flight_bytes += bytes;
             self.send(id, tag, Action::Commit(Box::new(delta)), traceparent);
         }
@@ -233,8 +250,7 @@ impl Follower {
     /// this to what was written between the copy and the truncation, and to more if we were behind.
     fn note_loss(&mut self, id: &SourceId) {
         let Some(slot) = self.slots.get_mut(id) else { return };
-        let read = slot.acknowledged.map_or(0, |state| state.position);
-        let read = slot.flights.back().map_or(read, |flight| flight.span.to());
+        let read = slot.conversation().sent();
         let lost = std::mem::take(&mut slot.seen).saturating_sub(read);
         slot.size = 0;
         if lost > 0 {
@@ -254,8 +270,8 @@ impl Follower {
                 self.note_loss(id);
                 let Some(slot) = self.slots.get_mut(id) else { return };
                 slot.dirty = true;
-                let next = slot.replaced();
-                self.carry_out(id, next);
+                let step = self.converse(id, Slot::replaced);
+                self.carry_out(id, step);
             }
             ReadError::Io { source, .. } => {
                 self.metrics.read_errors.inc();
@@ -277,15 +293,5 @@ impl Follower {
                 self.unread.insert(id.clone(), text);
             }
         }
-    }
-}
-
-impl crate::slot::Slot {
-    /// Whether nothing is known to be under way or to be read.
-    fn is_idle(&self) -> bool {
-        self.phase == Phase::Reading
-            && self.flights.is_empty()
-            && self.reader.is_some()
-            && self.check.is_none()
     }
 }
