@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use logtally_service::{ListenAddress, LogArgs, parse_duration};
+use logtally_store::StoreArgs;
 use logtally_store::redis::Durability;
 
 use crate::janitor::RETENTION_MIN;
@@ -11,10 +12,11 @@ use crate::janitor::RETENTION_MIN;
 /// Commits the deltas of ingests to the store, and folds the journal into the counts.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "logtally-aggregator", version, after_help = EXAMPLES)]
+#[command(mut_arg("store", |arg| arg.help(STORE_HELP).value_name("redis://HOST:PORT")))]
 pub struct Args {
-    /// The store that all aggregators and exporters share.
-    #[arg(long, env = "LOGTALLY_STORE", value_name = "redis://HOST:PORT")]
-    pub store: String,
+    /// The store.
+    #[command(flatten)]
+    pub store: StoreArgs,
 
     /// When a commit is acknowledged: as soon as the store has applied it, or when it is on disk
     /// (`fsync`, which needs a Redis with `appendfsync always`).
@@ -92,6 +94,8 @@ impl From<DurabilityArg> for Durability {
         }
     }
 }
+
+const STORE_HELP: &str = "The store that all aggregators and exporters share";
 
 const EXAMPLES: &str = "\
 Examples:

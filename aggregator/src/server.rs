@@ -12,7 +12,7 @@ use logtally_service::{
     Context, ExitError, ReadinessGate, bind, bind_std, cancel_on_signal, init_telemetry,
     spawn_admin, version,
 };
-use logtally_store::redis::{RedisOptions, RedisStore};
+use logtally_store::redis::RedisOptions;
 use logtally_store::{CountStore, SharedStore, StoreError, StoreInfo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
@@ -234,17 +234,9 @@ where
     Ok(())
 }
 
-fn connect(url: &str, options: RedisOptions) -> anyhow::Result<RedisStore> {
-    if !url.starts_with("redis://") {
-        let text = "--store must be redis://HOST:PORT: other stores live inside one process; use \
-                    `logtally run`, which counts and serves in one process";
-        anyhow::bail!(ExitError::usage(anyhow::anyhow!(text)));
-    }
-    Ok(RedisStore::connect(url, options)?)
-}
-
 /// Runs the program until it is told to stop.
 pub async fn run(args: Args) -> anyhow::Result<()> {
+    let url = args.store.server_url().map_err(ExitError::usage)?;
     let telemetry = init_telemetry("logtally-aggregator", &args.log)?;
     let context = Context::new("logtally-aggregator", version());
     cancel_on_signal(context.shutdown.clone());
@@ -252,7 +244,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let listener = bind("--grpc.listen-address", &args.grpc_listen_address).await?;
     let admin = spawn_admin(admin, context.clone(), "logtally-aggregator");
     let options = RedisOptions { durability: args.durability.into(), ..RedisOptions::default() };
-    let store = Arc::new(connect(&args.store, options)?);
+    let store = url.open(options)?;
     tracing::info!(version = version(), "started");
     let options = Options {
         partitions: args.partitions,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use logtally_service::{ListenAddress, LogArgs, parse_duration};
+use logtally_store::StoreArgs;
 
 use crate::http::TelemetryPath;
 use crate::patience::ViewOptions;
@@ -11,10 +12,11 @@ use crate::patience::ViewOptions;
 /// Serves the counts of a store to Prometheus. Every replica shows the same page.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "logtally-exporter", version, after_help = EXAMPLES)]
+#[command(mut_arg("store", |arg| arg.help(STORE_HELP).value_name("redis://HOST:PORT")))]
 pub struct Args {
-    /// The store that all aggregators and exporters share
-    #[arg(long, env = "LOGTALLY_STORE", hide_env_values = true, value_name = "redis://HOST:PORT")]
-    pub store: String,
+    /// The store.
+    #[command(flatten)]
+    pub store: StoreArgs,
 
     /// Where counts are served
     #[arg(
@@ -85,6 +87,8 @@ impl ViewArgs {
         ViewOptions { settle_time: self.settle_time, recovery_timeout: self.recovery_timeout }
     }
 }
+
+const STORE_HELP: &str = "The store that all aggregators and exporters share";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -1,12 +1,10 @@
 //! The exporter as a program, and as a part of another one.
 
-use std::sync::Arc;
-
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use logtally_service::{
     Context, ExitError, bind, bind_std, cancel_on_signal, init_telemetry, spawn_admin, version,
 };
-use logtally_store::redis::{RedisOptions, RedisStore};
+use logtally_store::redis::RedisOptions;
 use tokio::net::TcpListener;
 
 use crate::args::Args;
@@ -47,10 +45,11 @@ pub async fn serve_at(
 
 /// The whole program.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let store = connect(&args.store).map_err(ExitError::usage)?;
+    let url = args.store.server_url().map_err(ExitError::usage)?;
     let telemetry = init_telemetry("logtally-exporter", &args.log)?;
     let context = Context::new("logtally-exporter", version());
-    let exporter = Exporter::new(Arc::new(store), args.view.options(), &context);
+    let store = url.open(RedisOptions::default())?;
+    let exporter = Exporter::new(store, args.view.options(), &context);
     let listener = bind("--web.listen-address", &args.web_listen_address).await?;
     let admin = bind_std("--admin.listen-address", &args.admin_listen_address).await?;
     let admin = spawn_admin(admin, context.clone(), "logtally-exporter");
@@ -64,28 +63,4 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     admin.stop();
     telemetry.shutdown();
     served
-}
-
-fn connect(url: &str) -> anyhow::Result<RedisStore> {
-    if !url.starts_with("redis://") {
-        bail!(
-            "--store must be redis://HOST:PORT: other stores live inside one \
-             process, so there is nothing that an exporter apart could read; use `logtally run`, \
-             which counts and serves in one process"
-        );
-    }
-    RedisStore::connect(url, RedisOptions::default()).context("--store cannot be used")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stores_of_one_process_are_explained() {
-        for url in ["memory", "./data", "http://localhost:6379", "localhost:6379", ""] {
-            let error = connect(url).err().map(|e| e.to_string()).unwrap_or_default();
-            assert!(error.contains("logtally run"), "{url}: {error}");
-        }
-    }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use logtally_core::secret_url::SecretUrl;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -35,8 +36,11 @@ pub struct Answer {
 }
 
 /// Gets a URL, whatever the status of the answer.
-pub async fn get(url: &str, limits: Limits) -> anyhow::Result<Answer> {
-    let rest = url.strip_prefix("http://").context("the URL must begin with http://")?;
+pub async fn get(url: &SecretUrl, limits: Limits) -> anyhow::Result<Answer> {
+    let rest = url.expose().strip_prefix("http://").context("the URL must begin with http://")?;
+    if rest.contains('@') {
+        bail!("{url}: these pages know neither users nor passwords; leave them out of the URL");
+    }
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let seconds = limits.timeout.as_secs();
     let answer = tokio::time::timeout(limits.timeout, exchange(host, path, limits.bytes_max)).await;
@@ -44,8 +48,13 @@ pub async fn get(url: &str, limits: Limits) -> anyhow::Result<Answer> {
     parse(&bytes).with_context(|| format!("{url} was answered only in part"))
 }
 
+/// The URL of a page below the root of a listener.
+pub fn below(root: &SecretUrl, path: &str) -> SecretUrl {
+    SecretUrl::from(format!("{}/{path}", root.expose().trim_end_matches('/')))
+}
+
 /// Gets a page: anything but a 200 is an error that says what was answered.
-pub async fn page(url: &str) -> anyhow::Result<String> {
+pub async fn page(url: &SecretUrl) -> anyhow::Result<String> {
     let answer = get(url, Limits::PAGE).await?;
     if answer.status != 200 {
         bail!("{url} answers {} {}", answer.status_line, answer.body.trim());
@@ -65,7 +74,7 @@ async fn exchange(host: &str, path: &str, bytes_max: u64) -> anyhow::Result<Vec<
     let mut answer = Vec::new();
     stream.take(bytes_max + 1).read_to_end(&mut answer).await?;
     if answer.len() as u64 > bytes_max {
-        bail!("http://{host}/{path} answers with more than {bytes_max} bytes");
+        bail!("{host} answers with more than {bytes_max} bytes");
     }
     Ok(answer)
 }
@@ -114,7 +123,16 @@ mod tests {
 
     #[tokio::test]
     async fn other_schemes_are_refused() {
-        let error = get("https://x/", Limits::PROBE).await.expect_err("refused");
+        let error = get(&"https://x/".into(), Limits::PROBE).await.expect_err("refused");
         assert!(error.to_string().contains("http://"));
+    }
+
+    #[tokio::test]
+    async fn passwords_are_refused_and_not_repeated() {
+        let error = get(&"http://u:secret@x/".into(), Limits::PROBE).await.expect_err("refused");
+        assert_eq!(
+            error.to_string(),
+            "http://…@x/: these pages know neither users nor passwords; leave them out of the URL"
+        );
     }
 }

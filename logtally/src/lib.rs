@@ -7,8 +7,6 @@ pub mod run;
 
 pub mod store;
 
-pub mod healthcheck;
-
 pub mod commands;
 
 pub mod pipeline;
@@ -40,6 +38,6 @@ pub async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         cli::Command::Verify(args) => commands::verify::verify(&args).await,
         cli::Command::Completions(args) => commands::completions::completions(&args),
         cli::Command::Man(args) => commands::completions::man(&args),
-        cli::Command::Healthcheck(args) => healthcheck::healthcheck(&args).await,
+        cli::Command::Healthcheck(args) => commands::healthcheck::healthcheck(&args).await,
     }
 }

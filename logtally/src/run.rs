@@ -3,11 +3,14 @@
 //! The three parts are the same as in the distributed form and talk the same protocol; only the
 //! connection between ingest and aggregator is a pipe in memory instead of a socket.
 
+mod args;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use logtally_aggregator::Options as AggregatorOptions;
 use logtally_core::limits::LOCAL_MESSAGE_BYTES_MAX;
 use logtally_exporter::{Exporter, Format};
 use logtally_ingest::{Reads, Reloader};
@@ -16,16 +19,18 @@ use logtally_service::{
     AdminHandle, Context, ExitError, bind, bind_std, cancel_on_signal, init_telemetry,
     spawn_admin_with, version,
 };
-use logtally_store::SharedStore;
+use logtally_store::StoreUrl;
+use logtally_store::redis::RedisOptions;
 use logtally_tail::discover::check_volume;
 use logtally_tail::reader::SpanLimits;
 use logtally_tail::shard::Shard;
-use logtally_tail::{FollowOutcome, FollowView, raise_file_limit};
+use logtally_tail::{FollowView, raise_file_limit};
 use tokio::task::JoinHandle;
 
-use crate::cli::RunArgs;
 use crate::pipeline;
-use crate::store::open_store;
+use crate::store;
+
+pub use self::args::RunArgs;
 
 /// Runs until told to stop, or, with `--once`, until everything is counted and printed.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
@@ -44,11 +49,12 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
 }
 
 async fn once(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow::Result<()> {
-    let url = if args.dry_run { "memory:" } else { &args.store };
-    let store = open_store(url, args.durability)?;
+    let url = if args.dry_run { StoreUrl::Memory } else { store::named_or_default(&args.store)? };
+    let store = url.open(redis_options(args))?;
     let exporter = Exporter::new(Arc::clone(&store) as _, args.view.options(), context);
-    let pushes = Listeners::default();
-    let outcome = count(args, reloader, FollowView::default(), pushes, store, context).await?;
+    raise_file_limit();
+    let job = job(args, reloader, &url, FollowView::default(), Listeners::default());
+    let outcome = pipeline::count(job, store, context).await?;
     if context.shutdown.is_cancelled() {
         bail!("interrupted before everything was counted; run it again to go on from there");
     }
@@ -66,11 +72,12 @@ async fn once(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow:
 }
 
 async fn serve(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow::Result<()> {
+    let url = store::named_or_default(&args.store)?;
     let web = bind("--web.listen-address", &args.web_listen_address).await?;
     let admin = bind_std("--admin.listen-address", &args.admin_listen_address).await?;
     let (grpc, http) = (&args.grpc_listen_address, &args.push_listen_address);
     let pushes = Listeners::bind(grpc.as_ref(), http.as_ref()).await?;
-    let store = open_store(&args.store, args.durability)?;
+    let store = url.open(redis_options(args))?;
     let exporter = Exporter::new(Arc::clone(&store) as _, args.view.options(), context);
     let view = FollowView::default();
     let extra = reloader.admin(view.clone());
@@ -78,8 +85,8 @@ async fn serve(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow
     reloader.reload_on_hangup(context.shutdown.clone());
     tracing::info!(
         version = version(),
-        store = without_password(&args.store),
-        metrics = url(web.local_addr()?),
+        store = %url,
+        metrics = page_url(web.local_addr()?),
         "started"
     );
     let without_files = reloader.plans().borrow().inputs.iter().all(|i| i.patterns.is_empty());
@@ -90,60 +97,44 @@ async fn serve(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow
         let context = context.clone();
         tokio::spawn(async move { logtally_exporter::serve(web, exporter, &context).await })
     };
-    let counted = count(args, reloader, view, pushes, store, context).await;
+    raise_file_limit();
+    let job = job(args, reloader, &url, view, pushes);
+    let counted = pipeline::count(job, store, context).await;
     context.shutdown.cancel();
     scrapes.await??;
     admin.stop();
     counted.map(drop)
 }
 
-/// Ingest and aggregator over `store`, until the shutdown or the end of the files.
-async fn count(
+fn redis_options(args: &RunArgs) -> RedisOptions {
+    RedisOptions { durability: args.durability.into(), ..RedisOptions::default() }
+}
+
+/// What ingest and aggregator do over the store at `url`.
+fn job(
     args: &RunArgs,
     reloader: &Reloader,
+    url: &StoreUrl,
     view: FollowView,
     pushes: Listeners,
-    store: SharedStore,
-    context: &Context,
-) -> anyhow::Result<FollowOutcome> {
-    raise_file_limit();
+) -> pipeline::Job {
     let shard = Shard { index: 0, total: 1 };
     let mut options = args.follow.options(args.volume.clone(), shard, args.once, true);
     let key_retention = args.retention.key_retention;
-    let mut aggregator = logtally_aggregator::Options { key_retention, ..Default::default() };
-    if !args.store.starts_with("redis:") {
+    let mut aggregator = AggregatorOptions { key_retention, ..AggregatorOptions::default() };
+    if !url.is_server() {
         // A server would be held up by commits of that size; a store of our own is not.
         options.limits = SpanLimits::LOCAL;
         aggregator.message_bytes_max = LOCAL_MESSAGE_BYTES_MAX;
     }
-    let job = pipeline::Job { options, plans: reloader.plans(), view, pushes, aggregator };
-    pipeline::count(job, store, context).await
+    pipeline::Job { options, plans: reloader.plans(), view, pushes, aggregator }
 }
 
-/// Where the counts are, as a person on this machine can open it.
-fn url(address: SocketAddr) -> String {
+/// The page of the counts, as a person on this machine can open it.
+fn page_url(address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         format!("http://localhost:{}/metrics", address.port())
     } else {
         format!("http://{address}/metrics")
-    }
-}
-
-/// The store's address as it may be shown.
-fn without_password(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => format!("{}…{}", &url[..scheme + 3], &url[at..]),
-        _ => url.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_are_not_shown() {
-        assert_eq!(without_password("redis://u:secret@h:1"), "redis://…@h:1");
-        assert_eq!(without_password("embedded:./data"), "embedded:./data");
     }
 }

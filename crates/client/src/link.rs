@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use logtally_core::push::ProducerName;
+use logtally_core::secret_url::without_secrets;
 use logtally_proto::v1;
 use logtally_proto::v1::push_service_client::PushServiceClient;
 use rand::rngs::StdRng;
@@ -169,9 +170,9 @@ impl Link {
 
     /// Waits, and turns to the next endpoint.
     async fn retry(&mut self, reason: String, after: Option<Duration>) -> Result<(), Error> {
-        let from = self.endpoints[self.at].uri().to_string();
+        let from = shown(&self.endpoints[self.at]);
         self.at = (self.at + 1) % self.endpoints.len();
-        let to = self.endpoints[self.at].uri().to_string();
+        let to = shown(&self.endpoints[self.at]);
         tracing::info!(reason, from, to, "the connection is made again");
         self.pause(reason, after).await
     }
@@ -188,6 +189,10 @@ impl Link {
         sleep(wait.min(left)).await;
         Ok(())
     }
+}
+
+fn shown(endpoint: &Endpoint) -> String {
+    without_secrets(&endpoint.uri().to_string())
 }
 
 async fn receive(

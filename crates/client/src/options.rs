@@ -1,15 +1,17 @@
 //! What a producer may be told, with defaults that fit most. Checked once, at the opening.
 
+use std::fmt;
 use std::time::Duration;
 
 use logtally_core::limits::PUSH_BYTES_MAX;
 use logtally_core::push::ProducerName;
+use logtally_core::secret_url::{SecretUrl, without_secrets};
 use tonic::transport::Endpoint;
 
 use crate::error::Error;
 
 /// How records are pushed.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Options {
     /// Ingests, as `http://HOST:PORT`. One of them is used at a time, at first any one of them; after
     /// a failure the next one.
@@ -63,6 +65,19 @@ impl Default for Options {
     }
 }
 
+// Endpoints may hold passwords.
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let endpoints = self.endpoints.iter().map(|url| SecretUrl::from(url.as_str()));
+        f.debug_struct("Options")
+            .field("endpoints", &endpoints.collect::<Vec<_>>())
+            .field("producer", &self.producer)
+            .field("input", &self.input)
+            .field("format", &self.format)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Options {
     /// The name of the producer and the endpoints, if all options can be.
     pub(crate) fn check(&self) -> Result<(Option<ProducerName>, Vec<Endpoint>), Error> {
@@ -82,8 +97,9 @@ impl Options {
     }
 
     fn endpoint(&self, text: &str) -> Result<Endpoint, Error> {
-        let bad = || Error::Options {
-            text: format!("{text:?} is not an endpoint: write http://HOST:PORT"),
+        let bad = || {
+            let shown = without_secrets(text);
+            Error::Options { text: format!("{shown:?} is not an endpoint: write http://HOST:PORT") }
         };
         let endpoint = Endpoint::from_shared(text.to_owned()).map_err(|_| bad())?;
         let uri = endpoint.uri();
@@ -110,6 +126,14 @@ mod tests {
             message_bytes,
             ..Options::default()
         }
+    }
+
+    #[test]
+    fn passwords_of_endpoints_are_not_repeated() {
+        let options = options("https://u:secret@a:1", "p", 1);
+        let error = options.check().expect_err("not http");
+        let shown = format!("{error} {error:?} {options:?}");
+        assert!(!shown.contains("secret") && shown.contains("https://…@a:1"), "{shown}");
     }
 
     #[test]

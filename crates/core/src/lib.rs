@@ -37,3 +37,5 @@ pub mod push;
 pub mod ring;
 
 pub mod hash;
+
+pub mod secret_url;

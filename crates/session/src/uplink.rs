@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use logtally_core::limits::{LOCAL_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX};
+use logtally_core::secret_url::SecretUrl;
 use logtally_core::source::{SourceId, SourceState};
 use logtally_proto::Request;
 use logtally_proto::v1;
@@ -48,15 +49,17 @@ pub enum Peer {
 /// Why an aggregator in `--aggregators` is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not HOST:PORT or NAME=HOST:PORT")]
-pub struct InvalidPeer(String);
+pub struct InvalidPeer(SecretUrl);
 
 impl Peer {
     /// Reads `HOST:PORT` (which is then the name, too) or `NAME=HOST:PORT`.
     pub fn parse(text: &str) -> Result<Self, InvalidPeer> {
-        let invalid = || InvalidPeer(text.to_owned());
+        let invalid = || InvalidPeer(text.into());
         let (name, address) = text.split_once('=').unwrap_or((text, text));
         let (host, port) = address.rsplit_once(':').ok_or_else(invalid)?;
-        if name.is_empty() || host.is_empty() || port.parse::<u16>().is_err() {
+        // An aggregator asks for no password, and the address stands in logs.
+        let has_user = host.contains('@');
+        if name.is_empty() || host.is_empty() || has_user || port.parse::<u16>().is_err() {
             return Err(invalid());
         }
         Ok(Self::Remote { name: name.to_owned(), address: address.to_owned() })

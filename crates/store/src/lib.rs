@@ -13,6 +13,10 @@ pub mod redis;
 
 pub mod clock;
 
+mod url;
+
+mod args;
+
 mod counts;
 
 mod identity;
@@ -21,8 +25,10 @@ mod partition_log;
 
 mod pieces;
 
+pub use args::{STORE_GROUP, StoreArgs, StoreArgsError};
 pub use counts::Counts;
 pub use pieces::forget_pieces;
+pub use url::{InvalidStoreUrl, StoreUrl};
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -5,17 +5,21 @@ mod files;
 mod processes;
 mod store;
 
+use std::path::Path;
+
 use anyhow::bail;
+use logtally_core::secret_url::SecretUrl;
+use logtally_store::{StoreArgs, StoreUrl};
 use serde::Serialize;
 
 use super::ConfigFile;
-use super::sources::STORE_DEFAULT;
 use crate::output::{OutputArgs, count_of, one_line};
-use crate::store::StoreArgs;
+use crate::store::DEFAULT_FOLDER;
 
 /// Flags of `logtally doctor`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("store", |arg| arg.help(STORE_HELP)))]
 pub struct DoctorArgs {
     /// Files or globs of inputs whose files the configuration does not name.
     #[arg(value_name = "FILES")]
@@ -25,18 +29,22 @@ pub struct DoctorArgs {
     #[command(flatten)]
     pub config: ConfigFile,
 
-    /// The store; `embedded:./logtally-data` without it, if that is there.
+    /// The store.
     #[command(flatten)]
     pub store: StoreArgs,
 
     /// Admin listeners of running processes, one flag each.
     #[arg(long, value_name = "URL")]
-    pub from: Vec<String>,
+    pub from: Vec<SecretUrl>,
 
     /// What is printed.
     #[command(flatten)]
     pub output: OutputArgs,
 }
+
+const STORE_HELP: &str = "\
+The store: redis://HOST:PORT, or embedded:DIR while no process uses it. Without it: \
+embedded:./logtally-data, if that is there";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -101,12 +109,13 @@ impl Findings {
 pub async fn doctor(args: &DoctorArgs) -> anyhow::Result<()> {
     let mut findings = Findings::default();
     files::look(args, &mut findings);
-    match &args.store.store {
-        Some(url) => store::look(url, &mut findings).await,
-        None if std::path::Path::new("logtally-data").exists() => {
-            store::look(STORE_DEFAULT, &mut findings).await;
+    match args.store.url() {
+        Ok(Some(url)) => store::look(&url, &mut findings).await,
+        Ok(None) if Path::new(DEFAULT_FOLDER).exists() => {
+            store::look(&StoreUrl::Embedded(DEFAULT_FOLDER.into()), &mut findings).await;
         }
-        None => findings.skipped("store", "no store is named: add --store URL"),
+        Ok(None) => findings.skipped("store", "no store is named: add --store URL"),
+        Err(error) => findings.error("store", error.to_string()),
     }
     processes::look(&args.from, &mut findings).await;
     args.output.print(&findings.0, || findings.render())?;

@@ -16,7 +16,6 @@ use super::usage;
 use crate::output::count_of;
 use crate::selector::Selector;
 use crate::series::Named;
-use crate::store::open_existing;
 
 /// Flags of `logtally forget`.
 #[derive(clap::Args, Clone, Debug)]
@@ -64,7 +63,7 @@ pub async fn forget(args: &ForgetArgs) -> anyhow::Result<()> {
             "logtally's own accounting cannot be forgotten: its sums would not agree any more"
         ));
     }
-    let store = open_existing(args.change.url())?;
+    let store = args.change.open()?;
     let (parts, names) = find(&store, &selector).await?;
     if args.change.yes {
         // Writing is only possible to a store whose partitions were looked at.

@@ -22,6 +22,8 @@ pub mod push;
 
 pub mod completions;
 
+pub mod healthcheck;
+
 use std::path::PathBuf;
 
 use logtally_config::Config;

@@ -16,6 +16,7 @@ use clap::ValueEnum;
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
 use logtally_client::Options;
+use logtally_core::secret_url::SecretUrl;
 use logtally_service::parse_duration;
 use logtally_service::{LogArgs, cancel_on_signal, init_telemetry};
 use tokio_util::sync::CancellationToken;
@@ -41,11 +42,12 @@ pub struct PushArgs {
     #[arg(
         long,
         env = "LOGTALLY_PUSH_TO",
+        hide_env_values = true,
         value_name = "URL",
         value_delimiter = ',',
         default_value = "http://localhost:9500"
     )]
-    pub to: Vec<String>,
+    pub to: Vec<SecretUrl>,
 
     /// The name by which the ingest knows how far the file is counted. Without it, it is made of the
     /// host and the path of the file; standard input has none then, and counts at least once.
@@ -157,7 +159,7 @@ impl PushArgs {
             HeaderArg::No => Some(false),
         };
         let options = Options {
-            endpoints: self.to.clone(),
+            endpoints: self.to.iter().map(|url| url.expose().to_owned()).collect(),
             producer,
             input: self.input.clone(),
             format: self.record_format.clone(),

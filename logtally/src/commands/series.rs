@@ -7,14 +7,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use logtally_core::secret_url::SecretUrl;
 use logtally_service::parse_duration;
+use logtally_store::StoreArgs;
 
 use self::describe::Description;
 use crate::http;
 use crate::output::OutputArgs;
 use crate::page::{self, Page};
 use crate::series::{Counted, Named};
-use crate::store::{StoreArgs, open_existing};
+use crate::store;
 
 /// Flags of `logtally series`.
 #[derive(clap::Args, Clone, Debug)]
@@ -22,7 +24,7 @@ use crate::store::{StoreArgs, open_existing};
 pub struct SeriesArgs {
     /// The page of an exporter; <http://localhost:8000/metrics> if neither this nor `--store` is given.
     #[arg(long, value_name = "URL")]
-    pub from: Option<String>,
+    pub from: Option<SecretUrl>,
 
     /// The store.
     #[command(flatten)]
@@ -84,19 +86,25 @@ pub async fn series(args: &SeriesArgs) -> anyhow::Result<()> {
 }
 
 async fn look(args: &SeriesArgs) -> anyhow::Result<Values> {
-    let mut values = match (&args.from, &args.store.store) {
-        (None, Some(url)) => of_store(&Counted::load(&open_existing(url)?).await?),
-        (from, _) => {
-            let url = from.as_deref().unwrap_or("http://localhost:8000/metrics");
-            of_page(&page::parse(&http::page(url).await?)?)
-        }
-    };
+    let mut values = all(args).await?;
     match &args.metric {
         Some(metric) => values.retain(|series, _| series.metric == *metric),
         // The accounting would always come first, and says nothing of series.
         None => values.retain(|series, _| !series.metric.starts_with("logtally_")),
     }
     Ok(values)
+}
+
+async fn all(args: &SeriesArgs) -> anyhow::Result<Values> {
+    if args.from.is_none()
+        && let Some(url) = store::named(&args.store)?
+    {
+        let store = store::open_existing(&url)?;
+        return Ok(of_store(&Counted::load(&store).await?));
+    }
+    let here = SecretUrl::from("http://localhost:8000/metrics");
+    let page = http::page(args.from.as_ref().unwrap_or(&here)).await?;
+    Ok(of_page(&page::parse(&page)?))
 }
 
 fn of_store(counted: &Counted) -> Values {

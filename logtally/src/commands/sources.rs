@@ -5,17 +5,18 @@ mod repair;
 
 mod stored;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Subcommand;
+use logtally_core::secret_url::SecretUrl;
+use logtally_store::{STORE_GROUP, StoreArgs};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::repair::STORE_DEFAULT;
 pub use self::repair::{ChangeArgs, ForgetSourceArgs, RewindArgs};
 use self::stored::Stored;
 use super::usage;
 use crate::http;
 use crate::output::{OutputArgs, Table};
-use crate::store::{StoreArgs, open_existing};
+use crate::store;
 
 /// Flags of `logtally sources`.
 #[derive(clap::Args, Clone, Debug)]
@@ -28,7 +29,7 @@ pub struct SourcesArgs {
     /// Admin listeners of running processes, one flag each; <http://localhost:8001> if neither this nor
     /// `--store` is given.
     #[arg(long, value_name = "URL")]
-    pub from: Vec<String>,
+    pub from: Vec<SecretUrl>,
 
     /// The store.
     #[command(flatten)]
@@ -39,7 +40,7 @@ pub struct SourcesArgs {
     pub rejected: bool,
 
     /// Of a store: list the keys and lanes of pushes as well, of which there may be many.
-    #[arg(long, requires = "store")]
+    #[arg(long, requires = STORE_GROUP)]
     pub all: bool,
 
     /// What is printed.
@@ -123,41 +124,41 @@ pub async fn sources(args: &SourcesArgs) -> anyhow::Result<()> {
         Some(SourcesCommand::Forget(args)) => return repair::forget(args).await,
         None => {}
     }
-    match &args.store.store {
-        Some(_) if args.from.is_empty() && args.rejected => {
-            Err(usage("a store keeps no rejected records; ask a running process with --from"))
+    if args.from.is_empty()
+        && let Some(url) = store::named(&args.store)?
+    {
+        if args.rejected {
+            bail!(usage("a store keeps no rejected records; ask a running process with --from"));
         }
-        Some(url) if args.from.is_empty() => {
-            let stored = Stored::read(&open_existing(url)?, args.all).await?;
-            args.output.print(&stored.rows, || stored.render())
-        }
-        _ if args.rejected => rejected(args).await,
-        _ => {
-            let mut rows: Vec<SourceRow> = Vec::new();
-            for from in processes(&args.from) {
-                rows.extend(followed(&from).await?);
-            }
-            args.output.print(&rows, || table(&rows).render())
-        }
+        let stored = Stored::read(&store::open_existing(&url)?, args.all).await?;
+        return args.output.print(&stored.rows, || stored.render());
     }
+    if args.rejected {
+        return rejected(args).await;
+    }
+    let mut rows: Vec<SourceRow> = Vec::new();
+    for from in processes(&args.from) {
+        rows.extend(followed(&from).await?);
+    }
+    args.output.print(&rows, || table(&rows).render())
 }
 
 /// The processes to ask.
-fn processes(from: &[String]) -> Vec<String> {
-    if from.is_empty() { vec!["http://localhost:8001".to_owned()] } else { from.to_vec() }
+fn processes(from: &[SecretUrl]) -> Vec<SecretUrl> {
+    if from.is_empty() { vec![SecretUrl::from("http://localhost:8001")] } else { from.to_vec() }
 }
 
 /// The sources that a process follows.
-pub(crate) async fn followed(from: &str) -> anyhow::Result<Vec<SourceRow>> {
+pub(crate) async fn followed(from: &SecretUrl) -> anyhow::Result<Vec<SourceRow>> {
     let mut rows: Vec<SourceRow> = list(from, "api/sources").await?;
     for row in &mut rows {
-        from.clone_into(&mut row.from);
+        row.from = from.to_string();
     }
     Ok(rows)
 }
 
-async fn list<T: for<'a> Deserialize<'a>>(from: &str, path: &str) -> anyhow::Result<T> {
-    let url = format!("{}/{path}", from.trim_end_matches('/'));
+async fn list<T: for<'a> Deserialize<'a>>(from: &SecretUrl, path: &str) -> anyhow::Result<T> {
+    let url = http::below(from, path);
     let page = http::page(&url).await?;
     serde_json::from_str(&page).with_context(|| {
         format!("{url} is not the admin listener of an ingest or of `logtally run`")
@@ -168,7 +169,7 @@ async fn rejected(args: &SourcesArgs) -> anyhow::Result<()> {
     let mut rows: Vec<RejectedRow> = Vec::new();
     for from in processes(&args.from) {
         let found: Vec<RejectedRow> = list(&from, "api/rejected").await?;
-        rows.extend(found.into_iter().map(|row| RejectedRow { from: from.clone(), ..row }));
+        rows.extend(found.into_iter().map(|row| RejectedRow { from: from.to_string(), ..row }));
     }
     args.output.print(&rows, || {
         let mut table = Table::new(&["reason", "path", ">position", "record"]);

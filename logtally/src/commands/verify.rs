@@ -12,26 +12,27 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use logtally_config::Config;
 use logtally_core::partition::{Partition, partition_of};
+use logtally_core::secret_url::SecretUrl;
 use logtally_core::source::{SourceId, SourceState};
 use logtally_count::plan::Plan;
-use logtally_store::SharedStore;
+use logtally_store::{SharedStore, StoreArgs};
 use logtally_tail::discover::{Discovery, Search, discover};
 use logtally_tail::shard::Shard;
 use serde::Serialize;
 
 use self::compare::{Difference, compare_pages, compare_sums};
 use self::recount::{FileCount, Recount};
-use super::sources::STORE_DEFAULT;
 use super::{ConfigFile, usage};
 use crate::http;
 use crate::output::{OutputArgs, Table, count_of};
 use crate::page;
 use crate::series::{Counted, page_of};
-use crate::store::{StoreArgs, open_existing};
+use crate::store;
 
 /// Flags of `logtally verify`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("store", |arg| arg.help(STORE_HELP)))]
 pub struct VerifyArgs {
     /// Files or globs to count again; without any, those of the configuration.
     #[arg(value_name = "FILES")]
@@ -41,14 +42,13 @@ pub struct VerifyArgs {
     #[command(flatten)]
     pub config: ConfigFile,
 
-    /// The store to compare with; `embedded:./logtally-data` without it. Files are counted as far as it
-    /// has read them.
+    /// The store.
     #[command(flatten)]
     pub store: StoreArgs,
 
     /// The page of an exporter to compare with instead. Files are counted to their last line feed.
     #[arg(long, value_name = "URL")]
-    pub from: Option<String>,
+    pub from: Option<SecretUrl>,
 
     /// Name of the volume of the files, as the ingest has it.
     #[arg(long, env = "LOGTALLY_VOLUME", default_value = "local")]
@@ -63,6 +63,10 @@ pub struct VerifyArgs {
     #[command(flatten)]
     pub output: OutputArgs,
 }
+
+const STORE_HELP: &str = "\
+The store to compare with: redis://HOST:PORT, or embedded:DIR while no process uses it. Without it: \
+embedded:./logtally-data. Files are counted as far as the store says that they were read";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -127,7 +131,7 @@ fn find(args: &VerifyArgs, plan: &Plan) -> anyhow::Result<Vec<ToCount>> {
 
 async fn against_page(
     args: &VerifyArgs,
-    url: &str,
+    url: &SecretUrl,
     files: &[ToCount],
     recount: &mut Recount<'_>,
 ) -> anyhow::Result<Verified> {
@@ -149,7 +153,7 @@ async fn against_store(
     files: &[ToCount],
     recount: &mut Recount<'_>,
 ) -> anyhow::Result<Verified> {
-    let store = open_existing(args.store.store.as_deref().unwrap_or(STORE_DEFAULT))?;
+    let store = store::open_existing(&store::named_or_default(&args.store)?)?;
     let theirs = Counted::load(&store).await?;
     let known = states(&store).await?;
     let mut notes = Vec::new();

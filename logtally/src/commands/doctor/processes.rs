@@ -2,32 +2,35 @@
 
 use std::collections::BTreeMap;
 
+use logtally_core::secret_url::SecretUrl;
+
 use super::Findings;
 use crate::commands::sources::followed;
-use crate::http::{Limits, get};
+use crate::http::{Limits, below, get};
 use crate::output::count_of;
 
 /// Asks every process.
-pub(super) async fn look(from: &[String], findings: &mut Findings) {
+pub(super) async fn look(from: &[SecretUrl], findings: &mut Findings) {
     if from.is_empty() {
         return findings.skipped("processes", "none is named: add --from http://HOST:ADMIN-PORT");
     }
     for url in from {
-        look_at(url.trim_end_matches('/'), findings).await;
+        look_at(url, findings).await;
     }
     look_at_ring(from, findings).await;
 }
 
 /// Ingests that know different aggregators send the same source to different ones: right, but slow.
-async fn look_at_ring(from: &[String], findings: &mut Findings) {
-    let mut rings: BTreeMap<Vec<String>, &str> = BTreeMap::new();
+async fn look_at_ring(from: &[SecretUrl], findings: &mut Findings) {
+    let mut rings: BTreeMap<Vec<String>, &SecretUrl> = BTreeMap::new();
     for url in from {
-        let asked =
-            get(&format!("{}/api/aggregators", url.trim_end_matches('/')), Limits::PAGE).await;
         // Aggregators and exporters know no ring.
-        let answer = asked.ok().filter(|answer| answer.status == 200);
-        let names = answer.and_then(|answer| serde_json::from_str(&answer.body).ok());
-        rings.extend(names.map(|names: Vec<String>| (names, url.as_str())));
+        let Ok(answer) = get(&below(url, "api/aggregators"), Limits::PAGE).await else { continue };
+        if answer.status == 200
+            && let Ok(names) = serde_json::from_str(&answer.body)
+        {
+            rings.insert(names, url);
+        }
     }
     let mut rings = rings.into_iter();
     match (rings.next(), rings.next()) {
@@ -43,9 +46,9 @@ async fn look_at_ring(from: &[String], findings: &mut Findings) {
     }
 }
 
-async fn look_at(url: &str, findings: &mut Findings) {
-    match get(&format!("{url}/-/ready"), Limits::PROBE).await {
-        Ok(answer) if answer.status == 200 => findings.ok("ready", url),
+async fn look_at(url: &SecretUrl, findings: &mut Findings) {
+    match get(&below(url, "-/ready"), Limits::PROBE).await {
+        Ok(answer) if answer.status == 200 => findings.ok("ready", url.to_string()),
         Ok(answer) => findings.error("ready", format!("{url} is not: {}", answer.body.trim())),
         Err(error) => return findings.error("ready", format!("{error:#}")),
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use logtally_core::partition::Partition;
-use logtally_store::SharedStore;
+use logtally_store::{SharedStore, StoreUrl};
 
 use super::Findings;
 use crate::output::count_of;
@@ -21,9 +21,9 @@ const FREE_LOW: u64 = 1 << 30;
 const FREE_NONE: u64 = 64 << 20;
 
 /// Looks at a store.
-pub(super) async fn look(url: &str, findings: &mut Findings) {
-    if let Some(dir) = url.strip_prefix("embedded:") {
-        look_at_folder(Path::new(dir), findings);
+pub(super) async fn look(url: &StoreUrl, findings: &mut Findings) {
+    if let StoreUrl::Embedded(dir) = url {
+        look_at_folder(dir, findings);
     }
     let store = match open_existing(url) {
         Ok(store) => store,

@@ -8,17 +8,14 @@ use anyhow::{Context, bail};
 use logtally_core::partition::{Partition, partition_of};
 use logtally_core::push::SourceKind;
 use logtally_core::source::{Generation, SourceId, SourceState, Tail};
-use logtally_store::{Opening, SharedStore};
+use logtally_store::{Opening, SharedStore, StoreArgs};
 use logtally_tail::content::Content;
 use logtally_tail::discover::{compression_of, identity};
 use serde::Serialize;
 
 use super::super::usage;
 use crate::output::{OutputArgs, count_of};
-use crate::store::{StoreArgs, open_existing};
-
-/// Where `logtally run` keeps its counts if nothing else is said.
-pub(crate) const STORE_DEFAULT: &str = "embedded:./logtally-data";
+use crate::store;
 
 /// Flags of `logtally sources rewind`.
 #[derive(clap::Args, Clone, Debug)]
@@ -54,8 +51,9 @@ pub struct ForgetSourceArgs {
 
 /// Flags of a change.
 #[derive(clap::Args, Clone, Debug)]
+#[command(mut_arg("store", |arg| arg.help(store::HELP_WITH_DEFAULT)))]
 pub struct ChangeArgs {
-    /// The store; `embedded:./logtally-data` without it.
+    /// The store.
     #[command(flatten)]
     pub store: StoreArgs,
 
@@ -102,14 +100,14 @@ struct Stored {
 }
 
 impl ChangeArgs {
-    /// The address of the store.
-    pub fn url(&self) -> &str {
-        self.store.store.as_deref().unwrap_or(STORE_DEFAULT)
+    /// Opens the store.
+    pub fn open(&self) -> anyhow::Result<SharedStore> {
+        store::open_existing(&store::named_or_default(&self.store)?)
     }
 
     async fn find(&self, id: &str) -> anyhow::Result<Stored> {
         let source = SourceId::new(id).map_err(|error| usage(format!("{id:?}: {error}")))?;
-        let store = open_existing(self.url())?;
+        let store = self.open()?;
         let partitions = store.info().await?.partitions;
         let partition = partition_of(&source, partitions);
         // Only read: a dry run must not even create what somebody has just removed.

@@ -3,8 +3,16 @@
 
 use anyhow::bail;
 
-use crate::cli::HealthcheckArgs;
+use logtally_core::secret_url::SecretUrl;
+
 use crate::http::{Limits, get};
+
+/// Flags of `logtally healthcheck`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct HealthcheckArgs {
+    /// What to ask, e.g. <http://localhost:8001/-/healthy>.
+    pub url: SecretUrl,
+}
 
 /// Asks the URL; anything but a 200 is an error that says what was answered.
 pub async fn healthcheck(args: &HealthcheckArgs) -> anyhow::Result<()> {
