@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use logtally_core::hash::hash64;
 use logtally_core::push::Group;
-use logtally_core::series::{Family, Kind, Latest, SeriesKey, Value};
+use logtally_core::series::{Family, Latest, SeriesKey, Value, hides_at, is_hidden};
 use logtally_proto::v1;
 use logtally_store::{Count, Snapshot, by_id};
 
@@ -29,7 +29,7 @@ struct Known {
     push_time: Option<Latest>,
     push_failure_time: Option<Latest>,
     /// The journal's time at which the last of its rows is hidden.
-    shown_until_ms: u64,
+    hides_at_ms: u64,
 }
 
 impl Census {
@@ -61,9 +61,7 @@ impl Census {
 impl Known {
     fn take(&mut self, family: &Family, key: &SeriesKey, count: &Count) {
         self.series.insert(name_hash(family, key));
-        let ttl_ms = family.ttl_s.saturating_mul(1000);
-        let until_ms = if ttl_ms > 0 { count.touched_ms.saturating_add(ttl_ms) } else { u64::MAX };
-        self.shown_until_ms = self.shown_until_ms.max(until_ms);
+        self.hides_at_ms = self.hides_at_ms.max(hides_at(family, count.touched_ms));
         if let Value::Last(latest) = count.amount.value {
             match family.name.as_str() {
                 PUSH_TIME => self.push_time = self.push_time.max(Some(latest)),
@@ -86,7 +84,7 @@ impl Known {
             series: self.series.len() as u64,
             push_time_seconds: seconds(self.push_time).unwrap_or_default(),
             push_failure_time_seconds: seconds(self.push_failure_time).unwrap_or_default(),
-            hidden: self.shown_until_ms <= now_ms,
+            hidden: is_hidden(self.hides_at_ms, now_ms),
         }
     }
 }
@@ -108,9 +106,7 @@ pub(super) fn distinct_series<'a>(rows: impl Iterator<Item = (&'a Family, &'a Se
 
 /// The hash of a series' name: metric and labels, without the bucket of a histogram.
 fn name_hash(family: &Family, key: &SeriesKey) -> u64 {
-    let labels = family.labels.iter().map(String::as_str).zip(key.values());
-    let is_bucket = |name: &str| family.kind == Kind::Histogram && name == "le";
-    let shown = labels.filter(|(name, value)| !value.is_empty() && !is_bucket(name));
+    let shown = key.labels(family).filter(|(_, value)| !value.is_empty());
     let mut labels: Vec<(&str, &str)> = shown.collect();
     labels.sort_unstable();
     let mut text = family.name.clone();

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::delta::{SeriesLimit, TenantLimit};
 use crate::hash::hash64;
-use crate::series::{Amount, FAMILY_ID_BYTES, FamilyId, Increments, Kind, SeriesKey};
+use crate::series::{Amount, FAMILY_ID_BYTES, FamilyId, Increments, SeriesKey, split_bucket};
 
 /// The label values of an overflow series.
 pub const OVERFLOW: &str = "__overflow__";
@@ -50,10 +50,9 @@ struct Series<'a> {
 impl<'a> Series<'a> {
     fn of(key: &'a [u8]) -> Option<Self> {
         let id = FamilyId::of_key(key)?;
-        let mut values: Vec<&[u8]> = key[FAMILY_ID_BYTES..].split(|b| *b == 0).skip(1).collect();
-        let le = if id.kind() == Kind::Histogram { values.pop() } else { None };
-        let end = key.len() - le.map_or(0, |le| le.len() + 1);
-        Some(Self { id, hash: hash64(&key[..end]), values, le })
+        let (series, le) = split_bucket(key);
+        let values = series[FAMILY_ID_BYTES..].split(|b| *b == 0).skip(1).collect();
+        Some(Self { id, hash: hash64(series), values, le })
     }
 
     fn tenant(&self, label: usize) -> Option<u64> {
@@ -260,7 +259,7 @@ mod tests {
 
     use super::*;
     use crate::decimal::Decimal;
-    use crate::series::{Family, Value};
+    use crate::series::{Family, Kind, Value};
 
     fn gauge() -> Family {
         Family::new("lines", Kind::Gauge, "", &["tenant", "host"])

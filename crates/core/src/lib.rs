@@ -24,6 +24,8 @@ pub mod decimal;
 
 pub mod series;
 
+pub mod names;
+
 pub mod rule;
 
 pub mod cardinality;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::InvalidSeries;
+use super::error::InvalidSeries;
 use crate::hash::hash64;
 use crate::limits::LABELS_MAX;
 
@@ -192,6 +192,15 @@ impl Family {
             buckets: Vec::new(),
             ttl_s: 0,
             group: Vec::new(),
+        }
+    }
+
+    /// The labels that tell its series apart: those of a histogram without the bound of the bucket,
+    /// which stands last.
+    pub fn labels_without_bucket(&self) -> &[String] {
+        match (self.kind, self.labels.split_last()) {
+            (Kind::Histogram, Some((_, labels))) => labels,
+            _ => &self.labels,
         }
     }
 

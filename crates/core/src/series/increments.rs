@@ -6,8 +6,11 @@ use std::hash::BuildHasher;
 use bytes::Bytes;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::amount::{Amount, Value};
+use super::error::InvalidSeries;
+use super::family::FAMILY_ID_BYTES;
+use super::key::{check_key, check_values};
 use super::packed::{next_value, next_varint, put_value, put_varint};
-use super::{Amount, FAMILY_ID_BYTES, InvalidSeries, Value, check_key, check_values};
 use crate::limits::POSITION_MAX;
 
 /// First byte of a packed block: the version of its layout.

@@ -1,7 +1,9 @@
 //! The numbers and values of packed rows, as increments and counts hold them: variable-length numbers,
 //! and the value that the kind of a series wants. Nothing here knows what the rows are.
 
-use super::{Kind, Latest, Value, check_key};
+use super::amount::{Latest, Value};
+use super::family::Kind;
+use super::key::check_key;
 use crate::decimal::Decimal;
 
 /// Whether these bytes are a key of a series.
