@@ -14,6 +14,7 @@ use logtally_core::delta::Delta;
 use logtally_core::journal::Nonce;
 use logtally_core::limits::{BATCH_BYTES_MAX, BATCH_DELTAS_MAX};
 use logtally_core::partition::Partition;
+use logtally_core::recovery::is_behind;
 use logtally_core::source::{SourceId, SourceState};
 use logtally_proto::Action;
 use logtally_service::{ReadinessGate, add_link, set_parent};
@@ -248,7 +249,7 @@ impl Committer {
             let text = if error.is_transient() {
                 "the store is not available, trying again"
             } else {
-                "the store cannot be counted on, waiting for somebody to repair it"
+                "the store is damaged or misconfigured; waiting for an operator"
             };
             tracing::error!(partition = %self.partition, %error, "{text}");
             if matches!(error, StoreError::Missing | StoreError::Mismatch(_)) {
@@ -270,14 +271,6 @@ impl Committer {
             }
             Err(error) => tracing::error!(%error, "cannot create the store"),
         }
-    }
-}
-
-/// Whether the store has less than what was acknowledged. Another generation is another story.
-fn is_behind(stored: Option<&SourceState>, known: &SourceState) -> bool {
-    match stored {
-        None => known.position > 0,
-        Some(state) => state.generation == known.generation && state.position < known.position,
     }
 }
 

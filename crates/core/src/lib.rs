@@ -32,6 +32,8 @@ pub mod cardinality;
 
 pub mod exchange;
 
+pub mod recovery;
+
 pub mod partition;
 
 pub mod push;

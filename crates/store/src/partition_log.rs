@@ -21,6 +21,7 @@ pub(crate) mod view;
 use logtally_core::admission::may_open;
 use logtally_core::batch::{Batch, decide};
 use logtally_core::journal::{Entry, Mark, Nonce};
+use logtally_core::recovery::is_behind;
 use logtally_core::series::{Family, Increments};
 use logtally_core::source::{Generation, SourceId, SourceState};
 
@@ -276,12 +277,4 @@ pub(crate) fn report(
     let position = known.map_or(0, |r| r.position).max(acknowledged.position);
     rows.put_reported(source, Reported { generation, position, time_ms: now_ms })?;
     Ok(true)
-}
-
-/// Whether a store is behind what it acknowledged: the same life at a lower position, or no
-/// life at all. Another life says nothing, because the reader compares that one with the file.
-pub(crate) fn is_behind(stored: Option<&SourceState>, acknowledged: &SourceState) -> bool {
-    stored.is_none_or(|stored| {
-        stored.generation == acknowledged.generation && stored.position < acknowledged.position
-    })
 }

@@ -1,5 +1,7 @@
--- Remembers what a reader was told, if the store is behind it: the same life at a lower position, or
--- no life at all. Another life says nothing, because the reader compares that one with the file.
+-- Remembers what a reader was told, if the store is behind it. `is_behind` in `logtally_core` decides
+-- that for all other stores; this is the same decision, and is tested against it: the same generation
+-- at a lower position, or no state where something had been counted. Another generation says nothing,
+-- because the reader compares that one with the file.
 --
 -- KEYS: head, positions, recovering
 -- ARGV: state id, source, acknowledged generation, acknowledged position
@@ -17,6 +19,8 @@ if stored then
   if generation ~= ARGV[3] or tonumber(position) >= tonumber(ARGV[4]) then
     return { 'level' }
   end
+elseif tonumber(ARGV[4]) == 0 then
+  return { 'level' }
 end
 
 -- A report that was under way for long must not lower what is to be reached.

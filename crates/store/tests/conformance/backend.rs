@@ -119,6 +119,8 @@ macro_rules! conformance {
             a_report_is_kept_until_it_is_reached,
             a_report_that_the_store_has_reached_is_not_kept,
             an_older_report_lowers_nothing,
+            every_report_is_decided_as_by_the_rule,
+            a_lost_opening_has_nothing_to_reach,
             an_unknown_source_recovers_with_its_opening
         );
         crate::backend::conformance!(@ $backend, identity:

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::time::Instant;
 
 use logtally_core::limits::{IDLE_CHECKS_MAX, TAIL_BYTES_MAX};
+use logtally_core::recovery::is_behind;
 use logtally_core::source::{SourceId, SourceState};
 use logtally_proto::{Action, Request};
 use logtally_session::conversation::{NextStep, Tags};
@@ -148,14 +149,7 @@ impl Follower {
         stored: Option<SourceState>,
     ) {
         self.metrics.rewinds.inc();
-        let behind = match (acknowledged, stored) {
-            (Some(known), Some(now)) => {
-                known.generation == now.generation && now.position < known.position
-            }
-            (Some(known), None) => known.position > 0,
-            _ => false,
-        };
-        if behind {
+        if acknowledged.is_some_and(|known| is_behind(stored.as_ref(), &known)) {
             self.metrics.store_behind.inc();
             tracing::error!(source = %id, path = self.path_of(id), ?acknowledged, ?stored,
                 "the store is behind what it had acknowledged; reading again from there");

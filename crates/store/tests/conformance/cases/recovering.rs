@@ -1,11 +1,12 @@
 //! Marks of sources that are behind what was acknowledged to their readers.
 
 use logtally_core::journal::Mark;
+use logtally_core::recovery::is_behind;
 use logtally_core::source::SourceState;
 use logtally_store::{Changes, Opening, Recovering, SharedStore};
 
 use crate::backend::Backend;
-use crate::words::{P, apply, changes, commit, lines, load, source, state, store_with};
+use crate::words::{P, apply, changes, commit, install, lines, load, source, state, store_with};
 
 async fn report(store: &SharedStore, name: &str, acknowledged: SourceState) -> bool {
     let reported = store.report_acknowledged(P, &source(name), &acknowledged).await;
@@ -57,6 +58,41 @@ pub async fn a_report_that_the_store_has_reached_is_not_kept(place: impl Backend
     {
         assert!(!report(&store, "a", acknowledged).await, "{case}");
     }
+    assert_eq!(recovering(&store).await.sources, 0);
+}
+
+/// Every store decides as [`is_behind`] does, whatever is stored and whatever was acknowledged.
+pub async fn every_report_is_decided_as_by_the_rule(place: impl Backend) {
+    let names: Vec<String> = (0..4 * 5).map(|n| format!("s{n}")).collect();
+    let mut names = names.iter();
+    let store = store_with(&place, &[]).await;
+    for stored in [None, Some(state(1, 0)), Some(state(1, 9)), Some(state(2, 0))] {
+        for acknowledged in [state(1, 0), state(1, 8), state(1, 9), state(1, 10), state(2, 100)] {
+            let name = names.next().expect("one for each case");
+            if let Some(stored) = stored {
+                install(&store, name, stored).await;
+            }
+            let before = recovering(&store).await.sources;
+            let expected = is_behind(stored.as_ref(), &acknowledged);
+            let reported = report(&store, name, acknowledged).await;
+            assert_eq!(reported, expected, "{stored:?} beside {acknowledged:?}");
+            let kept = recovering(&store).await.sources - before;
+            assert_eq!(kept, u64::from(expected), "{stored:?} beside {acknowledged:?}");
+        }
+    }
+}
+
+/// A file that is empty may stay so for ever: if a mark waited for it, every page would be withheld
+/// although nothing is missing.
+pub async fn a_lost_opening_has_nothing_to_reach(place: impl Backend) {
+    let store = store_with(&place, &[]).await;
+    assert!(!report(&store, "a", state(1, 0)).await, "nothing was counted");
+    install(&store, "a", state(7, 0)).await;
+    assert_eq!(recovering(&store).await.sources, 0, "nothing to wait for");
+    assert!(report(&store, "b", state(1, 1)).await, "a record was counted, and is gone");
+    install(&store, "b", state(7, 0)).await;
+    assert_eq!(recovering(&store).await.sources, 1, "absent is not zero");
+    apply(&store, lines("b", 7, 0..1, "x")).await;
     assert_eq!(recovering(&store).await.sources, 0);
 }
 

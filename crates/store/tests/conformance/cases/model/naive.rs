@@ -123,7 +123,7 @@ impl Naive {
 
     pub fn report(&mut self, name: &str, generation: u64, position: u64) -> bool {
         let behind = match self.state(name) {
-            None => true,
+            None => position > 0,
             Some((stored, at)) => stored == generation && at < position,
         };
         if behind {
