@@ -108,6 +108,7 @@ section "Instructions of the hot loops" scripts/instructions.sh || true
 if [[ -x scripts/check-manifests.sh ]]; then
   section "Manifests" scripts/check-manifests.sh || true
 fi
+section "Pictures of the architecture" scripts/draw-architecture.py --check || true
 # Advisories are fetched from elsewhere and change without us: `cargo deny check advisories`.
 if command -v cargo-deny >/dev/null; then
   section "Licences, bans, sources" cargo deny check licenses bans sources || true
