@@ -12,9 +12,7 @@ use logtally_core::journal::{Entry, Mark, Nonce};
 use logtally_core::partition::Partition;
 use logtally_core::rule::default_family;
 use logtally_core::series::{Amount, Family, Increments, SeriesKey};
-use logtally_exporter::Format;
-use logtally_exporter::page::{Form, Page, Pages};
-use logtally_exporter::view::View;
+use logtally_exporter::{Form, PageFormat, PageSnapshot, Pages, View};
 use logtally_store::{Count, Recovering, Snapshot};
 
 const PARTITIONS: u16 = 4;
@@ -22,9 +20,9 @@ const PARTITIONS: u16 = 4;
 /// How often each scrape is measured. The mean counts: the clock of processor time may be coarse.
 const RUNS: usize = 15;
 
-const TEXT: Form = Form { format: Format::Text, gzip: false };
-const GZIP: Form = Form { format: Format::Text, gzip: true };
-const OPENMETRICS: Form = Form { format: Format::OpenMetrics, gzip: false };
+const TEXT: Form = Form { format: PageFormat::Text, gzip: false };
+const GZIP: Form = Form { format: PageFormat::Text, gzip: true };
+const OPENMETRICS: Form = Form { format: PageFormat::OpenMetrics, gzip: false };
 
 struct Bench {
     view: View,
@@ -63,18 +61,18 @@ fn main() -> Result<(), Box<dyn Error>> {
 impl Bench {
     fn load(series: u64) -> Self {
         let (mut view, family) = (View::default(), default_family());
-        view.reset(PARTITIONS);
+        view.state.reset(PARTITIONS);
         let mut load_ms = 0.0;
         for partition in 0..PARTITIONS {
             let snapshot = snapshot(&family, series, partition);
-            load_ms += timed(|| view.load(Partition(partition), snapshot)).1;
+            load_ms += timed(|| view.state.load(Partition(partition), snapshot)).1;
         }
         report("load", load_ms);
         report("arrange", timed(|| std::hint::black_box(view.arrange())).1);
         Self { view, pages: Pages::default(), family, series, seq: 0 }
     }
 
-    fn first(&mut self, form: Form) -> Arc<Page> {
+    fn first(&mut self, form: Form) -> Arc<PageSnapshot> {
         let (page, cpu) = timed(|| self.pages.page(&mut self.view, form));
         report(&format!("{form:?}, first page"), cpu);
         page
@@ -110,7 +108,7 @@ impl Bench {
             time_ms: 1,
             increments: Increments::pack(keys.iter().map(|key| (key.as_bytes(), 1))),
         };
-        let (_, applied) = timed(|| self.view.apply(Partition(0), &[entry]));
+        let (_, applied) = timed(|| self.view.state.apply(Partition(0), &[entry]));
         let (_, written) = timed(|| self.pages.page(&mut self.view, form));
         (applied, written)
     }

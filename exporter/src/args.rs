@@ -7,13 +7,13 @@ use logtally_service::{ListenAddress, LogArgs, parse_duration};
 use logtally_store::StoreArgs;
 
 use crate::http::TelemetryPath;
-use crate::patience::ViewOptions;
+use crate::serve_policy::ViewOptions;
 
 /// Serves the counts of a store to Prometheus. Every replica shows the same page.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "logtally-exporter", version, after_help = EXAMPLES)]
 #[command(mut_arg("store", |arg| arg.help(STORE_HELP).value_name("redis://HOST:PORT")))]
-pub struct Args {
+pub struct ExporterArgs {
     /// The store.
     #[command(flatten)]
     pub store: StoreArgs,
@@ -97,7 +97,7 @@ Examples:
   A second replica on the same machine:
     logtally-exporter --store redis://localhost:6379 \\
       --web.listen-address :8010 --admin.listen-address :8011
-  On one interface only, with more patience after a failover:
+  On one interface only, waiting longer after a failover:
     logtally-exporter --store redis://redis:6379 --web.listen-address 10.0.0.5:8000 \\
       --store.settle-time 30s";
 
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_flags_are_consistent_and_all_have_variables() {
-        let command = Args::command();
+        let command = ExporterArgs::command();
         command.clone().debug_assert();
         for arg in command.get_arguments() {
             let variable = arg.get_env().and_then(|name| name.to_str()).unwrap_or_default();
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn defaults() {
-        let args = Args::try_parse_from(["x", "--store", "redis://h"]).expect("valid");
+        let args = ExporterArgs::try_parse_from(["x", "--store", "redis://h"]).expect("valid");
         assert_eq!(args.view.options(), ViewOptions::default());
         assert_eq!(args.web_telemetry_path, TelemetryPath::default());
         assert_eq!(args.web_listen_address.to_string(), ":8000");

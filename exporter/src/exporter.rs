@@ -9,10 +9,9 @@ use tokio::sync::Mutex;
 
 use crate::flight::{Flight, Flights};
 use crate::metrics::Metrics;
-use crate::page::{Form, Page};
-use crate::patience::ViewOptions;
-use crate::render::Format;
+use crate::page::{Form, PageFormat, PageSnapshot};
 use crate::replica::Replica;
+use crate::serve_policy::ViewOptions;
 use crate::unavailable::Unavailable;
 
 /// One replica of the exporter. Clones are handles to the same one.
@@ -38,11 +37,11 @@ impl Exporter {
 
     /// The page with everything that was committed before the call. Brings the view up to date
     /// first, together with all others who ask at the same time.
-    pub async fn exposition(&self, format: Format) -> Result<Bytes, Unavailable> {
+    pub async fn exposition(&self, format: PageFormat) -> Result<Bytes, Unavailable> {
         self.page(Form { format, gzip: false }).await.map(|page| page.to_bytes())
     }
 
-    pub(crate) async fn page(&self, form: Form) -> Result<Arc<Page>, Unavailable> {
+    pub(crate) async fn page(&self, form: Form) -> Result<Arc<PageSnapshot>, Unavailable> {
         self.sync().await?;
         // By now the next sync may have run; its verdict and its counts are as good or better.
         self.replica.lock().await.page(form).await

@@ -4,23 +4,22 @@
 //! before it was asked for; if that cannot be known, there is no page. This crate never sees how
 //! counts come into the store, and nothing that differs between replicas may reach the page.
 //!
-//! Read in this order: the [`view`] is the picture of all counts, the sync reads the store into it,
-//! patience decides whether it may be shown, [`render`] writes it down, [`page`] keeps what is
-//! written and changes it where the counts change.
+//! Read in this order: the `state` is what is known of the counts, the `layout` says which lines stand
+//! where, the `page` is the text, kept in pieces and changed where the counts change. Imports go in this
+//! direction only. The sync reads the store into the state, the serve policy decides whether a page may
+//! be shown.
 
-pub mod view;
+mod state;
+
+mod layout;
+
+mod page;
 
 mod sync;
 
-mod patience;
+mod serve_policy;
 
 mod unavailable;
-
-pub mod render;
-
-mod template;
-
-pub mod page;
 
 mod replica;
 
@@ -44,10 +43,12 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use args::{Args, ViewArgs};
+pub use args::{ExporterArgs, ViewArgs};
 pub use exporter::Exporter;
 pub use http::TelemetryPath;
-pub use patience::ViewOptions;
-pub use render::Format;
+pub use layout::{Arranged, View};
+pub use page::{Form, PageFormat, PageSnapshot, Pages, render};
+pub use serve_policy::ViewOptions;
 pub use server::{run, serve, serve_at};
+pub use state::{CountState, Needs, NotLinked, Shortfall};
 pub use unavailable::Unavailable;

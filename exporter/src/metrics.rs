@@ -13,7 +13,7 @@ use prometheus::{
     Registry, Result,
 };
 
-use crate::view::LeftOut;
+use crate::layout::LeftOut;
 
 /// From a page out of the cache to a cold load of many millions of series.
 const SECONDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0];

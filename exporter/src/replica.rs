@@ -2,7 +2,7 @@
 //! written from it.
 //!
 //! A page is only written from a view that has been judged after its last change, and what a page
-//! shows is on the floor before anybody gets it.
+//! shows is marked as served before anybody gets it.
 
 use std::mem::discriminant;
 use std::sync::{Arc, Mutex};
@@ -11,12 +11,13 @@ use logtally_service::ReadinessGate;
 use logtally_store::SnapshotReader;
 use tokio::time::Instant;
 
+use crate::layout::{LeftOut, View};
 use crate::metrics::Metrics;
-use crate::page::{Form, Page, Pages};
-use crate::patience::{Judgement, Patience, ViewOptions};
+use crate::page::{Form, PageSnapshot, Pages};
+use crate::serve_policy::{Judgement, ServePolicy, ViewOptions};
+use crate::state::Shortfall;
 use crate::sync::{Sync, on_view};
 use crate::unavailable::Unavailable;
-use crate::view::{Below, LeftOut, View};
 
 /// Changed series up to which the view is looked at without going to another thread.
 const QUICK_MAX: usize = 2_000;
@@ -28,7 +29,7 @@ type Verdict = Result<(), Unavailable>;
 pub(crate) struct Replica {
     view: Arc<Mutex<View>>,
     sync: Sync,
-    patience: Patience,
+    policy: ServePolicy,
     /// Of the last sync.
     verdict: Verdict,
     left_out: LeftOut,
@@ -49,7 +50,7 @@ impl Replica {
         Self {
             sync: Sync::new(store, Arc::clone(&view), metrics.clone()),
             view,
-            patience: Patience::new(options),
+            policy: ServePolicy::new(options),
             verdict: Err(Unavailable::Starting),
             left_out: LeftOut::default(),
             pages: Arc::default(),
@@ -72,7 +73,7 @@ impl Replica {
     }
 
     /// The page as of the last sync.
-    pub(crate) async fn page(&mut self, form: Form) -> Result<Arc<Page>, Unavailable> {
+    pub(crate) async fn page(&mut self, form: Form) -> Result<Arc<PageSnapshot>, Unavailable> {
         self.verdict.clone()?;
         let is_quick =
             |view: &View| self.pages.try_lock().is_ok_and(|pages| pages.is_quick(view, form));
@@ -89,13 +90,13 @@ impl Replica {
         self.metrics.view_age.reset();
         let now = Instant::now().into_std();
         for server in servers {
-            if self.patience.see_server(server, now) {
+            if self.policy.see_server(server, now) {
                 self.metrics.server_changes.inc();
                 tracing::warn!("the server behind the store was replaced");
             }
         }
         let below = self.survey().await?;
-        match self.patience.judge(now, self.sync.recovering(), below) {
+        match self.policy.judge(now, self.sync.recovering(), below) {
             Judgement::Serve => Ok(()),
             Judgement::AcceptLoss(below) => self.accept_loss(&below).await,
             Judgement::Wait(reason) => Err(reason),
@@ -103,11 +104,11 @@ impl Replica {
     }
 
     /// Looks at the whole view once after a sync.
-    async fn survey(&mut self) -> Result<Option<Below>, Unavailable> {
-        let is_quick = |view: &View| view.pending().is_some_and(|n| n <= QUICK_MAX);
+    async fn survey(&mut self) -> Result<Option<Shortfall>, Unavailable> {
+        let is_quick = |view: &View| view.state.pending().is_some_and(|n| n <= QUICK_MAX);
         let looking = on_view(&self.view, is_quick, |view| {
             view.arrange();
-            (view.series(), view.left_out(), view.below_floor())
+            (view.state.series(), view.left_out(), view.state.below_high_water())
         });
         let (series, left_out, below) = looking.await?;
         self.metrics.view_series.set(series.cast_signed());
@@ -133,10 +134,10 @@ impl Replica {
         self.left_out = left_out;
     }
 
-    async fn accept_loss(&mut self, below: &Below) -> Verdict {
-        on_view(&self.view, |_| false, View::accept_loss).await?;
+    async fn accept_loss(&mut self, below: &Shortfall) -> Verdict {
+        on_view(&self.view, |_| false, |view| view.state.accept_loss()).await?;
         self.metrics.accepted_losses.inc();
-        let Below { series, served, total, count } = below;
+        let Shortfall { series, served, total, count } = below;
         tracing::error!(
             series = count,
             first = series,

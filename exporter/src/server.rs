@@ -7,7 +7,7 @@ use logtally_service::{
 use logtally_store::redis::RedisOptions;
 use tokio::net::TcpListener;
 
-use crate::args::Args;
+use crate::args::ExporterArgs;
 use crate::exporter::Exporter;
 use crate::http::{self, TelemetryPath};
 use crate::keep_up::keep_up;
@@ -44,7 +44,7 @@ pub async fn serve_at(
 }
 
 /// The whole program.
-pub async fn run(args: Args) -> anyhow::Result<()> {
+pub async fn run(args: ExporterArgs) -> anyhow::Result<()> {
     let url = args.store.server_url().map_err(ExitError::usage)?;
     let telemetry = init_telemetry("logtally-exporter", &args.log)?;
     let context = Context::new("logtally-exporter", version());

@@ -10,9 +10,10 @@ use logtally_core::journal::{Entry, Mark};
 use logtally_core::partition::Partition;
 use logtally_store::{Changes, Recovering, Snapshot, SnapshotReader, StoreError, StoreInfo};
 
+use crate::layout::View;
 use crate::metrics::Metrics;
+use crate::state::{CountState, Needs, NotLinked};
 use crate::unavailable::Unavailable;
-use crate::view::{Needs, NotLinked, View};
 
 /// Partitions asked for changes at the same time: enough to hide the round trips, few enough that
 /// their answers are a bounded part of memory.
@@ -110,7 +111,7 @@ impl Sync {
         }
         self.recovering = vec![Recovering::default(); usize::from(info.partitions)];
         on_view(&self.view, never, move |view| {
-            view.reset(info.partitions);
+            view.state.reset(info.partitions);
             // Known to all replicas of this store, and to nobody who writes logs.
             view.cut_by(info.state_id);
         })
@@ -119,7 +120,9 @@ impl Sync {
 
     async fn follow_partitions(&mut self, partitions: u16) -> Result<(), Unavailable> {
         let marks = on_view(&self.view, always, move |view| {
-            (0..partitions).map(|p| (Partition(p), view.mark(Partition(p)))).collect::<Vec<_>>()
+            (0..partitions)
+                .map(|p| (Partition(p), view.state.mark(Partition(p))))
+                .collect::<Vec<_>>()
         });
         let (known, missing): (Vec<_>, Vec<_>) =
             marks.await?.into_iter().partition(|(_, mark)| mark.is_some());
@@ -162,7 +165,9 @@ impl Sync {
             let entries = linked.iter().flat_map(|(_, entries)| entries);
             let bytes: usize = entries.map(|entry| entry.increments.len()).sum();
             let is_quick = |_: &View| bytes <= APPLIED_AT_ONCE_BYTES;
-            rest.extend(on_view(&self.view, is_quick, move |view| apply(view, &linked)).await?);
+            rest.extend(
+                on_view(&self.view, is_quick, move |view| apply(&mut view.state, &linked)).await?,
+            );
         }
         Ok(rest)
     }
@@ -188,11 +193,11 @@ impl Sync {
 
     async fn take_in(&mut self, at: Partition, snapshot: Snapshot) -> Result<(), Unavailable> {
         self.recovering[usize::from(at.0)] = snapshot.recovering;
-        let needs = on_view(&self.view, never, move |view| view.load(at, snapshot)).await?;
+        let needs = on_view(&self.view, never, move |view| view.state.load(at, snapshot)).await?;
         // A family may have been added between the reads of counts and families. One that is still
         // missing after that is nowhere, and asking again at every scrape would not bring it back.
         if needs == Needs::Families && !self.read_families(at).await? {
-            on_view(&self.view, always, View::stop_asking_for_families).await?;
+            on_view(&self.view, always, |view| view.state.stop_asking_for_families()).await?;
         }
         Ok(())
     }
@@ -201,8 +206,8 @@ impl Sync {
     async fn read_families(&self, at: Partition) -> Result<bool, Unavailable> {
         let families = self.store.families(at).await?;
         on_view(&self.view, never, move |view| {
-            view.learn(&families);
-            !view.asks_for_families()
+            view.state.learn(&families);
+            !view.state.asks_for_families()
         })
         .await
     }
@@ -239,8 +244,8 @@ fn never(_: &View) -> bool {
     false
 }
 
-fn apply(view: &mut View, changes: &[(Partition, Vec<Entry>)]) -> Vec<(Partition, Rest)> {
-    let rest = |(at, entries): &(Partition, Vec<Entry>)| match view.apply(*at, entries) {
+fn apply(state: &mut CountState, changes: &[(Partition, Vec<Entry>)]) -> Vec<(Partition, Rest)> {
+    let rest = |(at, entries): &(Partition, Vec<Entry>)| match state.apply(*at, entries) {
         Ok(Needs::Nothing) => None,
         Ok(Needs::Families) => Some((*at, Rest::Families)),
         Err(NotLinked) => Some((*at, Rest::Load)),

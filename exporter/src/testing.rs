@@ -21,10 +21,11 @@ use logtally_store::{
 };
 use tokio::sync::Notify;
 
-use crate::page::{Form, Page, Pages};
-use crate::render::render;
-use crate::view::View;
-use crate::{Exporter, Format, Unavailable, ViewOptions};
+use crate::exporter::Exporter;
+use crate::layout::View;
+use crate::page::{Form, PageFormat, PageSnapshot, Pages, render};
+use crate::serve_policy::ViewOptions;
+use crate::unavailable::Unavailable;
 
 /// A family with labels.
 pub(crate) fn family(kind: Kind, name: &str, help: &str, labels: &[&str]) -> Family {
@@ -283,7 +284,7 @@ impl SnapshotReader for World {
 
 /// The series that an exporter shows.
 pub(crate) async fn scrape(exporter: &Exporter) -> Result<Shown, Unavailable> {
-    exporter.exposition(Format::Text).await.map(|page| shown(&page))
+    exporter.exposition(PageFormat::Text).await.map(|page| shown(&page))
 }
 
 /// The value of one of an exporter's own metrics, summed over its labels.
@@ -301,7 +302,7 @@ pub(crate) fn own(context: &Context, name: &str) -> f64 {
 pub(crate) struct Follower {
     pages: Pages,
     /// Pages that somebody still has, and what they were.
-    held: Vec<(Arc<Page>, Vec<u8>)>,
+    held: Vec<(Arc<PageSnapshot>, Vec<u8>)>,
 }
 
 impl Follower {
@@ -345,7 +346,7 @@ impl Follower {
 }
 
 fn all_forms() -> [Form; 4] {
-    let [text, open] = [Format::Text, Format::OpenMetrics];
+    let [text, open] = [PageFormat::Text, PageFormat::OpenMetrics];
     [(text, false), (open, false), (text, true), (open, true)]
         .map(|(format, gzip)| Form { format, gzip })
 }

@@ -2,9 +2,13 @@
 
 mod history;
 
+mod kinds;
+
 mod lifetimes;
 
 mod silence;
+
+mod view;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,10 +21,10 @@ use crate::metrics::Metrics;
 use crate::page::Form;
 use crate::replica::Replica;
 use crate::testing::{Shown, World, family, lines, own, scrape};
-use crate::{Format, Unavailable, ViewOptions};
+use crate::{PageFormat, Unavailable, ViewOptions};
 
 /// The form of a page that is read here.
-const PLAIN: Form = Form { format: Format::Text, gzip: false };
+const PLAIN: Form = Form { format: PageFormat::Text, gzip: false };
 
 /// What is shown of hosts.
 fn hosts<const N: usize>(counts: [(&str, u64); N]) -> Shown {
@@ -72,7 +76,7 @@ async fn two_replicas_show_the_same_bytes() {
         }
     }
     let (late, _other) = world.exporter();
-    for format in [Format::Text, Format::OpenMetrics] {
+    for format in [PageFormat::Text, PageFormat::OpenMetrics] {
         let pages = (early.exposition(format).await, late.exposition(format).await);
         assert!(pages.0.as_ref().is_ok_and(|page| page.len() > 100));
         assert_eq!(pages.0, pages.1);

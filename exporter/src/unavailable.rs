@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use logtally_store::StoreError;
 
-use crate::view::Below;
+use crate::state::Shortfall;
 
 /// Why the exporter cannot know the current value. It then says nothing rather than something old.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -29,7 +29,7 @@ pub enum Unavailable {
         "{} series are below what was served before; the first is {}, which was {} and is {}",
         .0.count, .0.series, .0.served, .0.total
     )]
-    BelowFloor(Below),
+    BelowHighWater(Shortfall),
     /// The exporter itself has failed.
     #[error("internal error: {0}")]
     Internal(String),

@@ -13,9 +13,7 @@ use logtally_core::journal::{Mark, Nonce};
 use logtally_core::partition::Partition;
 use logtally_core::rule::{default_family, records_counted, records_read, records_rejected};
 use logtally_core::series::{Amount, Family, Kind, Latest, SeriesKey, Value};
-use logtally_exporter::render::render;
-use logtally_exporter::view::View;
-use logtally_exporter::{Exporter, Format, ViewOptions};
+use logtally_exporter::{Exporter, PageFormat, View, ViewOptions, render};
 use logtally_service::Context;
 use logtally_store::memory::MemoryStore;
 use logtally_store::{Count, Recovering, Snapshot};
@@ -69,9 +67,9 @@ fn view() -> View {
         (&odd, vec!["x"], 3),
     ];
     let mut view = View::default();
-    view.reset(2);
-    let _ = view.load(Partition(0), snapshot(&first));
-    let _ = view.load(Partition(1), snapshot(&second));
+    view.state.reset(2);
+    let _ = view.state.load(Partition(0), snapshot(&first));
+    let _ = view.state.load(Partition(1), snapshot(&second));
     view
 }
 
@@ -123,7 +121,7 @@ fn view_of_kinds() -> View {
         ]
     };
     let mut view = View::default();
-    view.reset(2);
+    view.state.reset(2);
     for (at, second) in [(Partition(0), false), (Partition(1), true)] {
         let count = |(ix, values, value): (usize, Vec<&str>, Value)| {
             let family: &Family = &families[ix];
@@ -135,12 +133,13 @@ fn view_of_kinds() -> View {
         let counts = rows(second).into_iter().map(count).collect();
         let time_ms = CREATED_MS + 100_000;
         let _ = view
+            .state
             .load(at, Snapshot { time_ms, counts, families: families.to_vec(), ..snapshot(&[]) });
     }
     view
 }
 
-fn check(format: Format, file: &str) {
+fn check(format: PageFormat, file: &str) {
     check_page(&render(view().arrange(), format), file);
 }
 
@@ -156,24 +155,24 @@ fn check_page(page: &[u8], file: &str) {
 
 #[test]
 fn text() {
-    check(Format::Text, "page.txt");
+    check(PageFormat::Text, "page.txt");
 }
 
 #[test]
 fn openmetrics() {
-    check(Format::OpenMetrics, "page.openmetrics");
+    check(PageFormat::OpenMetrics, "page.openmetrics");
 }
 
 #[test]
 fn every_kind() {
     let mut view = view_of_kinds();
-    check_page(&render(view.arrange(), Format::Text), "kinds.txt");
-    check_page(&render(view.arrange(), Format::OpenMetrics), "kinds.openmetrics");
+    check_page(&render(view.arrange(), PageFormat::Text), "kinds.txt");
+    check_page(&render(view.arrange(), PageFormat::OpenMetrics), "kinds.openmetrics");
 }
 
 #[test]
 fn promtool_has_nothing_against_any_kind() {
-    let page = render(view_of_kinds().arrange(), Format::Text);
+    let page = render(view_of_kinds().arrange(), PageFormat::Text);
     assert_eq!(promtool(&page).unwrap_or_default(), "");
 }
 
@@ -203,7 +202,7 @@ fn own_metrics_are_named_as_prometheus_wants() {
 
 #[test]
 fn promtool_complains_only_about_names_that_are_given() {
-    let Some(complaints) = promtool(&render(view().arrange(), Format::Text)) else {
+    let Some(complaints) = promtool(&render(view().arrange(), PageFormat::Text)) else {
         eprintln!("promtool is not installed, nothing was checked");
         return;
     };

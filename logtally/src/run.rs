@@ -12,7 +12,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use logtally_aggregator::Options as AggregatorOptions;
 use logtally_core::limits::LOCAL_MESSAGE_BYTES_MAX;
-use logtally_exporter::{Exporter, Format};
+use logtally_exporter::{Exporter, PageFormat};
 use logtally_ingest::{Reads, Reloader};
 use logtally_receive::Listeners;
 use logtally_service::{
@@ -59,7 +59,7 @@ async fn once(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow:
         bail!("interrupted before everything was counted; run it again to go on from there");
     }
     if !args.quiet {
-        let body = exporter.exposition(Format::Text).await?;
+        let body = exporter.exposition(PageFormat::Text).await?;
         std::io::stdout().write_all(&body).context("cannot write to standard output")?;
     }
     if args.dry_run {

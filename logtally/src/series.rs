@@ -9,7 +9,7 @@ use logtally_core::journal::Nonce;
 use logtally_core::partition::Partition;
 use logtally_core::series::{Amount, Family, FamilyId, Increments, Kind, SeriesKey, Value};
 use logtally_core::source::{Generation, RecordCounts, SourceId, SourceState, Tail};
-use logtally_exporter::{Exporter, Format, ViewOptions};
+use logtally_exporter::{Exporter, PageFormat, ViewOptions};
 use logtally_service::{Context, version};
 use logtally_store::memory::MemoryStore;
 use logtally_store::{CountStore, Opening, SharedStore};
@@ -138,7 +138,7 @@ pub async fn page_of<'a>(
     let (batch, _) = Batch::build([delta]);
     store.commit(Partition(0), &batch, Nonce(1)).await?;
     let exporter = Exporter::new(store, ViewOptions::default(), &context);
-    let page = exporter.exposition(Format::Text).await?;
+    let page = exporter.exposition(PageFormat::Text).await?;
     Ok(String::from_utf8_lossy(&page).into_owned())
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use logtally_core::series::SeriesKey;
-use logtally_exporter::{Exporter, Format, ViewOptions};
+use logtally_exporter::{Exporter, PageFormat, ViewOptions};
 use logtally_service::Context;
 use logtally_store::CountStore as _;
 
@@ -50,7 +50,7 @@ fn exporter(stored: &Stored) -> Exporter {
 }
 
 fn page(stored: &Stored, exporter: &Exporter) -> Result<()> {
-    let page = stored.runtime.block_on(exporter.exposition(Format::Text))?;
+    let page = stored.runtime.block_on(exporter.exposition(PageFormat::Text))?;
     ensure!(page.len() > SERIES * 40, "the page has {} bytes", page.len());
     Ok(())
 }

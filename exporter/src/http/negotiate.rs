@@ -6,8 +6,7 @@
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING};
 use axum::http::{HeaderMap, HeaderName};
 
-use crate::page::Form;
-use crate::render::Format;
+use crate::page::{Form, PageFormat};
 
 /// The form of an answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,7 +22,7 @@ pub(super) fn negotiate(headers: &HeaderMap) -> Offered {
     let (format, content_type) = offers(headers, &ACCEPT)
         .iter()
         .find_map(Offer::content_type)
-        .unwrap_or_else(|| (Format::Text, text("0.0.4")));
+        .unwrap_or_else(|| (PageFormat::Text, text("0.0.4")));
     let gzip = wants_gzip(&offers(headers, &ACCEPT_ENCODING));
     Offered { form: Form { format, gzip }, content_type }
 }
@@ -75,21 +74,21 @@ impl Offer {
     }
 
     /// The format and the content type for a media type that can be served.
-    fn content_type(&self) -> Option<(Format, String)> {
+    fn content_type(&self) -> Option<(PageFormat, String)> {
         let version = self.param("version");
         match (self.name.as_str(), version) {
             _ if !self.is_wanted() => None,
             ("application/openmetrics-text", None | Some("1.0.0")) => {
                 let escaping = self.escaping().map(escaping_param).unwrap_or_default();
                 let base = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-                Some((Format::OpenMetrics, format!("{base}{escaping}")))
+                Some((PageFormat::OpenMetrics, format!("{base}{escaping}")))
             }
             ("text/plain", Some("1.0.0")) => {
                 let escaping = escaping_param(self.escaping().unwrap_or("underscores"));
-                Some((Format::Text, text("1.0.0") + &escaping))
+                Some((PageFormat::Text, text("1.0.0") + &escaping))
             }
             ("text/plain", None | Some("0.0.4")) | ("text/*" | "*/*", _) => {
-                Some((Format::Text, text("0.0.4")))
+                Some((PageFormat::Text, text("0.0.4")))
             }
             _ => None,
         }
@@ -133,7 +132,7 @@ mod tests {
         let form = negotiate(&headers(ACCEPT, accept));
         assert_eq!(form.content_type, expect, "{accept}");
         let is_openmetrics = expect.starts_with("application/openmetrics-text");
-        assert_eq!(form.form.format == Format::OpenMetrics, is_openmetrics, "{accept}");
+        assert_eq!(form.form.format == PageFormat::OpenMetrics, is_openmetrics, "{accept}");
     }
 
     #[test]
@@ -201,7 +200,7 @@ mod tests {
     fn headers_on_several_lines_are_one_list() {
         let mut headers = headers(ACCEPT, "text/plain;q=0.5");
         headers.append(ACCEPT, "application/openmetrics-text".parse().expect("a header value"));
-        assert_eq!(negotiate(&headers).form.format, Format::OpenMetrics);
+        assert_eq!(negotiate(&headers).form.format, PageFormat::OpenMetrics);
     }
 
     #[test]

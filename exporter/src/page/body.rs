@@ -12,11 +12,11 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::Page;
+use super::snapshot::PageSnapshot;
 
 /// The body of an answer.
 pub(crate) struct PageBody {
-    page: Arc<Page>,
+    page: Arc<PageSnapshot>,
     next: usize,
     left: u64,
     turn: Arc<OwnedSemaphorePermit>,
@@ -24,7 +24,7 @@ pub(crate) struct PageBody {
 
 impl PageBody {
     /// A body that keeps a turn until it is sent.
-    pub(crate) fn new(page: Arc<Page>, turn: OwnedSemaphorePermit) -> Self {
+    pub(crate) fn new(page: Arc<PageSnapshot>, turn: OwnedSemaphorePermit) -> Self {
         let left = page.len() as u64;
         Self { page, next: 0, left, turn: Arc::new(turn) }
     }

@@ -8,7 +8,7 @@ use logtally_core::series::{Family, Kind, SeriesKey};
 use logtally_store::{CountStore, TRIM_GRACE_MS};
 
 use crate::testing::{Shown, World, lines, scrape};
-use crate::{Exporter, Format};
+use crate::{Exporter, PageFormat};
 
 const TTL_S: u64 = 60;
 
@@ -25,7 +25,7 @@ async fn pass(world: &World, ms: u64) {
 /// What a replica shows, after checking that one that starts now shows the same bytes.
 async fn agreed(world: &Arc<World>, warm: &Exporter) -> Shown {
     let (cold, _context) = world.exporter();
-    for format in [Format::Text, Format::OpenMetrics] {
+    for format in [PageFormat::Text, PageFormat::OpenMetrics] {
         let pages = (warm.exposition(format).await, cold.exposition(format).await);
         assert!(pages.0.is_ok(), "{:?}", pages.0);
         assert_eq!(pages.0, pages.1);

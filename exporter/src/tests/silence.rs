@@ -174,7 +174,7 @@ async fn another_store_is_loaded_whole_and_does_not_hide_a_loss() {
     let StoreInfo { partitions, .. } = world.store.create(Some(2)).await.expect("fresh");
     assert_eq!(partitions, 2);
     world.count("a", 1).await;
-    assert!(matches!(scrape(&exporter).await, Err(Unavailable::BelowFloor(_))));
+    assert!(matches!(scrape(&exporter).await, Err(Unavailable::BelowHighWater(_))));
     world.count("a", 4).await;
     assert_eq!(scrape(&exporter).await, Ok(hosts([("a", 5)])));
     assert!((own(&context, "loads_total") - 5.0).abs() < 0.1, "three, then two");

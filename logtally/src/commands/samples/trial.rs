@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use logtally_config::Config;
 use logtally_count::pattern::Pattern;
 use logtally_count::plan::Plan;
-use logtally_exporter::{Exporter, Format, ViewOptions};
+use logtally_exporter::{Exporter, PageFormat, ViewOptions};
 use logtally_receive::Listeners;
 use logtally_service::{Context, version};
 use logtally_store::SharedStore;
@@ -149,6 +149,6 @@ async fn count(plan: Plan) -> anyhow::Result<String> {
     if let Some(problem) = outcome.problems.first() {
         bail!("{problem}");
     }
-    let page = exporter.exposition(Format::Text).await?;
+    let page = exporter.exposition(PageFormat::Text).await?;
     Ok(String::from_utf8_lossy(&page).into_owned())
 }

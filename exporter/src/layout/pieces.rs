@@ -8,7 +8,7 @@
 
 use logtally_core::hash::hash64;
 
-use super::table::Slot;
+use crate::state::SeriesSlot;
 
 /// The number of a piece in this process. Numbers are used again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -30,7 +30,7 @@ impl PieceId {
 
 /// Where a series stands.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(crate) struct PiecePlace {
     /// The piece.
     pub(crate) piece: PieceId,
     /// Its number in the piece.
@@ -40,11 +40,11 @@ pub(crate) struct Place {
 /// A run of series in the order of the page.
 #[derive(Default)]
 struct Piece {
-    slots: Box<[Slot]>,
+    slots: Box<[SeriesSlot]>,
     /// Never the same for two pieces; 0 if there is no such piece.
     revision: u64,
     /// Whether one of its series is to be taken out.
-    is_touched: bool,
+    is_dirty: bool,
 }
 
 /// All pieces, and the place of each series in them.
@@ -52,20 +52,20 @@ struct Piece {
 pub(crate) struct Pieces {
     all: Vec<Piece>,
     free: Vec<PieceId>,
-    places: Vec<Place>,
+    places: Vec<PiecePlace>,
     last_revision: u64,
-    /// Whether any piece is touched.
-    is_touched: bool,
+    /// Whether any piece is dirty.
+    is_dirty: bool,
 }
 
 impl Pieces {
     /// Where a series stands, if it does.
-    pub(crate) fn place(&self, slot: Slot) -> Option<Place> {
+    pub(crate) fn place(&self, slot: SeriesSlot) -> Option<PiecePlace> {
         self.places.get(slot.index()).copied().filter(|place| place.piece != PieceId::NONE)
     }
 
     /// The series of a piece, in their order.
-    pub(crate) fn slots(&self, piece: PieceId) -> &[Slot] {
+    pub(crate) fn slots(&self, piece: PieceId) -> &[SeriesSlot] {
         &self.all[piece.index()].slots
     }
 
@@ -80,9 +80,9 @@ impl Pieces {
     }
 
     /// Adds a piece of these series, which stand nowhere.
-    pub(super) fn add(&mut self, slots: &[Slot]) -> PieceId {
+    pub(super) fn add(&mut self, slots: &[SeriesSlot]) -> PieceId {
         self.last_revision += 1;
-        let piece = Piece { slots: slots.into(), revision: self.last_revision, is_touched: false };
+        let piece = Piece { slots: slots.into(), revision: self.last_revision, is_dirty: false };
         let id = if let Some(id) = self.free.pop() {
             self.all[id.index()] = piece;
             id
@@ -93,16 +93,16 @@ impl Pieces {
         if let Some(last) = slots.iter().map(|slot| slot.index()).max()
             && last >= self.places.len()
         {
-            self.places.resize(last + 1, Place { piece: PieceId::NONE, index: 0 });
+            self.places.resize(last + 1, PiecePlace { piece: PieceId::NONE, index: 0 });
         }
         for (index, slot) in (0..).zip(slots) {
-            self.places[slot.index()] = Place { piece: id, index };
+            self.places[slot.index()] = PiecePlace { piece: id, index };
         }
         id
     }
 
     /// Takes a piece away. Its series stand nowhere then.
-    pub(super) fn remove(&mut self, piece: PieceId) -> Box<[Slot]> {
+    pub(super) fn remove(&mut self, piece: PieceId) -> Box<[SeriesSlot]> {
         let Piece { slots, .. } = std::mem::take(&mut self.all[piece.index()]);
         for slot in &slots {
             self.places[slot.index()].piece = PieceId::NONE;
@@ -112,19 +112,19 @@ impl Pieces {
     }
 
     /// Notes that a series of a piece is to be taken out.
-    pub(super) fn touch(&mut self, piece: PieceId) {
-        self.all[piece.index()].is_touched = true;
-        self.is_touched = true;
+    pub(super) fn mark_dirty(&mut self, piece: PieceId) {
+        self.all[piece.index()].is_dirty = true;
+        self.is_dirty = true;
     }
 
     /// Whether a series of this piece is to be taken out.
-    pub(super) fn is_touched(&self, piece: PieceId) -> bool {
-        self.all[piece.index()].is_touched
+    pub(super) fn is_dirty(&self, piece: PieceId) -> bool {
+        self.all[piece.index()].is_dirty
     }
 
     /// Whether a series of any piece was to be taken out, since this was asked last.
-    pub(super) fn take_touched(&mut self) -> bool {
-        std::mem::take(&mut self.is_touched)
+    pub(super) fn take_dirty(&mut self) -> bool {
+        std::mem::take(&mut self.is_dirty)
     }
 }
 

@@ -1,85 +1,18 @@
-//! The page: the view as text for Prometheus.
-//!
-//! Must never write anything that is not in the view: no time of the scrape, no name of the replica,
-//! nothing that two replicas with the same counts would write differently.
+//! One metric as text.
 
-use std::io::Write;
-
-use logtally_core::decimal::Decimal;
 use logtally_core::series::{Kind, Value};
 
-use logtally_patchgzip::PatchableBlock;
-
-use crate::template::Template;
-use crate::view::{Arranged, Bound, FamilyIx, HistogramLine, Line, MetricLines, Slot};
-
-/// What a page is written in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Format {
-    /// The text format of Prometheus. Versions 0.0.4 and 1.0.0 are the same for names without
-    /// characters to escape, which is what families are limited to.
-    Text,
-    /// `OpenMetrics` 1.0.0.
-    OpenMetrics,
-}
-
-/// What ends a page.
-pub(crate) fn end_of(format: Format) -> &'static [u8] {
-    match format {
-        Format::Text => b"",
-        Format::OpenMetrics => b"# EOF\n",
-    }
-}
-
-/// Writes the page at once, in one piece. The page that is served is kept up to date instead, and
-/// must be the same.
-pub fn render(view: Arranged<'_>, format: Format) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut text = Text::default();
-    for metric in view.metrics() {
-        let writer = Writer::new(view, metric, format);
-        text.clear();
-        for piece in metric.pieces() {
-            writer.write(view.pieces().slots(*piece), &mut text);
-        }
-        if !text.bytes.is_empty() {
-            out.extend(writer.head());
-            out.extend_from_slice(&text.bytes);
-        }
-    }
-    out.extend_from_slice(end_of(format));
-    out
-}
-
-/// Some lines of a page.
-#[derive(Default)]
-pub(crate) struct Text {
-    /// The text.
-    pub(crate) bytes: Vec<u8>,
-    /// Where the values of the series stand, [`Text::HIDDEN`] for those that are hidden. Empty if the
-    /// lines are sums of several series.
-    pub(crate) values: Vec<u32>,
-    /// The earliest time at which one of the lines is hidden if nothing is counted, `u64::MAX` for
-    /// never.
-    pub(crate) hides_at: u64,
-}
-
-impl Text {
-    /// What stands for the place of a value that is hidden.
-    pub(crate) const HIDDEN: u32 = PatchableBlock::ABSENT;
-
-    /// No text, in the same buffers.
-    pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
-        self.values.clear();
-        self.hides_at = u64::MAX;
-    }
-}
+use super::format::PageFormat;
+use super::numbers::{push_decimal, push_number, push_seconds};
+use super::template::Template;
+use super::text::Text;
+use crate::layout::{Arranged, Bound, HistogramLine, Line, MetricLines};
+use crate::state::{FamilyIx, SeriesSlot};
 
 /// How a metric is written.
-pub(crate) struct Writer<'a> {
+pub(super) struct Writer<'a> {
     metric: MetricLines<'a>,
-    format: Format,
+    format: PageFormat,
     /// The name of the metric.
     name: &'a str,
     /// What the metric is said to be.
@@ -93,8 +26,8 @@ pub(crate) struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     /// A writer of one metric of a view.
-    pub(crate) fn new(view: Arranged<'a>, metric: MetricLines<'a>, format: Format) -> Self {
-        let is_open = format == Format::OpenMetrics;
+    pub(super) fn new(view: Arranged<'a>, metric: MetricLines<'a>, format: PageFormat) -> Self {
+        let is_open = format == PageFormat::OpenMetrics;
         let base = counter_base(view, metric).filter(|_| is_open);
         let created = match metric.kind() {
             Kind::Histogram => Some(format!("{}_created", metric.name()))
@@ -115,9 +48,9 @@ impl<'a> Writer<'a> {
     }
 
     /// What stands above the lines.
-    pub(crate) fn head(&self) -> Vec<u8> {
+    pub(super) fn head(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        let is_open = self.format == Format::OpenMetrics;
+        let is_open = self.format == PageFormat::OpenMetrics;
         let is_special = |byte| byte == b'\\' || (is_open && byte == b'"');
         push_comment(&mut out, "HELP", self.name, |out| {
             push_escaped(out, self.metric.help(), is_special);
@@ -128,12 +61,12 @@ impl<'a> Writer<'a> {
 
     /// Whether times of creation are among the lines. Other metrics decide that, so it may change
     /// while the series stay.
-    pub(crate) fn has_created(&self) -> bool {
+    pub(super) fn has_created(&self) -> bool {
         self.created.is_some()
     }
 
     /// Appends the lines of some series, with all label sets whole.
-    pub(crate) fn write(&self, slots: &'a [Slot], out: &mut Text) {
+    pub(super) fn write(&self, slots: &'a [SeriesSlot], out: &mut Text) {
         if self.metric.has_sets() {
             for set in self.metric.sets(slots) {
                 if self.notes_shown(set, out) {
@@ -153,22 +86,22 @@ impl<'a> Writer<'a> {
     }
 
     /// Appends the value of a series that is a line for itself.
-    pub(crate) fn push_value_of(&self, slot: Slot, out: &mut Vec<u8>) {
+    pub(super) fn push_value_of(&self, slot: SeriesSlot, out: &mut Vec<u8>) {
         push_value(out, &self.metric.line_of(slot));
     }
 
     /// When a series that is a line for itself is hidden.
-    pub(crate) fn hides_at(&self, slot: Slot) -> u64 {
+    pub(super) fn hides_at(&self, slot: SeriesSlot) -> u64 {
         self.metric.hides_at(std::slice::from_ref(&slot))
     }
 
     /// Whether what hides at this time is hidden now.
-    pub(crate) fn is_past(&self, hides_at: u64) -> bool {
+    pub(super) fn is_past(&self, hides_at: u64) -> bool {
         self.metric.is_past(hides_at)
     }
 
     /// Whether a label set is shown; the text knows then until when.
-    fn notes_shown(&self, set: &[Slot], out: &mut Text) -> bool {
+    fn notes_shown(&self, set: &[SeriesSlot], out: &mut Text) -> bool {
         let hides_at = self.metric.hides_at(set);
         let is_shown = !self.metric.is_past(hides_at);
         if is_shown {
@@ -177,7 +110,7 @@ impl<'a> Writer<'a> {
         is_shown
     }
 
-    fn push_set(&self, out: &mut Text, set: &[Slot]) {
+    fn push_set(&self, out: &mut Text, set: &[SeriesSlot]) {
         if self.metric.kind() == Kind::Histogram {
             self.push_histogram(&mut out.bytes, &self.metric.histogram(set));
         } else {
@@ -207,7 +140,7 @@ impl<'a> Writer<'a> {
     /// Where values may be negative, `OpenMetrics` allows no sum, because it is no counter then; and
     /// without the sum no count, which the infinite bucket tells as well.
     fn push_histogram(&self, out: &mut Vec<u8>, line: &HistogramLine) {
-        let is_text = self.format == Format::Text;
+        let is_text = self.format == PageFormat::Text;
         let bounds = self.metric.bounds();
         let text = |bound: &'a Bound| if is_text { &bound.text } else { &bound.canonical };
         let les: Vec<&str> = bounds.iter().map(|bound| text(bound).as_str()).collect();
@@ -308,55 +241,5 @@ fn push_value(out: &mut Vec<u8>, line: &Line) {
         Value::None => push_number(out, line.total),
         Value::Sum(value) | Value::Min(value) | Value::Max(value) => push_decimal(out, value),
         Value::Last(latest) => push_decimal(out, latest.value),
-    }
-}
-
-fn push_decimal(out: &mut Vec<u8>, value: Decimal) {
-    match value {
-        // Sums that left their range: no number is better than a wrong one.
-        Decimal::MAX => out.extend_from_slice(b"+Inf"),
-        Decimal::MIN => out.extend_from_slice(b"-Inf"),
-        // Writing to a vector does not fail.
-        value => drop(write!(out, "{value}")),
-    }
-}
-
-fn push_number(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
-}
-
-fn push_seconds(out: &mut Vec<u8>, ms: u64) {
-    push_number(out, ms / 1000);
-    out.push(b'.');
-    let rest = ms % 1000;
-    out.extend([rest / 100, rest / 10 % 10, rest % 10].map(|digit| b'0' + digit as u8));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers() {
-        for (number, text) in [(0, "0"), (10, "10"), (u64::MAX, "18446744073709551615")] {
-            let mut out = Vec::new();
-            push_number(&mut out, number);
-            assert_eq!(out, text.as_bytes());
-        }
-        for (ms, text) in [(1, "0.001"), (1_700_000_000_120, "1700000000.120")] {
-            let mut out = Vec::new();
-            push_seconds(&mut out, ms);
-            assert_eq!(out, text.as_bytes());
-        }
     }
 }

@@ -1,4 +1,15 @@
-//! Label sets: their text on the page, and when two of them are the same.
+//! Label sets: how they stand in a series key, their text, and when two of them are the same.
+
+use logtally_core::series::{Family, Kind};
+
+/// The labels that make a label set: those of a histogram without the bound of the bucket, which stands
+/// last.
+pub(crate) fn shown_labels(family: &Family) -> &[String] {
+    match (family.kind, family.labels.split_last()) {
+        (Kind::Histogram, Some((_, labels))) => labels,
+        _ => &family.labels,
+    }
+}
 
 /// The label values in a series key from its family id on: `NUL value NUL value …`.
 pub(crate) fn split(values: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -7,13 +18,13 @@ pub(crate) fn split(values: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Label values without the last one. Ordered bytewise, values that are the same without their last one
 /// stand together.
-pub(super) fn without_last(values: &[u8]) -> &[u8] {
+pub(crate) fn without_last(values: &[u8]) -> &[u8] {
     let end = values.iter().rposition(|byte| *byte == 0);
     &values[..end.unwrap_or(0)]
 }
 
 /// The last label value.
-pub(super) fn last(values: &[u8]) -> &[u8] {
+pub(crate) fn last(values: &[u8]) -> &[u8] {
     split(values).last().unwrap_or_default()
 }
 
@@ -52,7 +63,7 @@ pub(crate) fn push_escaped(out: &mut Vec<u8>, value: &[u8]) {
 
 /// A label set in a form that is equal for equal sets: sorted by name, without empty values, which
 /// mean the same as an absent label.
-pub(super) fn canonical<'a>(names: &'a [String], values: &'a [u8]) -> Vec<(&'a str, &'a [u8])> {
+pub(crate) fn canonical<'a>(names: &'a [String], values: &'a [u8]) -> Vec<(&'a str, &'a [u8])> {
     let pairs = names.iter().map(String::as_str).zip(split(values));
     let mut pairs: Vec<_> = pairs.filter(|(_, value)| !value.is_empty()).collect();
     pairs.sort_unstable();

@@ -1,30 +1,30 @@
 //! The lines of the page: series in their order, equal label sets of several families as one.
 //!
 //! What a family's time-to-live hides is decided here, by the journal's time, which replicas that
-//! took in the same entries agree on. Hidden is not forgotten: totals and floors know nothing of it.
+//! took in the same entries agree on. Hidden is not forgotten: totals and high-water marks know nothing of it.
 
+use logtally_core::decimal::Decimal;
 use logtally_core::series::{Family, Kind, Value};
 
-use super::View;
-use super::arrangement::Rank;
-use super::families::FamilyIx;
-use super::histogram::{Bound, HistogramLine};
-use super::labels;
+use super::arrangement::Arrangement;
+use super::bounds::Bound;
 use super::metric::Metric;
 use super::pieces::{PieceId, Pieces};
-use super::table::Slot;
+use super::rank::Rank;
+use crate::state::{CountState, FamilyIx, SeriesSlot, earlier, last, push_text, shown_labels};
 
-/// The view in the order of the page.
+/// What is known of the counts, in the order of the page.
 #[derive(Clone, Copy)]
 pub struct Arranged<'a> {
-    pub(super) view: &'a View,
-    pub(super) now_ms: u64,
+    state: &'a CountState,
+    arrangement: &'a Arrangement,
+    now_ms: u64,
 }
 
 /// One metric of the page.
 #[derive(Clone, Copy)]
 pub(crate) struct MetricLines<'a> {
-    view: &'a View,
+    state: &'a CountState,
     metric: &'a Metric,
     family: &'a Family,
     now_ms: u64,
@@ -36,7 +36,7 @@ pub(crate) struct MetricLines<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Line {
     /// A series that has the labels of the line.
-    pub(crate) slot: Slot,
+    pub(crate) slot: SeriesSlot,
     /// The exact number of records.
     pub(crate) total: u64,
     /// What the kind shows instead of the number of records.
@@ -45,38 +45,47 @@ pub(crate) struct Line {
     pub(crate) created_ms: u64,
 }
 
-/// The labels that make a label set: those of a histogram without the bound of the bucket, which stands
-/// last.
-pub(crate) fn shown_labels(family: &Family) -> &[String] {
-    match (family.kind, family.labels.split_last()) {
-        (Kind::Histogram, Some((_, labels))) => labels,
-        _ => &family.labels,
-    }
+/// One label set of a histogram.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct HistogramLine {
+    /// A series that has the labels of the line.
+    pub(crate) slot: SeriesSlot,
+    /// Values up to each bound, in their order, and up to infinity.
+    pub(crate) buckets: Vec<u64>,
+    /// The sum of all values.
+    pub(crate) sum: Decimal,
+    /// When the series began, milliseconds since 1970; 0 if that is not known.
+    pub(crate) created_ms: u64,
 }
 
 impl<'a> Arranged<'a> {
+    /// An arrangement that is up to date with the state.
+    pub(super) fn new(state: &'a CountState, arrangement: &'a Arrangement) -> Self {
+        Self { state, arrangement, now_ms: state.now_ms() }
+    }
+
     /// The metrics, by name. One whose lines are all hidden is among them.
     pub(crate) fn metrics(self) -> impl Iterator<Item = MetricLines<'a>> {
-        let metrics = self.view.arrangement.metrics.values();
+        let metrics = self.arrangement.metrics().values();
         metrics.filter_map(move |metric| self.metric(metric))
     }
 
     fn metric(self, metric: &'a Metric) -> Option<MetricLines<'a>> {
-        let families = &self.view.families;
+        let families = self.state.families();
         let family = families.known(*metric.families.first()?)?;
         let known = metric.families.iter().filter_map(|ix| families.known(*ix));
         let may_hide = known.into_iter().any(|family| family.ttl_s > 0);
-        Some(MetricLines { view: self.view, metric, family, now_ms: self.now_ms, may_hide })
+        Some(MetricLines { state: self.state, metric, family, now_ms: self.now_ms, may_hide })
     }
 
     /// Whether a metric of this name is on the page.
     pub(crate) fn has(self, name: &str) -> bool {
-        self.view.arrangement.metrics.contains_key(name)
+        self.arrangement.metrics().contains_key(name)
     }
 
     /// The pieces of the page.
     pub(crate) fn pieces(self) -> &'a Pieces {
-        &self.view.arrangement.pieces
+        self.arrangement.pieces()
     }
 
     /// The time of everything that is shown.
@@ -118,31 +127,30 @@ impl<'a> MetricLines<'a> {
 
     /// The families, and the labels of each.
     pub(crate) fn labels(self) -> impl Iterator<Item = (FamilyIx, &'a [String])> {
-        let labels = move |ix| self.view.families.known(ix).map_or(&[][..], shown_labels);
+        let labels = move |ix| self.state.families().known(ix).map_or(&[][..], shown_labels);
         self.metric.families.iter().map(move |ix| (*ix, labels(*ix)))
     }
 
     /// The family of a series, and its label values.
-    pub(crate) fn labelled(self, slot: Slot) -> (FamilyIx, &'a [u8]) {
-        (self.view.table.family(slot), self.view.table.values(slot))
+    pub(crate) fn labelled(self, slot: SeriesSlot) -> (FamilyIx, &'a [u8]) {
+        (self.state.table().family(slot), self.state.table().values(slot))
     }
 
     /// Appends the labels of a series: `{name="value",…}`, or nothing.
-    pub(crate) fn push_labels(self, out: &mut Vec<u8>, slot: Slot) {
+    pub(crate) fn push_labels(self, out: &mut Vec<u8>, slot: SeriesSlot) {
         let (family, values) = self.labelled(slot);
-        let names = self.view.families.known(family).map_or(&[][..], shown_labels);
-        labels::push_text(out, names, values);
+        let names = self.state.families().known(family).map_or(&[][..], shown_labels);
+        push_text(out, names, values);
     }
 
     /// The series of a piece by label set. Equal label sets of several families are one line.
-    pub(crate) fn sets(self, slots: &'a [Slot]) -> impl Iterator<Item = &'a [Slot]> {
-        let View { families, table, .. } = self.view;
-        let compare = Rank { families, table }.comparing_sets(&self.metric.families);
+    pub(crate) fn sets(self, slots: &'a [SeriesSlot]) -> impl Iterator<Item = &'a [SeriesSlot]> {
+        let compare = Rank::new(self.state).comparing_sets(&self.metric.families);
         slots.chunk_by(move |a, b| self.has_sets() && compare(*a, *b).is_eq())
     }
 
     /// The sum of the series of a label set.
-    pub(crate) fn line(self, slots: &[Slot]) -> Line {
+    pub(crate) fn line(self, slots: &[SeriesSlot]) -> Line {
         let mut line = self.line_of(slots[0]);
         for slot in &slots[1..] {
             let other = self.line_of(*slot);
@@ -151,47 +159,61 @@ impl<'a> MetricLines<'a> {
                 (Value::None, value) | (value, Value::None) => value,
                 (one, other) => one.merge_sticky(other),
             };
-            line.created_ms = super::earlier(line.created_ms, other.created_ms);
+            line.created_ms = earlier(line.created_ms, other.created_ms);
         }
         line
     }
 
     /// A series alone.
-    pub(crate) fn line_of(self, slot: Slot) -> Line {
+    pub(crate) fn line_of(self, slot: SeriesSlot) -> Line {
         let value = match self.kind() {
             Kind::Counter | Kind::Gauge => None,
-            _ => self.view.values.get(&slot).copied(),
+            _ => self.state.value(slot),
         };
         Line {
             slot,
-            total: self.view.totals.get(slot),
+            total: self.state.total(slot),
             value: value.unwrap_or(Value::None),
-            created_ms: self.view.created_ms(slot),
+            created_ms: self.state.created_ms(slot),
         }
     }
 
     /// The same for a histogram.
-    pub(crate) fn histogram(self, slots: &[Slot]) -> HistogramLine {
+    pub(crate) fn histogram(self, slots: &[SeriesSlot]) -> HistogramLine {
         self.buckets(slots, self.line(slots))
     }
 
-    /// Number of records of a series, and its label values.
-    pub(super) fn counted(self, slot: Slot) -> (u64, &'a [u8]) {
-        (self.view.totals.get(slot), self.view.table.values(slot))
+    /// The buckets of a line, from the rows of its slots.
+    fn buckets(self, slots: &[SeriesSlot], line: Line) -> HistogramLine {
+        let bounds = self.bounds();
+        let mut buckets = vec![0; bounds.len() + 1];
+        for slot in slots {
+            // `+Inf` is not a decimal; neither is what only a damaged store has.
+            let at = match Decimal::parse(last(self.state.table().values(*slot))) {
+                Ok(le) => bounds.partition_point(|bound| bound.value < le),
+                Err(_) => bounds.len(),
+            };
+            buckets[at] += self.state.total(*slot);
+        }
+        for at in 1..buckets.len() {
+            buckets[at] += buckets[at - 1];
+        }
+        let sum = if let Value::Sum(sum) = line.value { sum } else { Decimal::ZERO };
+        HistogramLine { slot: line.slot, buckets, sum, created_ms: line.created_ms }
     }
 
     /// The time at which a label set is hidden if nothing is counted before, `u64::MAX` for never: if
     /// all its series have a time-to-live, and none of them lives. One without keeps the line: it may
     /// count at this moment, because nothing tells when it did last.
-    pub(crate) fn hides_at(self, slots: &[Slot]) -> u64 {
+    pub(crate) fn hides_at(self, slots: &[SeriesSlot]) -> u64 {
         if !self.may_hide {
             return u64::MAX;
         }
-        let View { families, table, touched_ms, .. } = self.view;
-        let hides_at = |slot: &Slot| {
+        let (families, table) = (self.state.families(), self.state.table());
+        let hides_at = |slot: &SeriesSlot| {
             let ttl_s = families.known(table.family(*slot)).map_or(0, |family| family.ttl_s);
-            let touched = touched_ms.get(slot).copied().unwrap_or(0);
-            let hides_at = touched.saturating_add(ttl_s.saturating_mul(1000));
+            let touched_ms = self.state.touched_ms(*slot);
+            let hides_at = touched_ms.saturating_add(ttl_s.saturating_mul(1000));
             if ttl_s > 0 { hides_at } else { u64::MAX }
         };
         slots.iter().map(hides_at).max().unwrap_or(u64::MAX)

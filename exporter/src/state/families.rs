@@ -1,24 +1,15 @@
-//! The families that the view knows, and which of them can be shown.
+//! The families that are known, and which of them can be shown.
 //!
 //! A family is learned from a partition and never forgotten: its id is a hash of all that it says.
 
 use hashbrown::HashMap;
+use logtally_core::decimal::Decimal;
 use logtally_core::series::{Family, FamilyId, Kind};
 
-use super::histogram::has_buckets;
-
-/// The number of a family in this process.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct FamilyIx(u32);
-
-impl FamilyIx {
-    /// Of series that belong to no family: keys with more or fewer values than their family has
-    /// labels, or without a family id. Only a damaged store has such.
-    pub(super) const STRAY: Self = Self(0);
-}
+use super::ids::FamilyIx;
 
 /// What is known of a family.
-pub(super) enum Knowledge {
+pub(crate) enum Knowledge {
     /// Only its id: the description must be read again.
     Unknown,
     /// Only its id, and the description is not in the store.
@@ -30,26 +21,26 @@ pub(super) enum Knowledge {
 }
 
 /// One family.
-pub(super) struct Entry {
+pub(crate) struct FamilyEntry {
     /// Its id; `None` for the family of strays.
-    pub(super) id: Option<FamilyId>,
+    pub(crate) id: Option<FamilyId>,
     /// What is known of it.
-    pub(super) knowledge: Knowledge,
+    pub(crate) knowledge: Knowledge,
     /// How many of its series have a total.
-    pub(super) series: u64,
+    pub(crate) series: u64,
 }
 
 /// All families.
-pub(super) struct Families {
+pub(crate) struct Families {
     by_id: HashMap<FamilyId, FamilyIx>,
-    all: Vec<Entry>,
+    all: Vec<FamilyEntry>,
     /// The one that was asked for last: in a load it is nearly always the next one, too.
     last: Option<(FamilyId, FamilyIx)>,
 }
 
 impl Default for Families {
     fn default() -> Self {
-        let strays = Entry { id: None, knowledge: Knowledge::Invalid, series: 0 };
+        let strays = FamilyEntry { id: None, knowledge: Knowledge::Invalid, series: 0 };
         Self { by_id: HashMap::new(), all: vec![strays], last: None }
     }
 }
@@ -57,10 +48,10 @@ impl Default for Families {
 impl Families {
     /// The family with an id, added as unknown if it was never met.
     pub(super) fn of_id(&mut self, id: FamilyId) -> FamilyIx {
-        let next = FamilyIx(self.all.len() as u32);
+        let next = FamilyIx::new(self.all.len() as u32);
         let ix = *self.by_id.entry(id).or_insert(next);
         if ix == next {
-            self.all.push(Entry { id: Some(id), knowledge: Knowledge::Unknown, series: 0 });
+            self.all.push(FamilyEntry { id: Some(id), knowledge: Knowledge::Unknown, series: 0 });
         }
         ix
     }
@@ -94,17 +85,17 @@ impl Families {
     }
 
     /// One family.
-    pub(super) fn entry(&self, ix: FamilyIx) -> &Entry {
-        &self.all[ix.0 as usize]
+    pub(crate) fn entry(&self, ix: FamilyIx) -> &FamilyEntry {
+        &self.all[ix.index()]
     }
 
     /// One family.
-    pub(super) fn entry_mut(&mut self, ix: FamilyIx) -> &mut Entry {
-        &mut self.all[ix.0 as usize]
+    pub(super) fn entry_mut(&mut self, ix: FamilyIx) -> &mut FamilyEntry {
+        &mut self.all[ix.index()]
     }
 
     /// The description of a family that can be shown.
-    pub(super) fn known(&self, ix: FamilyIx) -> Option<&Family> {
+    pub(crate) fn known(&self, ix: FamilyIx) -> Option<&Family> {
         match &self.entry(ix).knowledge {
             Knowledge::Known(family) => Some(family),
             _ => None,
@@ -112,13 +103,13 @@ impl Families {
     }
 
     /// Counter or gauge, as the id tells.
-    pub(super) fn kind(&self, ix: FamilyIx) -> Option<Kind> {
+    pub(crate) fn kind(&self, ix: FamilyIx) -> Option<Kind> {
         self.entry(ix).id.map(|id| id.kind())
     }
 
     /// All families.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (FamilyIx, &Entry)> {
-        (0..).map(FamilyIx).zip(&self.all)
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (FamilyIx, &FamilyEntry)> {
+        (0..).map(FamilyIx::new).zip(&self.all)
     }
 
     /// Gives up on the descriptions that were not found.
@@ -144,6 +135,15 @@ fn is_valid(family: &Family) -> bool {
         && family.labels.iter().all(|label| is_name(label, "") && !label.starts_with("__"))
         && (0..family.labels.len()).all(distinct)
         && (family.kind != Kind::Histogram || has_buckets(family))
+}
+
+/// Whether a family can be shown as a histogram: its bounds ascend, and their label stands last.
+fn has_buckets(family: &Family) -> bool {
+    let bound = |text: &String| Decimal::parse(text.as_bytes()).ok();
+    let bounds: Option<Vec<Decimal>> = family.buckets.iter().map(bound).collect();
+    family.labels.last().is_some_and(|label| label == "le")
+        && !family.labels[..family.labels.len() - 1].iter().any(|label| label == "le")
+        && bounds.is_some_and(|bounds| bounds.is_sorted_by(|a, b| a < b))
 }
 
 fn is_name(name: &str, also: &str) -> bool {
@@ -172,5 +172,22 @@ mod tests {
         check("log_lines", &["a:b"], false);
         check("log_lines", &["a", "b", "a"], false);
         check("log_lines", &["__name__"], false);
+    }
+
+    #[test]
+    fn a_histogram_needs_bounds_in_order_and_its_label_last() {
+        let check = |labels: &[&str], buckets: &[&str], expected: bool| {
+            let family = Family {
+                buckets: buckets.iter().map(|text| (*text).to_owned()).collect(),
+                ..Family::new("h", Kind::Histogram, "", labels)
+            };
+            assert_eq!(has_buckets(&family), expected, "{family:?}");
+        };
+        check(&["a", "le"], &["1", "2"], true);
+        check(&["le"], &[], true);
+        check(&["le", "a"], &["1"], false);
+        check(&[], &["1"], false);
+        check(&["le"], &["2", "1"], false);
+        check(&["le"], &["x"], false);
     }
 }

@@ -8,20 +8,20 @@ use logtally_core::partition::Partition;
 use logtally_core::series::{Amount, Value};
 use logtally_store::{Count, Snapshot};
 
-use super::share::Share;
-use super::touched::Touched;
-use super::{Needs, View, needs};
+use super::counts::{CountState, Needs, needs};
+use super::dirty_set::DirtySet;
+use super::partition::PartitionState;
 
 /// A row without anything.
 const NOTHING: Count =
     Count { amount: Amount { count: 0, value: Value::None }, created_ms: 0, touched_ms: 0 };
 
-impl View {
-    /// Takes in a whole partition, in place of what the view had of it.
+impl CountState {
+    /// Takes in a whole partition, in place of what was known of it.
     pub fn load(&mut self, of: Partition, snapshot: Snapshot) -> Needs {
         self.version += 1;
         self.totals.expect_any();
-        self.turned = Touched::Any;
+        self.changes.membership = DirtySet::Any;
         let Snapshot { at, time_ms, counts, families, .. } = snapshot;
         self.learn(&families);
         self.take_away(of);
@@ -42,7 +42,7 @@ impl View {
             .map(|at| rows[*at as usize])
             .map(|(key, records)| (self.slot(key), records))
             .collect();
-        let mut share = Share::new(at, time_ms, &slots);
+        let mut partition = PartitionState::new(at, time_ms, &slots);
         let mut unknown = false;
         for (slot, records) in slots {
             self.raise(slot, records);
@@ -50,12 +50,12 @@ impl View {
         }
         for (at, count) in more {
             let slot = self.slot(rows[at].0);
-            share.insert_more(slot, count);
+            partition.insert_more(slot, count);
             self.note_created(slot, count.created_ms);
             self.note_value(slot, count.amount.value);
             self.note_touched(slot, count.touched_ms);
         }
-        self.shares[usize::from(of.0)] = Some(share);
+        self.partitions[usize::from(of.0)] = Some(partition);
         needs(unknown)
     }
 
@@ -64,18 +64,18 @@ impl View {
         if self.table.len() > 0 {
             return;
         }
-        let partitions = self.shares.len().min(PARTITIONS_DEFAULT_REDIS.into());
+        let partitions = self.partitions.len().min(PARTITIONS_DEFAULT_REDIS.into());
         let bytes: usize = rows.iter().map(|(key, _)| key.len()).sum();
         self.table.reserve(rows.len() * partitions, bytes * partitions);
     }
 
     fn take_away(&mut self, of: Partition) {
-        let Some(share) = self.shares[usize::from(of.0)].take() else { return };
-        for (slot, value) in share.rows() {
-            let turn = self.totals.lower(slot, value);
-            self.count_series(slot, turn);
+        let Some(partition) = self.partitions[usize::from(of.0)].take() else { return };
+        for (slot, value) in partition.rows() {
+            let change = self.totals.lower(slot, value);
+            self.count_series(slot, change);
         }
-        for slot in share.with_more() {
+        for slot in partition.with_more() {
             self.recompute(slot);
         }
     }

@@ -1,16 +1,9 @@
-//! Histograms: from rows that count the values of one bucket each to cumulative buckets.
+//! The bounds of a histogram's buckets: which ones are shown, and how they are spelled.
 
 use std::collections::BTreeMap;
 
 use logtally_core::decimal::Decimal;
-use logtally_core::series::{Family, Kind, Value};
-
-use super::labels;
-use super::lines::{Line, MetricLines};
-use super::table::Slot;
-
-/// What the names of a histogram's samples end with.
-pub(super) const SUFFIXES: [&str; 3] = ["_bucket", "_sum", "_count"];
+use logtally_core::series::{Family, Kind};
 
 /// The upper bound of a bucket.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,27 +14,6 @@ pub(crate) struct Bound {
     pub(crate) text: String,
     /// The label value in `OpenMetrics`, which knows one spelling of every number only.
     pub(crate) canonical: String,
-}
-
-/// One label set of a histogram.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct HistogramLine {
-    /// A series that has the labels of the line.
-    pub(crate) slot: Slot,
-    /// Values up to each bound, in their order, and up to infinity.
-    pub(crate) buckets: Vec<u64>,
-    /// The sum of all values.
-    pub(crate) sum: Decimal,
-    /// When the series began, milliseconds since 1970; 0 if that is not known.
-    pub(crate) created_ms: u64,
-}
-
-/// Whether a family can be shown as a histogram.
-pub(super) fn has_buckets(family: &Family) -> bool {
-    let bounds: Option<Vec<Decimal>> = family.buckets.iter().map(|text| bound(text)).collect();
-    family.labels.last().is_some_and(|label| label == "le")
-        && !family.labels[..family.labels.len() - 1].iter().any(|label| label == "le")
-        && bounds.is_some_and(|bounds| bounds.is_sorted_by(|a, b| a < b))
 }
 
 fn bound(text: &str) -> Option<Decimal> {
@@ -83,27 +55,6 @@ fn canonical(text: &str) -> String {
     }
 }
 
-impl MetricLines<'_> {
-    /// The buckets of a line, from the rows of its slots.
-    pub(super) fn buckets(self, slots: &[Slot], line: Line) -> HistogramLine {
-        let bounds = self.bounds();
-        let mut buckets = vec![0; bounds.len() + 1];
-        for slot in slots {
-            let (records, values) = self.counted(*slot);
-            let le = labels::last(values);
-            // `+Inf` is no decimal; neither is what only a damaged store has.
-            let le = Decimal::parse(le).ok();
-            let at = le.map_or(bounds.len(), |le| bounds.partition_point(|b| b.value < le));
-            buckets[at] += records;
-        }
-        for at in 1..buckets.len() {
-            buckets[at] += buckets[at - 1];
-        }
-        let sum = if let Value::Sum(sum) = line.value { sum } else { Decimal::ZERO };
-        HistogramLine { slot: line.slot, buckets, sum, created_ms: line.created_ms }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,22 +90,5 @@ mod tests {
         let (one, other) = (family(&["0.5", "1", "10"]), family(&["1.0", "5", "1e1"]));
         assert_eq!(texts(std::slice::from_ref(&one)), ["0.5", "1", "10"]);
         assert_eq!(texts(&[one, other]), ["1", "10"]);
-    }
-
-    #[test]
-    fn a_histogram_needs_bounds_in_order_and_its_label_last() {
-        let check = |labels: &[&str], buckets: &[&str], expected: bool| {
-            let family = Family {
-                buckets: buckets.iter().map(|text| (*text).to_owned()).collect(),
-                ..Family::new("h", Kind::Histogram, "", labels)
-            };
-            assert_eq!(has_buckets(&family), expected, "{family:?}");
-        };
-        check(&["a", "le"], &["1", "2"], true);
-        check(&["le"], &[], true);
-        check(&["le", "a"], &["1"], false);
-        check(&[], &["1"], false);
-        check(&["le"], &["2", "1"], false);
-        check(&["le"], &["x"], false);
     }
 }

@@ -5,14 +5,14 @@
 
 use hashbrown::HashMap;
 
-use super::table::Slot;
+use super::ids::SeriesSlot;
 
 /// Rows; none of them has 0 records.
 pub(super) struct Rows {
     first: usize,
     /// By slot from the first on, 0 for none.
     run: Vec<u64>,
-    others: HashMap<Slot, u64>,
+    others: HashMap<SeriesSlot, u64>,
 }
 
 impl Rows {
@@ -20,7 +20,7 @@ impl Rows {
     const SLOTS_PER_ROW_MAX: usize = 4;
 
     /// These rows, each of another slot.
-    pub(super) fn new(rows: &[(Slot, u64)]) -> Self {
+    pub(super) fn new(rows: &[(SeriesSlot, u64)]) -> Self {
         let slots = || rows.iter().map(|(slot, _)| slot.index());
         let (first, end) = (slots().min().unwrap_or(0), slots().max().map_or(0, |last| last + 1));
         if end - first > rows.len() * Self::SLOTS_PER_ROW_MAX {
@@ -34,7 +34,7 @@ impl Rows {
     }
 
     /// Adds records to a row. Whether the row is new.
-    pub(super) fn add(&mut self, slot: Slot, records: u64) -> bool {
+    pub(super) fn add(&mut self, slot: SeriesSlot, records: u64) -> bool {
         let in_run = slot.index().checked_sub(self.first).and_then(|at| self.run.get_mut(at));
         let row = match in_run {
             Some(row) => row,
@@ -45,7 +45,7 @@ impl Rows {
     }
 
     /// Takes a row away. How many records it had, if it was there.
-    pub(super) fn remove(&mut self, slot: Slot) -> Option<u64> {
+    pub(super) fn remove(&mut self, slot: SeriesSlot) -> Option<u64> {
         match slot.index().checked_sub(self.first).and_then(|at| self.run.get_mut(at)) {
             Some(row) => Some(std::mem::take(row)).filter(|records| *records > 0),
             None => self.others.remove(&slot),
@@ -53,8 +53,8 @@ impl Rows {
     }
 
     /// All rows.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Slot, u64)> {
-        let run = Slot::all_from(self.first).zip(self.run.iter().copied());
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SeriesSlot, u64)> {
+        let run = SeriesSlot::all_from(self.first).zip(self.run.iter().copied());
         let others = self.others.iter().map(|(slot, records)| (*slot, *records));
         run.filter(|(_, records)| *records > 0).chain(others)
     }
@@ -68,8 +68,8 @@ mod tests {
 
     use super::*;
 
-    fn slot(at: usize) -> Slot {
-        Slot::all_from(at).next().expect("a slot")
+    fn slot(at: usize) -> SeriesSlot {
+        SeriesSlot::all_from(at).next().expect("a slot")
     }
 
     proptest! {
@@ -82,7 +82,7 @@ mod tests {
             let loaded: Vec<_> =
                 loaded.into_iter().map(|(at, n)| (slot(7 + at * spread), n)).collect();
             let mut rows = Rows::new(&loaded);
-            let mut expected: BTreeMap<Slot, u64> = loaded.into_iter().collect();
+            let mut expected: BTreeMap<SeriesSlot, u64> = loaded.into_iter().collect();
             for (at, records) in steps {
                 let slot = slot(at * spread);
                 if records == 0 {

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use logtally_core::decimal::Decimal;
-use logtally_core::journal::Nonce;
-use logtally_core::series::{Amount, Increments, Kind, Latest, SeriesKey, Value};
+use logtally_core::journal::{Entry, Mark, Nonce};
+use logtally_core::partition::Partition;
+use logtally_core::series::{Amount, Family, Increments, Kind, Latest, SeriesKey, Value};
 use logtally_store::{Count, Recovering, Snapshot};
 use proptest::prelude::*;
 
-use super::*;
-use crate::render::{Format, render};
+use crate::layout::{LeftOut, View};
+use crate::page::{PageFormat, render};
+use crate::state::Needs;
 use crate::testing::Follower;
 
 const PARTITIONS: u16 = 2;
@@ -236,7 +238,7 @@ fn take(view: &mut View, parts: &mut [Part], families: &[Family], time_ms: u64, 
     let (partition, increments) = match step {
         Step::Reload { partition } => {
             let snapshot = parts[usize::from(partition)].snapshot(families);
-            assert_eq!(view.load(Partition(partition), snapshot), Needs::Nothing);
+            assert_eq!(view.state.load(Partition(partition), snapshot), Needs::Nothing);
             return;
         }
         Step::Tick { partition } => (partition, Increments::default()),
@@ -271,7 +273,7 @@ fn take(view: &mut View, parts: &mut [Part], families: &[Family], time_ms: u64, 
         }
     };
     let entry = parts[usize::from(partition)].entry(time_ms, increments);
-    assert_eq!(view.apply(Partition(partition), &[entry]), Ok(Needs::Nothing));
+    assert_eq!(view.state.apply(Partition(partition), &[entry]), Ok(Needs::Nothing));
 }
 
 proptest! {
@@ -280,31 +282,31 @@ proptest! {
         let families = families();
         let mut parts = vec![Part::default(); usize::from(PARTITIONS)];
         let mut view = View::in_pieces_of(lines);
-        view.reset(PARTITIONS);
+        view.state.reset(PARTITIONS);
         view.cut_by(7);
         let mut follower = Follower::new();
         for (at, part) in (0..).zip(&parts) {
-            let _ = view.load(Partition(at), part.snapshot(&families));
+            let _ = view.state.load(Partition(at), part.snapshot(&families));
         }
         let mut time_ms = 1_700_000_000_000;
         for (pause_ms, forms, step) in steps {
             time_ms += pause_ms;
-            let version = view.version();
-            let before = render(view.arrange(), Format::Text);
+            let version = view.state.version();
+            let before = render(view.arrange(), PageFormat::Text);
             take(&mut view, &mut parts, &families, time_ms, step);
-            prop_assert_eq!(view.below_floor(), None);
+            prop_assert_eq!(view.state.below_high_water(), None);
             follower.check(&mut view, forms);
-            let page = render(view.arrange(), Format::Text);
-            prop_assert!(view.version() > version || page == before, "changed without a version");
+            let page = render(view.arrange(), PageFormat::Text);
+            prop_assert!(view.state.version() > version || page == before, "changed without a version");
             prop_assert_eq!(samples_of(&page), expected(&parts, &families));
         }
         let mut cold = View::in_pieces_of(lines);
-        cold.reset(PARTITIONS);
+        cold.state.reset(PARTITIONS);
         cold.cut_by(7);
         for at in (0..PARTITIONS).rev() {
-            let _ = cold.load(Partition(at), parts[usize::from(at)].snapshot(&families));
+            let _ = cold.state.load(Partition(at), parts[usize::from(at)].snapshot(&families));
         }
-        for format in [Format::Text, Format::OpenMetrics] {
+        for format in [PageFormat::Text, PageFormat::OpenMetrics] {
             let (warm, cold) = (render(view.arrange(), format), render(cold.arrange(), format));
             prop_assert_eq!(String::from_utf8_lossy(&warm), String::from_utf8_lossy(&cold));
         }
@@ -322,10 +324,10 @@ struct Bench {
 impl Bench {
     fn new(families: Vec<Family>) -> Self {
         let mut view = View::default();
-        view.reset(PARTITIONS);
+        view.state.reset(PARTITIONS);
         let parts = vec![Part::default(); usize::from(PARTITIONS)];
         for (at, part) in (0..).zip(&parts) {
-            let _ = view.load(Partition(at), part.snapshot(&families));
+            let _ = view.state.load(Partition(at), part.snapshot(&families));
         }
         Self { view, parts, families }
     }
@@ -340,9 +342,9 @@ impl Bench {
     }
 
     fn check(&mut self, expect: &[&str]) {
-        assert_eq!(self.view.below_floor(), None);
-        self.view.mark_served();
-        let page = render(self.view.arrange(), Format::Text);
+        assert_eq!(self.view.state.below_high_water(), None);
+        self.view.state.mark_served();
+        let page = render(self.view.arrange(), PageFormat::Text);
         let text = String::from_utf8(page).expect("UTF-8");
         let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(lines, expect);
@@ -410,7 +412,7 @@ fn a_forgotten_series_is_no_loss() {
     bench.check(&["m{a=\"0\"} 1"]);
     bench.step(5, Step::Forget { partition: 0, family: 0, label: 0 });
     bench.check(&[]);
-    assert_eq!(bench.view.series(), 0);
+    assert_eq!(bench.view.state.series(), 0);
     bench.count(6, 1, 0);
     bench.check(&["m{a=\"0\"} 1"]);
 }
@@ -426,7 +428,7 @@ fn a_loss_beside_a_forgotten_series_is_still_seen() {
     bench.parts[0] = image;
     bench.step(4, Step::Reload { partition: 0 });
     bench.step(5, Step::Forget { partition: 0, family: 0, label: 0 });
-    assert_eq!(bench.view.below_floor().map(|below| below.served), Some(2));
+    assert_eq!(bench.view.state.below_high_water().map(|below| below.served), Some(2));
     bench.step(6, Step::Forget { partition: 0, family: 1, label: 0 });
     bench.check(&[]);
 }

@@ -1,15 +1,15 @@
 //! The text of a line around its label values, put together once per metric.
 
-use crate::view::labels::{push_escaped, split};
+use crate::state::{push_escaped, split};
 
 /// What stands before, between and behind the label values of a sample, up to its value.
-pub(crate) struct Template {
+pub(super) struct Template {
     parts: Vec<Vec<u8>>,
 }
 
 impl Template {
     /// The template of samples with this name and these labels.
-    pub(crate) fn new(name: &str, labels: &[String]) -> Self {
+    pub(super) fn new(name: &str, labels: &[String]) -> Self {
         let open = |(at, label): (usize, &String)| {
             let before = if at == 0 { format!("{name}{{") } else { "\",".to_owned() };
             format!("{before}{label}=\"").into_bytes()
@@ -21,7 +21,7 @@ impl Template {
     }
 
     /// Appends a line up to its value, from the label values as they stand in a key.
-    pub(crate) fn push(&self, out: &mut Vec<u8>, values: &[u8]) {
+    pub(super) fn push(&self, out: &mut Vec<u8>, values: &[u8]) {
         let Some((last, parts)) = self.parts.split_last() else { return };
         for (part, value) in parts.iter().zip(split(values)) {
             out.extend_from_slice(part);

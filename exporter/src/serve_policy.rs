@@ -1,4 +1,4 @@
-//! How long to be silent: after the store's server was replaced, while sources recover, and while
+//! Whether a page may be served, and how long to be silent otherwise: after the store's server was replaced, while sources recover, and while
 //! totals are below what was served.
 //!
 //! A pure decision over times that are passed in. It must never let a page out that may be behind
@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use logtally_store::Recovering;
 
+use crate::state::Shortfall;
 use crate::unavailable::Unavailable;
-use crate::view::Below;
 
 /// How long to be silent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,20 +33,20 @@ pub(crate) enum Judgement {
     /// Serve.
     Serve,
     /// Serve, although something that was served before is lost.
-    AcceptLoss(Below),
+    AcceptLoss(Shortfall),
     /// Be silent.
     Wait(Unavailable),
 }
 
 /// What has to be remembered from one judgement to the next.
-pub(crate) struct Patience {
+pub(crate) struct ServePolicy {
     options: ViewOptions,
     server: Option<u64>,
     replaced_at: Option<Instant>,
     below_since: Option<Instant>,
 }
 
-impl Patience {
+impl ServePolicy {
     /// Nothing has happened yet.
     pub(crate) fn new(options: ViewOptions) -> Self {
         Self { options, server: None, replaced_at: None, below_since: None }
@@ -67,7 +67,7 @@ impl Patience {
         &mut self,
         now: Instant,
         partitions: &[Recovering],
-        below: Option<Below>,
+        below: Option<Shortfall>,
     ) -> Judgement {
         self.note_below(now, below.is_some());
         if let Some(left) = self.settling(now) {
@@ -79,11 +79,11 @@ impl Patience {
         }
         match below {
             None => Judgement::Serve,
-            Some(below) if self.has_waited_for_floor(now) => {
+            Some(below) if self.has_waited_for_high_water(now) => {
                 self.below_since = None;
                 Judgement::AcceptLoss(below)
             }
-            Some(below) => Judgement::Wait(Unavailable::BelowFloor(below)),
+            Some(below) => Judgement::Wait(Unavailable::BelowHighWater(below)),
         }
     }
 
@@ -105,7 +105,7 @@ impl Patience {
         partitions.iter().filter(is_recent).map(|r| r.sources).sum()
     }
 
-    fn has_waited_for_floor(&self, now: Instant) -> bool {
+    fn has_waited_for_high_water(&self, now: Instant) -> bool {
         let waited = self.below_since.map(|since| now.saturating_duration_since(since));
         waited.is_some_and(|waited| waited >= self.options.recovery_timeout)
     }
@@ -118,13 +118,13 @@ mod tests {
     const SETTLE: Duration = Duration::from_secs(10);
     const RECOVERY: Duration = Duration::from_mins(10);
 
-    fn patience() -> (Patience, Instant) {
+    fn policy() -> (ServePolicy, Instant) {
         let options = ViewOptions { settle_time: SETTLE, recovery_timeout: RECOVERY };
-        (Patience::new(options), Instant::now())
+        (ServePolicy::new(options), Instant::now())
     }
 
-    fn below() -> Below {
-        Below { series: "a".into(), served: 2, total: 1, count: 1 }
+    fn below() -> Shortfall {
+        Shortfall { series: "a".into(), served: 2, total: 1, count: 1 }
     }
 
     fn recovering(sources: u64, latest_ms: u64, now_ms: u64) -> [Recovering; 2] {
@@ -137,82 +137,82 @@ mod tests {
 
     #[test]
     fn the_first_server_is_no_replacement() {
-        let (mut patience, start) = patience();
-        assert!(!patience.see_server(7, start));
-        assert!(!patience.see_server(7, start));
-        assert_eq!(patience.judge(start, &[], None), Judgement::Serve);
+        let (mut policy, start) = policy();
+        assert!(!policy.see_server(7, start));
+        assert!(!policy.see_server(7, start));
+        assert_eq!(policy.judge(start, &[], None), Judgement::Serve);
     }
 
     #[test]
     fn a_replaced_server_settles() {
-        let (mut patience, start) = patience();
-        patience.see_server(7, start);
-        assert!(patience.see_server(8, start));
-        assert_eq!(patience.judge(start, &[], None), wait(Unavailable::Settling(SETTLE)));
+        let (mut policy, start) = policy();
+        policy.see_server(7, start);
+        assert!(policy.see_server(8, start));
+        assert_eq!(policy.judge(start, &[], None), wait(Unavailable::Settling(SETTLE)));
         let later = start + Duration::from_secs(4);
-        assert!(patience.see_server(9, later), "each replacement counts");
+        assert!(policy.see_server(9, later), "each replacement counts");
         let left = Duration::from_secs(3);
         assert_eq!(
-            patience.judge(later + Duration::from_secs(7), &[], None),
+            policy.judge(later + Duration::from_secs(7), &[], None),
             wait(Unavailable::Settling(left))
         );
-        assert_eq!(patience.judge(later + SETTLE, &[], None), Judgement::Serve);
+        assert_eq!(policy.judge(later + SETTLE, &[], None), Judgement::Serve);
     }
 
     #[test]
     fn no_settle_time_means_none() {
         let options = ViewOptions { settle_time: Duration::ZERO, recovery_timeout: RECOVERY };
-        let (mut patience, start) = (Patience::new(options), Instant::now());
-        patience.see_server(7, start);
-        assert!(patience.see_server(8, start));
-        assert_eq!(patience.judge(start, &[], None), Judgement::Serve);
+        let (mut policy, start) = (ServePolicy::new(options), Instant::now());
+        policy.see_server(7, start);
+        assert!(policy.see_server(8, start));
+        assert_eq!(policy.judge(start, &[], None), Judgement::Serve);
     }
 
     #[test]
     fn recovering_sources_are_waited_for_by_the_clock_of_the_store() {
-        let (mut patience, start) = patience();
+        let (mut policy, start) = policy();
         let timeout_ms = RECOVERY.as_millis() as u64;
-        let judge = |patience: &mut Patience, partitions: &[Recovering]| {
-            patience.judge(start, partitions, None)
+        let judge = |policy: &mut ServePolicy, partitions: &[Recovering]| {
+            policy.judge(start, partitions, None)
         };
         let waiting = wait(Unavailable::Recovering(3));
-        assert_eq!(judge(&mut patience, &recovering(3, 1_000, 1_000)), waiting);
-        assert_eq!(judge(&mut patience, &recovering(3, 1_000, 999 + timeout_ms)), waiting);
+        assert_eq!(judge(&mut policy, &recovering(3, 1_000, 1_000)), waiting);
+        assert_eq!(judge(&mut policy, &recovering(3, 1_000, 999 + timeout_ms)), waiting);
         let given_up = recovering(3, 1_000, 1_000 + timeout_ms);
-        assert_eq!(judge(&mut patience, &given_up), Judgement::Serve);
-        assert_eq!(judge(&mut patience, &recovering(0, 1_000, 1_000)), Judgement::Serve);
+        assert_eq!(judge(&mut policy, &given_up), Judgement::Serve);
+        assert_eq!(judge(&mut policy, &recovering(0, 1_000, 1_000)), Judgement::Serve);
     }
 
     #[test]
     fn a_loss_is_accepted_only_after_a_while() {
-        let (mut patience, start) = patience();
-        let expect = wait(Unavailable::BelowFloor(below()));
-        assert_eq!(patience.judge(start, &[], Some(below())), expect);
+        let (mut policy, start) = policy();
+        let expect = wait(Unavailable::BelowHighWater(below()));
+        assert_eq!(policy.judge(start, &[], Some(below())), expect);
         let late = start + Duration::from_millis(599_999);
-        assert_eq!(patience.judge(late, &[], Some(below())), expect);
+        assert_eq!(policy.judge(late, &[], Some(below())), expect);
         let later = start + RECOVERY;
-        assert_eq!(patience.judge(later, &[], Some(below())), Judgement::AcceptLoss(below()));
-        assert_eq!(patience.judge(later, &[], Some(below())), expect, "the next loss waits again");
+        assert_eq!(policy.judge(later, &[], Some(below())), Judgement::AcceptLoss(below()));
+        assert_eq!(policy.judge(later, &[], Some(below())), expect, "the next loss waits again");
     }
 
     #[test]
     fn catching_up_in_between_starts_the_wait_anew() {
-        let (mut patience, start) = patience();
-        assert_ne!(patience.judge(start, &[], Some(below())), Judgement::Serve);
-        assert_eq!(patience.judge(start + RECOVERY / 2, &[], None), Judgement::Serve);
-        let expect = wait(Unavailable::BelowFloor(below()));
-        assert_eq!(patience.judge(start + RECOVERY, &[], Some(below())), expect);
+        let (mut policy, start) = policy();
+        assert_ne!(policy.judge(start, &[], Some(below())), Judgement::Serve);
+        assert_eq!(policy.judge(start + RECOVERY / 2, &[], None), Judgement::Serve);
+        let expect = wait(Unavailable::BelowHighWater(below()));
+        assert_eq!(policy.judge(start + RECOVERY, &[], Some(below())), expect);
     }
 
     #[test]
     fn no_loss_is_accepted_while_sources_recover() {
-        let (mut patience, start) = patience();
+        let (mut policy, start) = policy();
         let recovering = recovering(1, 5, 5);
         for now in [start, start + RECOVERY] {
             let expect = wait(Unavailable::Recovering(1));
-            assert_eq!(patience.judge(now, &recovering, Some(below())), expect);
+            assert_eq!(policy.judge(now, &recovering, Some(below())), expect);
         }
-        let judgement = patience.judge(start + RECOVERY, &[], Some(below()));
+        let judgement = policy.judge(start + RECOVERY, &[], Some(below()));
         assert!(matches!(judgement, Judgement::AcceptLoss(_)), "{judgement:?}");
     }
 }

@@ -4,27 +4,26 @@
 //! a series at different times must show the same bytes. So it has only series with a total, and
 //! only families that have such; it is built anew for a metric whenever those change.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 use logtally_core::series::Kind;
 
-use super::families::{Families, FamilyIx, Knowledge};
-use super::histogram::{SUFFIXES, common_bounds};
-use super::labels::{canonical, without_last};
-use super::lines::shown_labels;
+use super::bounds::common_bounds;
 use super::metric::Metric;
 use super::pieces::{Cut, Pieces};
-use super::table::{Slot, Table};
-use super::totals::Totals;
-use super::touched::Touched;
+use crate::state::{
+    CountState, DirtySet, Families, FamilyIx, Knowledge, LayoutChanges, SeriesSlot,
+};
+
+/// What the names of a histogram's samples end with.
+const SUFFIXES: [&str; 3] = ["_bucket", "_sum", "_count"];
 
 /// All metrics, by name.
 pub(super) struct Arrangement {
-    pub(super) metrics: BTreeMap<String, Metric>,
-    pub(super) pieces: Pieces,
-    pub(super) cut: Cut,
+    metrics: BTreeMap<String, Metric>,
+    pieces: Pieces,
+    cut: Cut,
 }
 
 /// What is not shown, so that the rest can be.
@@ -47,21 +46,48 @@ impl Arrangement {
         Self { metrics: BTreeMap::new(), pieces: Pieces::default(), cut }
     }
 
-    /// Brings the order up to date. `turned` are the series that came or went since the last time.
-    pub(super) fn update(&mut self, rank: Rank<'_>, totals: &Totals, turned: Touched) -> LeftOut {
-        let (shown, left_out) = choose(rank.families);
-        let is_stale = self.take_over(rank.families, shown);
-        match turned {
-            Touched::These(slots) if !is_stale => self.place(rank, totals, slots.into_iter()),
-            _ => self.place(rank, totals, rank.table.slots()),
+    /// Where it is cut.
+    pub(super) fn cut(&self) -> Cut {
+        self.cut
+    }
+
+    /// The metrics, by name.
+    pub(super) fn metrics(&self) -> &BTreeMap<String, Metric> {
+        &self.metrics
+    }
+
+    /// The pieces of the page.
+    pub(super) fn pieces(&self) -> &Pieces {
+        &self.pieces
+    }
+
+    /// Brings the order up to date with what has changed since the last time. What is not shown.
+    pub(super) fn update(&mut self, state: &CountState, changes: LayoutChanges) -> LeftOut {
+        let (shown, left_out) = choose(state.families());
+        let is_stale = self.take_over(state.families(), shown);
+        self.mark_rewritten(changes.rewritten);
+        match changes.membership {
+            DirtySet::These(slots) if !is_stale => self.place(state, slots.into_iter()),
+            _ => self.place(state, state.table().slots()),
         }
         left_out
     }
 
-    /// Makes the piece of a series, if it has one, be written anew.
-    pub(super) fn touch(&mut self, slot: Slot) {
-        if let Some(place) = self.pieces.place(slot) {
-            self.pieces.touch(place.piece);
+    /// Makes the pieces of some series, if they have one, be written anew.
+    fn mark_rewritten(&mut self, series: DirtySet) {
+        match series {
+            DirtySet::These(slots) => {
+                for slot in slots {
+                    if let Some(place) = self.pieces.place(slot) {
+                        self.pieces.mark_dirty(place.piece);
+                    }
+                }
+            }
+            DirtySet::Any => {
+                for metric in self.metrics.values() {
+                    metric.pieces.iter().for_each(|piece| self.pieces.mark_dirty(*piece));
+                }
+            }
         }
     }
 
@@ -86,7 +112,7 @@ impl Arrangement {
     }
 
     /// Puts those of `slots` in their places that have a total, and takes out the others.
-    fn place(&mut self, rank: Rank<'_>, totals: &Totals, slots: impl Iterator<Item = Slot>) {
+    fn place(&mut self, state: &CountState, slots: impl Iterator<Item = SeriesSlot>) {
         let mut metrics: Vec<_> =
             self.metrics.values_mut().map(|metric| (metric, Vec::new())).collect();
         let mut of_family = HashMap::new();
@@ -94,17 +120,17 @@ impl Arrangement {
             of_family.extend(metric.families.iter().map(|ix| (*ix, target)));
         }
         for slot in slots {
-            let target = of_family.get(&rank.table.family(slot)).filter(|_| totals.get(slot) > 0);
-            match (self.pieces.place(slot), target) {
+            let target = of_family.get(&state.table().family(slot));
+            match (self.pieces.place(slot), target.filter(|_| state.total(slot) > 0)) {
                 (None, Some(target)) => metrics[*target].1.push(slot),
-                (Some(place), None) => self.pieces.touch(place.piece),
+                (Some(place), None) => self.pieces.mark_dirty(place.piece),
                 _ => {}
             }
         }
-        let is_touched = self.pieces.take_touched();
+        let is_dirty = self.pieces.take_dirty();
         for (metric, slots) in metrics {
-            if is_touched || !slots.is_empty() {
-                metric.merge(rank, totals, &mut self.pieces, self.cut, slots);
+            if is_dirty || !slots.is_empty() {
+                metric.merge(state, &mut self.pieces, self.cut, slots);
             }
         }
     }
@@ -143,61 +169,4 @@ fn clashes(name: &str, shown: &BTreeMap<&str, Vec<FamilyIx>>, families: &Familie
     let kind = shown.get(name).and_then(|chosen| families.kind(*chosen.first()?));
     let taken = |suffix: &&str| shown.contains_key(format!("{name}{suffix}").as_str());
     kind == Some(Kind::Histogram) && SUFFIXES.iter().any(taken)
-}
-
-/// Compares series of one metric.
-#[derive(Clone, Copy)]
-pub(super) struct Rank<'a> {
-    pub(super) families: &'a Families,
-    pub(super) table: &'a Table,
-}
-
-impl<'a> Rank<'a> {
-    /// The order of the series of `families`: by label values, and for the same label set by family;
-    /// the buckets of a histogram together.
-    pub(super) fn comparing(
-        self,
-        families: &[FamilyIx],
-    ) -> impl Fn(Slot, Slot) -> Ordering + use<'a> {
-        let sets = self.comparing_sets(families);
-        move |a, b| {
-            let id = |slot| self.families.entry(self.table.family(slot)).id;
-            let values = |slot| self.table.values(slot);
-            sets(a, b).then_with(|| id(a).cmp(&id(b))).then_with(|| values(a).cmp(values(b)))
-        }
-    }
-
-    /// The order of label sets, without the bounds of buckets. If all families have the same labels,
-    /// the keys' bytes tell it.
-    pub(super) fn comparing_sets(
-        self,
-        families: &[FamilyIx],
-    ) -> impl Fn(Slot, Slot) -> Ordering + use<'a> {
-        let labels = |ix: &FamilyIx| self.families.known(*ix).map(|family| &family.labels);
-        let alike = families.windows(2).all(|pair| labels(&pair[0]) == labels(&pair[1]));
-        let first = families.first().and_then(|ix| self.families.kind(*ix));
-        let has_buckets = first == Some(Kind::Histogram);
-        move |a, b| {
-            if alike && has_buckets {
-                without_last(self.table.values(a)).cmp(without_last(self.table.values(b)))
-            } else if alike {
-                self.table.values(a).cmp(self.table.values(b))
-            } else {
-                self.canonical(a).cmp(&self.canonical(b))
-            }
-        }
-    }
-
-    /// The label set of a slot as bytes that are the same for all slots of the set.
-    pub(super) fn set_id(self, slot: Slot, id: &mut Vec<u8>) {
-        id.clear();
-        for (name, value) in self.canonical(slot) {
-            id.extend([name.as_bytes(), &[0], value, &[0]].iter().copied().flatten());
-        }
-    }
-
-    fn canonical(self, slot: Slot) -> Vec<(&'a str, &'a [u8])> {
-        let family = self.families.known(self.table.family(slot));
-        canonical(family.map_or(&[], shown_labels), self.table.values(slot))
-    }
 }

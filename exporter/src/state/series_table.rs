@@ -8,41 +8,24 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use logtally_core::series::FAMILY_ID_BYTES;
 
-use super::families::FamilyIx;
-
-/// The number of a series in this process. It says nothing outside: another replica numbers
-/// differently.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
-pub struct Slot(u32);
-
-impl Slot {
-    /// All slots from the one with this index on.
-    pub(super) fn all_from(index: usize) -> impl Iterator<Item = Self> {
-        (index as u32..).map(Self)
-    }
-
-    /// The slot as an index into vectors with one item per series.
-    pub(crate) fn index(self) -> usize {
-        self.0 as usize
-    }
-}
+use super::ids::{FamilyIx, SeriesSlot};
 
 /// All series keys that were ever met.
 #[derive(Default)]
-pub(crate) struct Table {
+pub(crate) struct SeriesTable {
     /// Seeded at random: label values come from logs, whose writers could otherwise make them
     /// collide.
     hasher: DefaultHashBuilder,
-    index: HashTable<Slot>,
+    index: HashTable<SeriesSlot>,
     /// Where the keys end; each begins where the one before ends.
     ends: Vec<usize>,
     families: Vec<FamilyIx>,
     keys: Vec<u8>,
 }
 
-impl Table {
+impl SeriesTable {
     /// Number of slots.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
@@ -56,8 +39,8 @@ impl Table {
     }
 
     /// All slots.
-    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
-        (0..self.ends.len() as u32).map(Slot)
+    pub(crate) fn slots(&self) -> impl Iterator<Item = SeriesSlot> + use<> {
+        (0..self.ends.len() as u32).map(SeriesSlot::new)
     }
 
     /// The hash of a key, to look it up and to add it with.
@@ -66,7 +49,7 @@ impl Table {
     }
 
     /// The slot of a key that was met before.
-    pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<Slot> {
+    pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<SeriesSlot> {
         self.index.find(hash, |slot| self.key(*slot) == key).copied()
     }
 
@@ -74,9 +57,9 @@ impl Table {
     ///
     /// # Panics
     /// At 2^32 - 1 series: their keys alone would need more memory than one process may want.
-    pub(super) fn add(&mut self, hash: u64, key: &[u8], family: FamilyIx) -> Slot {
+    pub(super) fn add(&mut self, hash: u64, key: &[u8], family: FamilyIx) -> SeriesSlot {
         let number = u32::try_from(self.ends.len()).ok().filter(|number| *number < u32::MAX);
-        let slot = Slot(number.expect("fewer than 2^32 series"));
+        let slot = SeriesSlot::new(number.expect("fewer than 2^32 series"));
         self.keys.extend_from_slice(key);
         self.ends.push(self.keys.len());
         self.families.push(family);
@@ -86,28 +69,28 @@ impl Table {
     }
 
     /// The series key of a slot.
-    pub(super) fn key(&self, slot: Slot) -> &[u8] {
+    pub(super) fn key(&self, slot: SeriesSlot) -> &[u8] {
         key_in(&self.keys, &self.ends, slot)
     }
 
     /// The label values of a slot as they stand in its key: ordered bytewise, this is the order of
     /// the values, because NUL is below every other byte.
-    pub(super) fn values(&self, slot: Slot) -> &[u8] {
+    pub(crate) fn values(&self, slot: SeriesSlot) -> &[u8] {
         self.key(slot).get(FAMILY_ID_BYTES..).unwrap_or_default()
     }
 
     /// The family of a slot.
-    pub(super) fn family(&self, slot: Slot) -> FamilyIx {
+    pub(crate) fn family(&self, slot: SeriesSlot) -> FamilyIx {
         self.families[slot.index()]
     }
 
     /// Gives a slot to another family.
-    pub(super) fn set_family(&mut self, slot: Slot, family: FamilyIx) {
+    pub(super) fn set_family(&mut self, slot: SeriesSlot, family: FamilyIx) {
         self.families[slot.index()] = family;
     }
 }
 
-fn key_in<'a>(keys: &'a [u8], ends: &[usize], slot: Slot) -> &'a [u8] {
+fn key_in<'a>(keys: &'a [u8], ends: &[usize], slot: SeriesSlot) -> &'a [u8] {
     let at = slot.index();
     let begin = if at == 0 { 0 } else { ends[at - 1] };
     &keys[begin..ends[at]]
@@ -119,7 +102,7 @@ mod tests {
 
     #[test]
     fn keys_are_found_again_after_growth() {
-        let mut table = Table::default();
+        let mut table = SeriesTable::default();
         let key = |n: u32| format!("gAAAAAA\0server{n}");
         for n in 0..1000 {
             let hash = table.hash(key(n).as_bytes());
@@ -129,7 +112,7 @@ mod tests {
         for n in (0..1000).rev() {
             let hash = table.hash(key(n).as_bytes());
             let slot = table.find(hash, key(n).as_bytes()).expect("added");
-            assert_eq!(slot, Slot(n));
+            assert_eq!(slot, SeriesSlot::new(n));
             assert_eq!(table.values(slot), format!("\0server{n}").as_bytes());
         }
     }

@@ -1,4 +1,4 @@
-//! One piece of the page, written, and kept up to date as its values change.
+//! One piece of the page as text, kept up to date as its values change.
 //!
 //! What is being sent to somebody is never changed: it is copied then.
 
@@ -6,23 +6,13 @@ use std::sync::Arc;
 
 use logtally_patchgzip::{PatchableBlock, put_in_place};
 
-use crate::render::{Text, Writer};
-use crate::view::Slot;
+use super::edits::Edit;
+use super::text::Text;
+use super::writer::Writer;
 
-/// A series of a piece whose value may have changed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Edit {
-    /// The piece.
-    pub(super) piece: u32,
-    /// The number of the series in the piece.
-    pub(super) index: u32,
-    /// The series.
-    pub(super) slot: Slot,
-}
-
-/// A written piece.
+/// A piece that is written.
 #[derive(Default)]
-pub(super) struct Written {
+pub(super) struct RenderedPiece {
     /// Which piece it is; 0 if it has to be written anew.
     pub(super) revision: u64,
     /// Whether times of creation are in it.
@@ -31,9 +21,9 @@ pub(super) struct Written {
     pub(super) hides_at: u64,
     text: Arc<Vec<u8>>,
     values: Vec<u32>,
-    zipped: Option<PatchableBlock>,
+    compressed: Option<PatchableBlock>,
     /// Whether the compressed text is that of this text.
-    is_zipped: bool,
+    is_compressed: bool,
 }
 
 /// A value that takes more or less room than the one before.
@@ -44,24 +34,24 @@ struct Splice {
     value: std::ops::Range<usize>,
 }
 
-impl Written {
+impl RenderedPiece {
     /// The text.
     pub(super) fn text(&self) -> &Arc<Vec<u8>> {
         &self.text
     }
 
     /// The text, compressed.
-    pub(super) fn zipped(&mut self) -> &PatchableBlock {
-        let zipped = self.zipped.get_or_insert_default();
-        if !std::mem::replace(&mut self.is_zipped, true) {
-            zipped.set(&self.text, &self.values);
+    pub(super) fn compressed(&mut self) -> &PatchableBlock {
+        let block = self.compressed.get_or_insert_default();
+        if !std::mem::replace(&mut self.is_compressed, true) {
+            block.set(&self.text, &self.values);
         }
-        zipped
+        block
     }
 
     /// Forgets the compressed text.
-    pub(super) fn unzip(&mut self) {
-        (self.zipped, self.is_zipped) = (None, false);
+    pub(super) fn drop_compressed(&mut self) {
+        (self.compressed, self.is_compressed) = (None, false);
     }
 
     /// Takes other text.
@@ -74,7 +64,7 @@ impl Written {
         self.values.clear();
         self.values.reserve_exact(text.values.len());
         self.values.extend_from_slice(&text.values);
-        self.is_zipped = false;
+        self.is_compressed = false;
     }
 
     /// Brings some values up to date. `false` if the piece has to be written anew instead.
@@ -103,8 +93,8 @@ impl Written {
                 continue;
             }
             if self.text[from..to] != *value {
-                if let Some(zipped) = self.zipped.as_mut().filter(|_| self.is_zipped) {
-                    zipped.replace(index, &self.text[from..to], value, self.text.len() - to);
+                if let Some(block) = self.compressed.as_mut().filter(|_| self.is_compressed) {
+                    block.replace(index, &self.text[from..to], value, self.text.len() - to);
                 }
                 Arc::make_mut(&mut self.text)[from..to].copy_from_slice(value);
             }
@@ -134,7 +124,7 @@ impl Written {
         shift(&mut self.values[moved..], by);
         text.extend_from_slice(&self.text[copied..]);
         put_in_place(&mut self.text, &text);
-        self.is_zipped = false;
+        self.is_compressed = false;
     }
 }
 

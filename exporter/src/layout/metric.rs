@@ -7,15 +7,13 @@ use std::cmp::Ordering;
 
 use logtally_core::series::Kind;
 
-use super::arrangement::Rank;
-use super::families::{Families, FamilyIx};
-use super::histogram::Bound;
+use super::bounds::Bound;
 use super::pieces::{Cut, PieceId, Pieces};
-use super::table::Slot;
-use super::totals::Totals;
+use super::rank::Rank;
+use crate::state::{CountState, Families, FamilyIx, SeriesSlot};
 
 /// The series of one metric that have a total, in the order of the page.
-pub(crate) struct Metric {
+pub(super) struct Metric {
     /// The families shown, by id; the first one gives help and type.
     pub(super) families: Vec<FamilyIx>,
     /// The bounds shown of a histogram.
@@ -48,12 +46,12 @@ impl Metric {
     /// Takes those out that do not belong here any more, and new ones in.
     pub(super) fn merge(
         &mut self,
-        rank: Rank<'_>,
-        totals: &Totals,
+        state: &CountState,
         pieces: &mut Pieces,
         cut: Cut,
-        mut new: Vec<Slot>,
+        mut new: Vec<SeriesSlot>,
     ) {
+        let rank = Rank::new(state);
         let compare = rank.comparing(&self.families);
         let sets = rank.comparing_sets(&self.families);
         new.sort_by(|a, b| compare(*a, *b));
@@ -64,38 +62,46 @@ impl Metric {
         for (at, piece) in before.iter().enumerate() {
             let next = before.get(at + 1).map(|next| pieces.slots(*next)[0]);
             // By label set, so that none is torn apart.
-            let is_before_next = |slot: &Slot| next.is_none_or(|next| sets(*slot, next).is_lt());
+            let is_before_next =
+                |slot: &SeriesSlot| next.is_none_or(|next| sets(*slot, next).is_lt());
             let here = new.iter().take_while(|slot| is_before_next(slot)).count();
             let (here, later) = new.split_at(here);
             new = later;
-            if open.is_empty() && here.is_empty() && !pieces.is_touched(*piece) {
+            if open.is_empty() && here.is_empty() && !pieces.is_dirty(*piece) {
                 self.pieces.push(*piece);
                 continue;
             }
             let slots = pieces.remove(*piece);
-            let stays = |slot: &Slot| {
-                totals.get(*slot) > 0 && self.families.contains(&rank.table.family(*slot))
+            let stays = |slot: &SeriesSlot| {
+                state.total(*slot) > 0 && self.families.contains(&state.table().family(*slot))
             };
             open.extend(slots.iter().copied().filter(stays));
             open.extend_from_slice(here);
             // Two runs in order, so this merges them.
             open.sort_by(|a, b| compare(*a, *b));
-            self.close(rank, pieces, cut, &mut open);
+            self.close(state, pieces, cut, &mut open);
         }
         open.extend_from_slice(new);
-        self.close(rank, pieces, cut, &mut open);
+        self.close(state, pieces, cut, &mut open);
         if !open.is_empty() {
             self.pieces.push(pieces.add(&open));
         }
     }
 
     /// Makes pieces of what is open up to the last cut, and leaves the rest open.
-    fn close(&mut self, rank: Rank<'_>, pieces: &mut Pieces, cut: Cut, open: &mut Vec<Slot>) {
+    fn close(
+        &mut self,
+        state: &CountState,
+        pieces: &mut Pieces,
+        cut: Cut,
+        open: &mut Vec<SeriesSlot>,
+    ) {
+        let rank = Rank::new(state);
         let sets = rank.comparing_sets(&self.families);
         let (mut id, mut begin) = (Vec::new(), 0);
         for end in 1..=open.len() {
             let last = open[end - 1];
-            let same = |next: &Slot| self.has_sets && sets(last, *next) == Ordering::Equal;
+            let same = |next: &SeriesSlot| self.has_sets && sets(last, *next) == Ordering::Equal;
             if open.get(end).is_some_and(same) {
                 continue;
             }
@@ -103,7 +109,7 @@ impl Metric {
                 rank.set_id(last, &mut id);
                 cut.is_behind(&id, self.set_lines)
             } else {
-                cut.is_behind(rank.table.values(last), self.set_lines)
+                cut.is_behind(state.table().values(last), self.set_lines)
             };
             if is_end {
                 self.pieces.push(pieces.add(&open[begin..end]));

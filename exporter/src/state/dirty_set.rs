@@ -1,26 +1,26 @@
-//! Lists of slots that something happened to, which never grow longer than the table.
+//! Sets of series that something happened to, which never grow longer than the table of all series.
 
-use super::table::Slot;
+use super::ids::SeriesSlot;
 
-/// Slots since some moment. One may occur several times.
+/// What happened since some moment. A series may occur several times.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Touched {
+pub(crate) enum DirtySet {
     /// These and no others.
-    These(Vec<Slot>),
+    These(Vec<SeriesSlot>),
     /// Any: after a load, or because the list would be as long as the table.
     Any,
 }
 
-impl Default for Touched {
+impl Default for DirtySet {
     fn default() -> Self {
         Self::These(Vec::new())
     }
 }
 
-impl Touched {
-    /// Notes a slot of a table of `all`.
-    pub(super) fn note(&mut self, slot: Slot, all: usize) {
-        /// Below that a list is short whatever the table is.
+impl DirtySet {
+    /// Notes a series, of which there are `all`.
+    pub(super) fn note(&mut self, slot: SeriesSlot, all: usize) {
+        /// Shortfall that a list is short whatever the table is.
         const SHORT: usize = 1024;
         let Self::These(slots) = self else { return };
         if slots.len() < all.max(SHORT) {
@@ -31,7 +31,7 @@ impl Touched {
     }
 
     /// How many are listed, `None` if it may be any.
-    pub fn listed(&self) -> Option<usize> {
+    pub(crate) fn listed(&self) -> Option<usize> {
         match self {
             Self::These(slots) => Some(slots.len()),
             Self::Any => None,

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use logtally_core::journal::Nonce;
-use logtally_core::series::{Amount, Increments, Kind, SeriesKey};
+use logtally_core::journal::{Entry, Mark, Nonce};
+use logtally_core::partition::Partition;
+use logtally_core::series::{Amount, Family, Increments, Kind, SeriesKey};
 use logtally_store::{Count, Recovering, Snapshot};
 use proptest::prelude::*;
 
-use super::*;
-use crate::render::{Format, render};
+use crate::layout::{LeftOut, View};
+use crate::page::{PageFormat, render};
+use crate::state::{Needs, NotLinked, Shortfall};
 use crate::testing::{Follower, family, lines};
 
 const P0: Partition = Partition(0);
@@ -48,131 +50,138 @@ fn entry(seq: u64, time_ms: u64, pairs: &[(&Family, &[&str], u64)]) -> Entry {
 /// A view of two partitions at the beginning of their journals.
 fn fresh() -> View {
     let mut view = View::default();
-    view.reset(2);
+    view.state.reset(2);
     for partition in [P0, P1] {
-        assert_eq!(view.load(partition, snapshot(0, &[], &[])), Needs::Nothing);
+        assert_eq!(view.state.load(partition, snapshot(0, &[], &[])), Needs::Nothing);
     }
     view
 }
 
-fn page(view: &mut View, format: Format) -> String {
+fn page(view: &mut View, format: PageFormat) -> String {
     String::from_utf8(render(view.arrange(), format)).expect("UTF-8")
 }
 
 /// The lines of the page that are no comments.
 fn check(view: &mut View, expect: &[&str]) {
-    let page = page(view, Format::Text);
+    let page = page(view, PageFormat::Text);
     let samples: Vec<_> = page.lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(samples, expect);
+}
+
+fn is_complete(view: &View) -> bool {
+    [P0, P1].into_iter().all(|partition| view.state.mark(partition).is_some())
 }
 
 #[test]
 fn a_view_is_complete_when_every_partition_is_loaded() {
     let mut view = View::default();
-    assert!(!view.is_complete());
-    view.reset(2);
-    assert_eq!((view.mark(P0), view.is_complete()), (None, false));
-    let _ = view.load(P0, snapshot(3, &[], &[]));
-    assert_eq!((view.mark(P0), view.is_complete()), (Some(mark(3)), false));
-    let _ = view.load(P1, snapshot(0, &[], &[]));
-    assert!(view.is_complete());
+    assert!(!is_complete(&view));
+    view.state.reset(2);
+    assert_eq!((view.state.mark(P0), is_complete(&view)), (None, false));
+    let _ = view.state.load(P0, snapshot(3, &[], &[]));
+    assert_eq!((view.state.mark(P0), is_complete(&view)), (Some(mark(3)), false));
+    let _ = view.state.load(P1, snapshot(0, &[], &[]));
+    assert!(is_complete(&view));
 }
 
 #[test]
 fn totals_are_sums_over_partitions() {
     let mut view = fresh();
     let f = lines();
-    let _ = view.load(P0, snapshot(1, &[lines()], &[(&f, &["a"], 2, 0), (&f, &["b"], 3, 0)]));
-    let _ = view.load(P1, snapshot(1, &[lines()], &[(&f, &["a"], 40, 0)]));
+    let _ = view.state.load(P0, snapshot(1, &[lines()], &[(&f, &["a"], 2, 0), (&f, &["b"], 3, 0)]));
+    let _ = view.state.load(P1, snapshot(1, &[lines()], &[(&f, &["a"], 40, 0)]));
     check(&mut view, &["log_lines{host=\"a\"} 42", "log_lines{host=\"b\"} 3"]);
     let entries = [entry(2, 5, &[(&f, &["a"], 1)]), entry(3, 6, &[(&f, &["c"], 7)])];
-    assert_eq!(view.apply(P1, &entries), Ok(Needs::Nothing));
-    assert_eq!(view.mark(P1), Some(mark(3)));
+    assert_eq!(view.state.apply(P1, &entries), Ok(Needs::Nothing));
+    assert_eq!(view.state.mark(P1), Some(mark(3)));
     let expect = ["log_lines{host=\"a\"} 43", "log_lines{host=\"b\"} 3", "log_lines{host=\"c\"} 7"];
     check(&mut view, &expect);
-    let _ = view.load(P0, snapshot(9, &[lines()], &[(&f, &["c"], 1, 0)]));
+    let _ = view.state.load(P0, snapshot(9, &[lines()], &[(&f, &["c"], 1, 0)]));
     check(&mut view, &["log_lines{host=\"a\"} 41", "log_lines{host=\"c\"} 8"]);
-    assert_eq!(view.series(), 2);
+    assert_eq!(view.state.series(), 2);
 }
 
 #[test]
 fn entries_that_do_not_link_change_nothing() {
     let mut view = fresh();
     let f = lines();
-    let _ = view.load(P0, snapshot(1, &[lines()], &[(&f, &["a"], 2, 0)]));
+    let _ = view.state.load(P0, snapshot(1, &[lines()], &[(&f, &["a"], 2, 0)]));
     let version = view.version();
     let gap = [entry(3, 0, &[(&f, &["a"], 1)])];
-    assert_eq!(view.apply(P0, &gap), Err(NotLinked));
+    assert_eq!(view.state.apply(P0, &gap), Err(NotLinked));
     let linked_at_first = [entry(2, 0, &[(&f, &["a"], 1)]), entry(4, 0, &[(&f, &["a"], 1)])];
-    assert_eq!(view.apply(P0, &linked_at_first), Err(NotLinked));
-    assert_eq!(view.apply(Partition(7), &[]), Err(NotLinked));
-    assert_eq!((view.version(), view.mark(P0)), (version, Some(mark(1))));
+    assert_eq!(view.state.apply(P0, &linked_at_first), Err(NotLinked));
+    assert_eq!(view.state.apply(Partition(7), &[]), Err(NotLinked));
+    assert_eq!((view.version(), view.state.mark(P0)), (version, Some(mark(1))));
     check(&mut view, &["log_lines{host=\"a\"} 2"]);
 }
 
 #[test]
-fn the_floor_is_per_series() {
+fn the_high_water_mark_is_per_series() {
     let mut view = fresh();
     let f = lines();
-    let _ = view.load(P0, snapshot(1, &[lines()], &[(&f, &["a"], 2, 0), (&f, &["b"], 2, 0)]));
-    view.mark_served();
-    let _ = view.load(P0, snapshot(2, &[lines()], &[(&f, &["a"], 9, 0), (&f, &["b"], 1, 0)]));
+    let _ = view.state.load(P0, snapshot(1, &[lines()], &[(&f, &["a"], 2, 0), (&f, &["b"], 2, 0)]));
+    view.state.mark_served();
+    let _ = view.state.load(P0, snapshot(2, &[lines()], &[(&f, &["a"], 9, 0), (&f, &["b"], 1, 0)]));
     let series = "log_lines{host=\"b\"}".to_owned();
-    let below = Below { series, served: 2, total: 1, count: 1 };
-    assert_eq!(view.below_floor(), Some(below), "although the sum is higher");
-    assert_eq!(view.apply(P1, &[entry(1, 0, &[(&f, &["b"], 1)])]), Ok(Needs::Nothing));
-    assert_eq!(view.below_floor(), None, "another partition may catch up as well");
-    view.mark_served();
-    let _ = view.load(P1, snapshot(0, &[], &[]));
-    assert_eq!(view.below_floor().map(|below| (below.served, below.total)), Some((2, 1)));
+    let below = Shortfall { series, served: 2, total: 1, count: 1 };
+    assert_eq!(view.state.below_high_water(), Some(below), "although the sum is higher");
+    assert_eq!(view.state.apply(P1, &[entry(1, 0, &[(&f, &["b"], 1)])]), Ok(Needs::Nothing));
+    assert_eq!(view.state.below_high_water(), None, "another partition may catch up as well");
+    view.state.mark_served();
+    let _ = view.state.load(P1, snapshot(0, &[], &[]));
+    assert_eq!(
+        view.state.below_high_water().map(|below| (below.served, below.total)),
+        Some((2, 1))
+    );
 }
 
 #[test]
-fn a_vanished_series_is_below_the_floor() {
+fn a_vanished_series_is_below_its_high_water_mark() {
     let mut view = fresh();
     let f = lines();
-    let _ = view.load(P0, snapshot(1, &[lines()], &[(&f, &["a"], 2, 0)]));
-    view.mark_served();
-    view.reset(2);
-    assert_eq!(view.below_floor().map(|below| below.total), Some(0));
-    let _ = view.load(P0, snapshot(1, &[lines()], &[(&f, &["a"], 2, 0)]));
-    assert_eq!(view.below_floor(), None);
+    let _ = view.state.load(P0, snapshot(1, &[lines()], &[(&f, &["a"], 2, 0)]));
+    view.state.mark_served();
+    view.state.reset(2);
+    assert_eq!(view.state.below_high_water().map(|below| below.total), Some(0));
+    let _ = view.state.load(P0, snapshot(1, &[lines()], &[(&f, &["a"], 2, 0)]));
+    assert_eq!(view.state.below_high_water(), None);
 }
 
 #[test]
-fn what_was_not_served_is_not_on_the_floor() {
+fn what_was_not_served_has_no_high_water_mark() {
     let mut view = fresh();
     let f = lines();
-    view.mark_served();
-    assert_eq!(view.apply(P0, &[entry(1, 0, &[(&f, &["a"], 5)])]), Ok(Needs::Families));
-    let _ = view.load(P0, snapshot(0, &[], &[]));
-    assert_eq!(view.below_floor(), None);
+    view.state.mark_served();
+    assert_eq!(view.state.apply(P0, &[entry(1, 0, &[(&f, &["a"], 5)])]), Ok(Needs::Families));
+    let _ = view.state.load(P0, snapshot(0, &[], &[]));
+    assert_eq!(view.state.below_high_water(), None);
 }
 
 #[test]
-fn an_accepted_loss_lowers_the_floor_to_what_is_left() {
+fn an_accepted_loss_lowers_the_high_water_mark_to_what_is_left() {
     let mut view = fresh();
     let f = lines();
-    let _ = view.load(P0, snapshot(1, &[lines()], &[(&f, &["a"], 9, 0), (&f, &["b"], 9, 0)]));
-    view.mark_served();
-    let _ = view.load(P0, snapshot(2, &[lines()], &[(&f, &["a"], 4, 0)]));
-    assert_eq!(view.below_floor().map(|below| below.count), Some(2));
-    view.accept_loss();
-    assert_eq!(view.below_floor(), None);
-    view.mark_served();
-    let _ = view.load(P0, snapshot(3, &[lines()], &[(&f, &["a"], 3, 0)]));
-    assert_eq!(view.below_floor().map(|below| below.served), Some(4));
+    let _ = view.state.load(P0, snapshot(1, &[lines()], &[(&f, &["a"], 9, 0), (&f, &["b"], 9, 0)]));
+    view.state.mark_served();
+    let _ = view.state.load(P0, snapshot(2, &[lines()], &[(&f, &["a"], 4, 0)]));
+    assert_eq!(view.state.below_high_water().map(|below| below.count), Some(2));
+    view.state.accept_loss();
+    assert_eq!(view.state.below_high_water(), None);
+    view.state.mark_served();
+    let _ = view.state.load(P0, snapshot(3, &[lines()], &[(&f, &["a"], 3, 0)]));
+    assert_eq!(view.state.below_high_water().map(|below| below.served), Some(4));
 }
 
 #[test]
-#[should_panic(expected = "nothing below the floor is served")]
-fn nothing_below_the_floor_can_be_marked_as_served() {
+#[should_panic(expected = "nothing below the high-water mark is served")]
+fn nothing_below_the_high_water_mark_can_be_marked_as_served() {
     let mut view = fresh();
     let f = lines();
-    let _ = view.load(P0, snapshot(1, &[lines()], &[(&f, &["a"], 9, 0)]));
-    view.mark_served();
-    let _ = view.load(P0, snapshot(2, &[], &[]));
-    view.mark_served();
+    let _ = view.state.load(P0, snapshot(1, &[lines()], &[(&f, &["a"], 9, 0)]));
+    view.state.mark_served();
+    let _ = view.state.load(P0, snapshot(2, &[], &[]));
+    view.state.mark_served();
 }
 
 #[test]
@@ -180,12 +189,12 @@ fn an_unknown_family_is_asked_for_and_shown_once_it_is_known() {
     let mut view = fresh();
     let f = lines();
     let entries = [entry(1, 0, &[(&f, &["a"], 5)])];
-    assert_eq!(view.apply(P0, &entries), Ok(Needs::Families));
+    assert_eq!(view.state.apply(P0, &entries), Ok(Needs::Families));
     check(&mut view, &[]);
     assert_eq!(view.left_out(), LeftOut { unknown: 1, ..LeftOut::default() });
-    assert!(view.asks_for_families());
-    view.learn(&[lines()]);
-    assert!(!view.asks_for_families());
+    assert!(view.state.asks_for_families());
+    view.state.learn(&[lines()]);
+    assert!(!view.state.asks_for_families());
     check(&mut view, &["log_lines{host=\"a\"} 5"]);
     assert_eq!(view.left_out(), LeftOut::default());
 }
@@ -194,11 +203,11 @@ fn an_unknown_family_is_asked_for_and_shown_once_it_is_known() {
 fn a_family_that_is_nowhere_is_not_asked_for_for_ever() {
     let mut view = fresh();
     let f = lines();
-    assert_eq!(view.apply(P0, &[entry(1, 0, &[(&f, &["a"], 5)])]), Ok(Needs::Families));
-    view.stop_asking_for_families();
-    assert_eq!(view.apply(P0, &[entry(2, 0, &[(&f, &["a"], 5)])]), Ok(Needs::Nothing));
+    assert_eq!(view.state.apply(P0, &[entry(1, 0, &[(&f, &["a"], 5)])]), Ok(Needs::Families));
+    view.state.stop_asking_for_families();
+    assert_eq!(view.state.apply(P0, &[entry(2, 0, &[(&f, &["a"], 5)])]), Ok(Needs::Nothing));
     check(&mut view, &[]);
-    view.learn(&[lines()]);
+    view.state.learn(&[lines()]);
     check(&mut view, &["log_lines{host=\"a\"} 10"]);
 }
 
@@ -207,24 +216,24 @@ fn a_counter_began_when_its_first_partition_did() {
     let f = family(Kind::Counter, "lines_total", "", &[]);
     let mut view = fresh();
     let created = |view: &mut View, expect: &str| {
-        let page = page(view, Format::OpenMetrics);
+        let page = page(view, PageFormat::OpenMetrics);
         let line = page.lines().find(|line| line.starts_with("lines_created"));
         assert_eq!(line.unwrap_or_default(), expect);
     };
     let families = [f.clone()];
-    let _ = view.load(P0, snapshot(1, &families, &[(&f, &[], 1, 5_000)]));
+    let _ = view.state.load(P0, snapshot(1, &families, &[(&f, &[], 1, 5_000)]));
     created(&mut view, "lines_created 5.000");
     let entries = [entry(1, 4_250, &[(&f, &[], 1)]), entry(2, 1_000, &[(&f, &[], 1)])];
-    assert_eq!(view.apply(P1, &entries), Ok(Needs::Nothing));
+    assert_eq!(view.state.apply(P1, &entries), Ok(Needs::Nothing));
     created(&mut view, "lines_created 4.250");
-    let _ = view.load(P1, snapshot(0, &[], &[]));
+    let _ = view.state.load(P1, snapshot(0, &[], &[]));
     created(&mut view, "lines_created 5.000");
-    let _ = view.load(P0, snapshot(0, &[], &[]));
+    let _ = view.state.load(P0, snapshot(0, &[], &[]));
     created(&mut view, "");
-    assert_eq!(view.apply(P0, &[entry(1, 9_001, &[(&f, &[], 1)])]), Ok(Needs::Nothing));
+    assert_eq!(view.state.apply(P0, &[entry(1, 9_001, &[(&f, &[], 1)])]), Ok(Needs::Nothing));
     created(&mut view, "lines_created 9.001");
-    view.reset(2);
-    let _ = view.load(P1, snapshot(1, &families, &[(&f, &[], 1, 9_002)]));
+    view.state.reset(2);
+    let _ = view.state.load(P1, snapshot(1, &families, &[(&f, &[], 1, 9_002)]));
     created(&mut view, "lines_created 9.002");
 }
 
@@ -242,8 +251,8 @@ fn families_of_one_name_and_kind_are_one_metric() {
         (&fewer, &["1"], 4_000, 0),
         (&fewer, &["0"], 5, 0),
     ];
-    let _ = view.load(P0, snapshot(1, &all, &counts));
-    let page = page(&mut view, Format::Text);
+    let _ = view.state.load(P0, snapshot(1, &all, &counts));
+    let page = page(&mut view, PageFormat::Text);
     let first = all.iter().min_by_key(|f| f.id()).expect("three");
     assert!(page.starts_with(&format!("# HELP m {}\n# TYPE m gauge\n", first.help)), "{page}");
     let values: Vec<_> =
@@ -257,10 +266,10 @@ fn of_two_kinds_the_smaller_id_is_shown() {
     let gauge = family(Kind::Gauge, "m", "", &[]);
     let mut view = fresh();
     let counts: [(&Family, &[&str], u64, u64); 2] = [(&gauge, &[], 1, 0), (&counter, &[], 2, 7)];
-    let _ = view.load(P0, snapshot(1, &[gauge.clone(), counter.clone()], &counts));
+    let _ = view.state.load(P0, snapshot(1, &[gauge.clone(), counter.clone()], &counts));
     check(&mut view, &["m 2"]);
     assert_eq!(view.left_out(), LeftOut { conflicting: 1, ..LeftOut::default() });
-    let _ = view.load(P0, snapshot(2, &[], &[(&gauge, &[], 1, 0)]));
+    let _ = view.state.load(P0, snapshot(2, &[], &[(&gauge, &[], 1, 0)]));
     check(&mut view, &["m 1"]);
     assert_eq!(view.left_out(), LeftOut::default());
 }
@@ -272,7 +281,7 @@ fn what_cannot_be_shown_is_left_out_and_counted() {
     let mut view = fresh();
     let counts: [(&Family, &[&str], u64, u64); 4] =
         [(&bad_name, &[], 1, 0), (&f, &["a", "b"], 2, 0), (&f, &[], 2, 0), (&f, &["ok"], 3, 0)];
-    let _ = view.load(P0, snapshot(1, &[bad_name.clone(), lines()], &counts));
+    let _ = view.state.load(P0, snapshot(1, &[bad_name.clone(), lines()], &counts));
     check(&mut view, &["log_lines{host=\"ok\"} 3"]);
     assert_eq!(view.left_out(), LeftOut { invalid: 1, strays: 2, ..LeftOut::default() });
 }
@@ -282,8 +291,8 @@ fn strays_of_a_family_learned_late_are_left_out() {
     let f = lines();
     let mut view = fresh();
     let entries = [entry(1, 0, &[(&f, &["a", "b"], 2), (&f, &["a"], 1)])];
-    assert_eq!(view.apply(P0, &entries), Ok(Needs::Families));
-    view.learn(&[lines()]);
+    assert_eq!(view.state.apply(P0, &entries), Ok(Needs::Families));
+    view.state.learn(&[lines()]);
     check(&mut view, &["log_lines{host=\"a\"} 1"]);
     assert_eq!(view.left_out(), LeftOut { strays: 1, ..LeftOut::default() });
 }
@@ -293,11 +302,11 @@ fn a_beginning_that_moves_alone_is_on_the_next_page() {
     let f = family(Kind::Counter, "lines_total", "", &[]);
     let (mut view, mut follower) = (fresh(), Follower::new());
     let families = [f.clone()];
-    let _ = view.load(P0, snapshot(1, &families, &[(&f, &[], 1, 5_000)]));
+    let _ = view.state.load(P0, snapshot(1, &families, &[(&f, &[], 1, 5_000)]));
     follower.check(&mut view, 0b1111);
-    assert_eq!(view.apply(P1, &[entry(1, 4_250, &[(&f, &[], 1)])]), Ok(Needs::Nothing));
+    assert_eq!(view.state.apply(P1, &[entry(1, 4_250, &[(&f, &[], 1)])]), Ok(Needs::Nothing));
     follower.check(&mut view, 0b1111);
-    assert!(page(&mut view, Format::OpenMetrics).contains("lines_created 4.250\n"));
+    assert!(page(&mut view, PageFormat::OpenMetrics).contains("lines_created 4.250\n"));
 }
 
 /// One step of a history: a partition counts something, or is loaded again.
@@ -375,11 +384,11 @@ proptest! {
         let mut held = Held::new();
         let mut seqs = [0_u64; 2];
         let mut view = View::in_pieces_of(lines);
-        view.reset(2);
+        view.state.reset(2);
         for partition in [P0, P1] {
-            let _ = view.load(partition, snapshot(0, &[], &[]));
+            let _ = view.state.load(partition, snapshot(0, &[], &[]));
         }
-        view.learn(&families);
+        view.state.learn(&families);
         let mut follower = Follower::new();
         for step in steps {
             match step {
@@ -391,25 +400,25 @@ proptest! {
                     let keys: Vec<_> = keys.iter().map(|(f, v, n)| (*f, &v[..], *n)).collect();
                     let seq = &mut seqs[usize::from(partition)];
                     *seq += 1;
-                    let applied = view.apply(Partition(partition), &[entry(*seq, 1, &keys)]);
+                    let applied = view.state.apply(Partition(partition), &[entry(*seq, 1, &keys)]);
                     prop_assert_eq!(applied, Ok(Needs::Nothing));
                 }
                 Step::Reload { partition } => {
                     let seq = seqs[usize::from(partition)];
-                    let _ = view.load(Partition(partition), snapshot_of(&held, partition, seq));
+                    let _ = view.state.load(Partition(partition), snapshot_of(&held, partition, seq));
                 }
             }
-            prop_assert_eq!(view.below_floor(), None);
+            prop_assert_eq!(view.state.below_high_water(), None);
             follower.check(&mut view, 0b1111);
-            prop_assert_eq!(read_back(&page(&mut view, Format::Text)), expected(&held));
+            prop_assert_eq!(read_back(&page(&mut view, PageFormat::Text)), expected(&held));
         }
         let mut other = View::in_pieces_of(lines);
-        other.reset(2);
+        other.state.reset(2);
         for partition in [1, 0] {
             let seq = seqs[usize::from(partition)];
-            let _ = other.load(Partition(partition), snapshot_of(&held, partition, seq));
+            let _ = other.state.load(Partition(partition), snapshot_of(&held, partition, seq));
         }
-        for format in [Format::Text, Format::OpenMetrics] {
+        for format in [PageFormat::Text, PageFormat::OpenMetrics] {
             prop_assert_eq!(page(&mut view, format), page(&mut other, format));
         }
         follower.check_alike(&mut view, &mut other);
