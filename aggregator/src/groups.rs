@@ -81,7 +81,8 @@ impl Groups {
 
     /// Forgets the series of a group. How many there were.
     async fn delete(&self, group: &Group) -> Result<u64, StoreError> {
-        let at = partition_of(&Scope::Group(group.clone()).lane(0), self.backlogs.len() as u16);
+        let at =
+            partition_of(&Scope::Group(group.clone()).anonymous(0), self.backlogs.len() as u16);
         if !self.store.families(at).await?.iter().any(has_groups) {
             return Ok(0);
         }

@@ -144,14 +144,19 @@ mod tests {
         let bench = bench().await;
         let group =
             Group::new(vec![("job".into(), "a".into())]).map(Scope::Group).expect("a group");
-        let old = [Scope::Lines.key(b"1"), group.key(b"1"), Scope::Lines.lane(1), group.lane(1)];
+        let old = [
+            Scope::Lines.key(b"1"),
+            group.key(b"1"),
+            Scope::Lines.anonymous(1),
+            group.anonymous(1),
+        ];
         for source in &old {
             bench.open(source, Some(NOW_S)).await;
         }
-        let producer = SourceId::producer(&ProducerName::new("key/1").expect("a name"));
+        let producer = ProducerName::new("key/1").expect("a name").source();
         let file = SourceId::file("v", 1, 2).expect("a source");
         let young = Scope::Lines.key(b"young");
-        let unknown = Scope::Lines.lane(77);
+        let unknown = Scope::Lines.anonymous(77);
         let mut stay = vec![(producer, Some(0)), (file, Some(0)), (unknown, None)];
         stay.push((young, Some(NOW_S + 1)));
         for (source, note) in &stay {

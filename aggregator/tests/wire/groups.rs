@@ -54,7 +54,7 @@ async fn push(
     rows: &[(&str, Amount)],
 ) {
     let scope = Scope::Group(Group::new(labels(group)).expect("a group"));
-    let source = scope.lane(rand_id());
+    let source = scope.anonymous(rand_id());
     let at = partition_of(&source, store.info().await.expect("created").partitions);
     let fresh = SourceState::start(Generation(1));
     let opening = Opening { source: source.clone(), expected: None, fresh };
@@ -211,7 +211,7 @@ async fn a_large_group_is_deleted_in_pieces() {
     let rows: Vec<_> = shards.iter().map(|shard| (shard.as_str(), Amount::records(1))).collect();
     push(&store, group, &family, &rows).await;
     let scope = Scope::Group(Group::new(labels(group)).expect("a group"));
-    let at = partition_of(&scope.lane(0), PARTITIONS);
+    let at = partition_of(&scope.anonymous(0), PARTITIONS);
     let before = store.load(at).await.expect("loads").at;
     let mut bench = Bench::over(store.clone()).await;
     assert_eq!(delete(&mut bench, group).await.expect("an answer"), 700);

@@ -2,17 +2,12 @@
 //!
 //! A named producer is a source like a file: its position is a sequence number, and its tail the hash
 //! of its last message. A push without a producer is counted by a source of its own (a key), or by one
-//! that an ingest keeps for such pushes (a lane). This module only gives names.
+//! that an ingest keeps for such pushes (an anonymous source). This module only gives names.
 
 use std::fmt;
 
-use crate::hash::hash64;
 use crate::limits::PRODUCER_NAME_BYTES_MAX;
-use crate::source::SourceId;
-
-/// In the names of sources that live in the partition of their group.
-const KEY: &str = "/key/";
-const LANE: &str = "/lane/";
+use crate::source::{Digest, SourceId, SourceName};
 
 /// The name of a producer: 1 to [`PRODUCER_NAME_BYTES_MAX`] bytes without blanks and control
 /// characters.
@@ -45,6 +40,11 @@ impl ProducerName {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The source of the producer.
+    pub fn source(&self) -> SourceId {
+        SourceId::checked(SourceName::Producer(&self.0))
     }
 }
 
@@ -87,8 +87,8 @@ impl Group {
         Some(&self.0[found].1)
     }
 
-    /// In the names of its sources, from which its partition follows.
-    fn base(&self) -> String {
+    /// What stands for it in the names of its sources.
+    fn digest(&self) -> Digest {
         let mut text = Vec::new();
         for (name, value) in &self.0 {
             // Neither can contain the byte: both are parts of series.
@@ -97,89 +97,27 @@ impl Group {
             text.extend_from_slice(value.as_bytes());
             text.push(0);
         }
-        format!("group/{}", hash128(&text))
+        Digest::of(&text)
     }
 }
 
 impl Scope {
     /// The source of the one push that has an idempotency key.
     pub fn key(&self, key: &[u8]) -> SourceId {
-        let hash = hash128(key);
-        match self {
-            Self::Lines => SourceId::checked(&format!("key/{hash}")),
-            Self::Group(group) => SourceId::checked(&format!("{}{KEY}{hash}", group.base())),
-        }
+        SourceId::checked(SourceName::Key { group: self.group(), key: Digest::of(key) })
     }
 
     /// A source for pushes that have neither a producer nor a key. `id` is random.
-    pub fn lane(&self, id: u64) -> SourceId {
+    pub fn anonymous(&self, id: u64) -> SourceId {
+        SourceId::checked(SourceName::Anonymous { group: self.group(), id })
+    }
+
+    fn group(&self) -> Option<Digest> {
         match self {
-            Self::Lines => SourceId::checked(&format!("lane/{id:016x}")),
-            Self::Group(group) => SourceId::checked(&format!("{}{LANE}{id:016x}", group.base())),
+            Self::Lines => None,
+            Self::Group(group) => Some(group.digest()),
         }
     }
-}
-
-/// What a source is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SourceKind<'a> {
-    /// A file.
-    File,
-    /// What one rule counts afterwards of a file.
-    Backfill,
-    /// A producer, with its name.
-    Producer(&'a str),
-    /// One push with an idempotency key.
-    Key,
-    /// Pushes with neither a producer nor a key.
-    Lane,
-    /// Something else: standard input, or of another version.
-    Other,
-}
-
-impl SourceId {
-    /// The source of a producer.
-    pub fn producer(name: &ProducerName) -> Self {
-        Self::checked(&format!("producer/{name}"))
-    }
-
-    /// What the source is, by its name.
-    pub fn kind(&self) -> SourceKind<'_> {
-        let name = self.as_str();
-        if let Some(producer) = name.strip_prefix("producer/") {
-            return SourceKind::Producer(producer);
-        }
-        let is = |kind: &str| {
-            let of_group =
-                self.group_part().is_some_and(|part| name[part.len()..].starts_with(kind));
-            of_group || name.starts_with(&kind[1..])
-        };
-        match () {
-            () if is(KEY) => SourceKind::Key,
-            () if is(LANE) => SourceKind::Lane,
-            () if name.starts_with("file/") && name.contains("/rule/") => SourceKind::Backfill,
-            () if name.starts_with("file/") => SourceKind::File,
-            () => SourceKind::Other,
-        }
-    }
-
-    /// Whether the source is a key or a lane: one that nobody comes back to after a while. Its note is
-    /// the time of its opening.
-    pub fn is_temporary(&self) -> bool {
-        ["key/", "lane/", "group/"].iter().any(|kind| self.as_str().starts_with(kind))
-    }
-
-    /// The part of a group's source that is the group's.
-    pub(crate) fn group_part(&self) -> Option<&str> {
-        let name = self.as_str().strip_prefix("group/").map(|_| self.as_str())?;
-        name.split_once(KEY).or_else(|| name.split_once(LANE)).map(|(group, _)| group)
-    }
-}
-
-/// 128 bits in hexadecimal: too many for two keys to meet.
-fn hash128(bytes: &[u8]) -> String {
-    let salted = [b"logtally".as_slice(), bytes].concat();
-    format!("{:016x}{:016x}", hash64(bytes), hash64(&salted))
 }
 
 #[cfg(test)]
@@ -198,7 +136,7 @@ mod tests {
             assert!(ProducerName::new(wrong).is_err(), "{wrong:?}");
         }
         let longest = ProducerName::new(&"x".repeat(PRODUCER_NAME_BYTES_MAX)).expect("allowed");
-        assert!(SourceId::new(SourceId::producer(&longest).as_str()).is_ok());
+        assert!(SourceId::new(longest.source().as_str()).is_ok());
     }
 
     #[test]
@@ -216,7 +154,7 @@ mod tests {
     fn all_sources_of_a_group_live_together() {
         let a = Scope::Group(group(&[("job", "a")]));
         let b = Scope::Group(group(&[("job", "b")]));
-        assert_eq!(a.key(b"1").hash64(), a.lane(7).hash64());
+        assert_eq!(a.key(b"1").hash64(), a.anonymous(7).hash64());
         assert_ne!(a.key(b"1").hash64(), b.key(b"1").hash64());
         assert_ne!(a.key(b"1"), a.key(b"2"));
         assert_ne!(a.key(b"1"), b.key(b"1"), "a key is one of its group");
@@ -226,26 +164,40 @@ mod tests {
     #[test]
     fn the_name_of_a_source_tells_what_it_is() {
         let name = ProducerName::new("group/key/lane/1").expect("a name");
-        let producer = SourceId::producer(&name);
-        assert_eq!(producer.kind(), SourceKind::Producer("group/key/lane/1"));
+        assert_eq!(name.source().name(), SourceName::Producer("group/key/lane/1"));
         for scope in [Scope::Lines, Scope::Group(group(&[("job", "a")]))] {
-            assert_eq!(scope.key(b"1").kind(), SourceKind::Key);
-            assert_eq!(scope.lane(1).kind(), SourceKind::Lane);
+            assert!(matches!(scope.key(b"1").name(), SourceName::Key { .. }));
+            assert!(matches!(scope.anonymous(1).name(), SourceName::Anonymous { .. }));
         }
         // The name of a volume may be anything.
         let file = SourceId::file("key/lane", 1, 2).expect("a source");
-        assert_eq!(file.kind(), SourceKind::File);
-        assert_eq!(file.backfill("a1").expect("a source").kind(), SourceKind::Backfill);
-        assert_eq!(SourceId::new("stdin/1").expect("a source").kind(), SourceKind::Other);
+        assert!(matches!(file.name(), SourceName::File(_)));
+        let backfill = file.backfill("a1").expect("a source");
+        assert!(matches!(backfill.name(), SourceName::Backfill { rule: "a1", .. }));
+    }
+
+    /// Where stored sources live follows from these names.
+    #[test]
+    fn the_names_of_pushed_sources_are_pinned() {
+        let check = |source: SourceId, name: &str| assert_eq!(source.as_str(), name);
+        let group = Scope::Group(group(&[("job", "a"), ("instance", "b")]));
+        check(Scope::Lines.key(b"1"), "key/65cd25028f98f1585c9596708294936d");
+        check(Scope::Lines.anonymous(7), "lane/0000000000000007");
+        check(
+            group.key(b"1"),
+            "group/0bb7aa744051cf0fbab583e9c22b697c/key/65cd25028f98f1585c9596708294936d",
+        );
+        check(group.anonymous(7), "group/0bb7aa744051cf0fbab583e9c22b697c/lane/0000000000000007");
+        check(ProducerName::new("host/a").expect("valid").source(), "producer/host/a");
     }
 
     #[test]
     fn producers_and_files_are_not_temporary() {
         let name = ProducerName::new("key/1").expect("a name");
         let file = SourceId::file("v", 1, 2).expect("a source");
-        assert!(!SourceId::producer(&name).is_temporary() && !file.is_temporary());
+        assert!(!name.source().is_temporary() && !file.is_temporary());
         for scope in [Scope::Lines, Scope::Group(group(&[("job", "a")]))] {
-            assert!(scope.key(b"1").is_temporary() && scope.lane(1).is_temporary());
+            assert!(scope.key(b"1").is_temporary() && scope.anonymous(1).is_temporary());
         }
     }
 }

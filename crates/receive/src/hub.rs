@@ -172,7 +172,7 @@ impl Hub {
         let Message { sender, hash, counted, rejections, permit } = message;
         let (id, role, epoch, sequence, note) = match sender {
             Sender::Producer { name, epoch, sequence, note } => {
-                (SourceId::producer(&name), Role::Producer, epoch, sequence, note)
+                (name.source(), Role::Producer, epoch, sequence, note)
             }
             Sender::Key { scope, key } => (scope.key(&key), Role::Key, 0, 1, Some(now_s())),
             Sender::Anybody { scope } => (self.lane_of(scope), Role::Anybody, 0, 0, Some(now_s())),
@@ -200,7 +200,7 @@ impl Hub {
         {
             return current.id.clone();
         }
-        let id = scope.lane(rand::random());
+        let id = scope.anonymous(rand::random());
         self.current.insert(scope, Current { id: id.clone(), since: Instant::now() });
         id
     }
@@ -216,7 +216,7 @@ impl Hub {
     }
 
     fn open(&mut self, name: &ProducerName, answer: oneshot::Sender<Result<Opened, PushError>>) {
-        let source = SourceId::producer(name);
+        let source = name.source();
         let opening = Opening::new(source, answer);
         self.ask_for(opening, Action::Lookup(None));
     }

@@ -60,9 +60,9 @@ struct Bench {
 impl Bench {
     fn new(role: Role) -> Self {
         let id = match role {
-            Role::Producer => SourceId::producer(&ProducerName::new("p").expect("a name")),
+            Role::Producer => ProducerName::new("p").expect("a name").source(),
             Role::Key => Scope::Lines.key(b"k"),
-            Role::Anybody => Scope::Lines.lane(1),
+            Role::Anybody => Scope::Lines.anonymous(1),
         };
         Self { lane: Lane::new(id, role), tag: 0, requests: VecDeque::new(), answers: Vec::new() }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use logtally_core::limits::SOURCES_MAX;
-use logtally_core::source::SourceId;
+use logtally_core::source::{SourceId, SourceName};
 
 use super::{Event, Follower};
 use crate::content::Content;
@@ -134,8 +134,8 @@ impl Follower {
             input.patterns.iter().any(logtally_count::pattern::Pattern::is_stdin)
         };
         let Some(input) = self.plan.inputs.iter().find(wants).cloned() else { return };
-        let name = format!("stdin/{}/{:016x}", self.options.volume, rand::random::<u64>());
-        let Ok(id) = SourceId::new(&name) else { return };
+        let name = SourceName::Stdin { volume: &self.options.volume, id: rand::random() };
+        let Ok(id) = name.id() else { return };
         let (events, told) = (self.events.clone(), id.clone());
         let stdin = Stdin::start(std::io::stdin(), move || {
             let _ = events.blocking_send(Event::StandardInput(told.clone()));

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use logtally_core::partition::{Partition, partition_of};
-use logtally_core::push::SourceKind;
-use logtally_core::source::{Generation, SourceId, SourceState, Tail};
+use logtally_core::source::{Generation, SourceId, SourceName, SourceState, Tail};
 use logtally_store::{Opening, SharedStore, StoreArgs};
 use logtally_tail::content::Content;
 use logtally_tail::discover::{compression_of, identity};
@@ -134,7 +133,7 @@ impl ChangeArgs {
         self.output.print(&change, || {
             let records = count_of(change.records, "record");
             let is_pushed =
-                matches!(source.kind(), SourceKind::Producer(_)) || source.is_temporary();
+                matches!(source.name(), SourceName::Producer(_)) || source.is_temporary();
             let place = if is_pushed { "sequence" } else { "position" };
             let mut text = format!(
                 "source    {source} (partition {partition})\n{place}  {}, after {records}\n{what}",
@@ -170,10 +169,10 @@ async fn state_of(
 /// Only what can be read again can be counted again.
 fn refuse_pushed(id: &str) -> anyhow::Result<()> {
     let Ok(source) = SourceId::new(id) else { return Ok(()) };
-    let what = match source.kind() {
-        SourceKind::Producer(_) => "a producer",
-        SourceKind::Key => "the key of a push",
-        SourceKind::Lane => "a lane of pushes",
+    let what = match source.name() {
+        SourceName::Producer(_) => "a producer",
+        SourceName::Key { .. } => "the key of a push",
+        SourceName::Anonymous { .. } => "a lane of pushes",
         _ => return Ok(()),
     };
     Err(usage(format!(
@@ -217,15 +216,15 @@ pub(super) async fn forget(args: &ForgetSourceArgs) -> anyhow::Result<()> {
 
 /// What becomes of a source that is forgotten.
 fn consequence(source: &SourceId, position: u64) -> String {
-    let pushed = match source.kind() {
-        SourceKind::Producer(_) => {
+    let pushed = match source.name() {
+        SourceName::Producer(_) => {
             "its sequence; what was counted stays. Messages that it sends again count again, and it has \
              to be opened anew: stop it first"
         }
-        SourceKind::Key => {
+        SourceName::Key { .. } => {
             "the key; what was counted stays. A push that is repeated with it counts again"
         }
-        SourceKind::Lane => {
+        SourceName::Anonymous { .. } => {
             "the lane; what was counted stays. A push that is under way in it may count twice"
         }
         _ => return of_file(position),
@@ -273,10 +272,10 @@ fn target(args: &RewindArgs, state: &SourceState, id: &SourceId) -> anyhow::Resu
 /// The content of the file, if it is that of the source.
 fn open(path: &Path, id: &SourceId) -> anyhow::Result<Content> {
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let file_id = id.as_str().split("/rule/").next().unwrap_or_default();
-    let volume = file_id.strip_prefix("file/").and_then(|rest| rest.rsplitn(3, '/').nth(2));
-    let volume = volume.with_context(|| format!("{id} is not a file"))?;
-    if identity(volume, &file.metadata()?)?.as_str() != file_id {
+    let (SourceName::File(name) | SourceName::Backfill { file: name, .. }) = id.name() else {
+        bail!("{id} is not a file");
+    };
+    if identity(name.volume, &file.metadata()?)? != name.id()? {
         bail!("{} is another file than {id}; `logtally sources` shows the path", path.display());
     }
     Ok(Content::of_file(file, compression_of(path)))
@@ -315,9 +314,12 @@ mod tests {
         let key = Scope::Lines.key(b"1");
         let group =
             Group::new(vec![("job".into(), "a".into())]).map(Scope::Group).expect("a group");
-        for id in
-            ["producer/host1/app", key.as_str(), group.lane(1).as_str(), group.key(b"").as_str()]
-        {
+        for id in [
+            "producer/host1/app",
+            key.as_str(),
+            group.anonymous(1).as_str(),
+            group.key(b"").as_str(),
+        ] {
             let error = refuse_pushed(id).expect_err(id).to_string();
             assert!(error.contains("kept nowhere") && error.contains(id), "{error}");
         }
@@ -328,7 +330,7 @@ mod tests {
 
     #[test]
     fn forgetting_tells_what_follows() {
-        let producer = SourceId::producer(&ProducerName::new("app").expect("a name"));
+        let producer = ProducerName::new("app").expect("a name").source();
         let text = consequence(&producer, 7);
         assert!(text.contains("its sequence") && !text.contains("bytes"), "{text}");
         assert!(consequence(&Scope::Lines.key(b"1"), 1).contains("repeated with it"));

@@ -2,8 +2,7 @@
 //! and lanes of pushes, of which there may be millions, as a number. Only reads, page by page.
 
 use logtally_core::partition::Partition;
-use logtally_core::push::SourceKind;
-use logtally_core::source::{SourceId, SourceState};
+use logtally_core::source::{SourceId, SourceName, SourceState};
 use logtally_store::SharedStore;
 
 use super::{SourceRow, table};
@@ -50,9 +49,9 @@ impl Stored {
     }
 
     fn take(&mut self, at: Partition, source: &SourceId, state: &SourceState) {
-        match source.kind() {
-            SourceKind::Key => self.keys += 1,
-            SourceKind::Lane => self.lanes += 1,
+        match source.name() {
+            SourceName::Key { .. } => self.keys += 1,
+            SourceName::Anonymous { .. } => self.lanes += 1,
             _ => {}
         }
         if source.is_temporary() {
@@ -116,13 +115,13 @@ fn is_pushed(row: &SourceRow) -> bool {
 }
 
 fn row(at: Partition, source: &SourceId, state: &SourceState) -> SourceRow {
-    let role = match source.kind() {
-        SourceKind::File => Some("file"),
-        SourceKind::Backfill => Some("backfill"),
-        SourceKind::Producer(_) => Some("producer"),
-        SourceKind::Key => Some("key"),
-        SourceKind::Lane => Some("lane"),
-        SourceKind::Other => None,
+    let role = match source.name() {
+        SourceName::File(_) => Some("file"),
+        SourceName::Backfill { .. } => Some("backfill"),
+        SourceName::Producer(_) => Some("producer"),
+        SourceName::Key { .. } => Some("key"),
+        SourceName::Anonymous { .. } => Some("lane"),
+        SourceName::Stdin { .. } | SourceName::Other(_) => None,
     };
     SourceRow {
         from: format!("partition {at}"),
@@ -183,10 +182,10 @@ mod tests {
         let producer = ProducerName::new("host1/app").expect("a name");
         vec![
             (SourceId::file("v", 1, 2).expect("a source"), None),
-            (SourceId::producer(&producer), Some(7)),
+            (producer.source(), Some(7)),
             (Scope::Lines.key(b"1"), Some(NOW_S - 60)),
             (group.key(b"1"), Some(NOW_S - 3 * 3600 - 300)),
-            (group.lane(1), None),
+            (group.anonymous(1), None),
         ]
     }
 

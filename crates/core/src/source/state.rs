@@ -1,98 +1,14 @@
-//! A source: an ordered stream of records with positions, and what the store remembers of it.
-//!
-//! This module never reads a file: it only says what identifies one and what its state is.
+//! What the store remembers of a source, and the text form in which it does.
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::hash::hash64;
-use crate::limits::{POSITION_MAX, SOURCE_ID_BYTES_MAX, TAIL_BYTES_MAX};
+use crate::limits::{POSITION_MAX, TAIL_BYTES_MAX};
 
-/// The stable name of a source, e.g. `file/local/1a2b/17c0ffee`. Never a path: a path can be given
-/// to another file by a rename.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SourceId(Arc<str>);
-
-/// In the name of a backfill, between that of its file and its rule.
-const BACKFILL: &str = "/rule/";
-
-/// Why a string is not a source name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidSourceId {
-    /// The name is empty or longer than [`SOURCE_ID_BYTES_MAX`].
-    #[error("a source name has 1 to {SOURCE_ID_BYTES_MAX} bytes, this one has {0}")]
-    Length(usize),
-    /// The name contains a blank or a control character, which the stored format excludes.
-    #[error("a source name has no blanks and no control characters")]
-    Character,
-}
-
-impl SourceId {
-    /// Checks and wraps a name.
-    pub fn new(name: &str) -> Result<Self, InvalidSourceId> {
-        if name.is_empty() || name.len() > SOURCE_ID_BYTES_MAX {
-            return Err(InvalidSourceId::Length(name.len()));
-        }
-        if name.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(InvalidSourceId::Character);
-        }
-        Ok(Self(name.into()))
-    }
-
-    /// The identity of a file: volume, inode, and birth time (nanoseconds since 1970, 0 where the
-    /// file system does not tell it).
-    pub fn file(volume: &str, inode: u64, birth_ns: u128) -> Result<Self, InvalidSourceId> {
-        Self::new(&format!("file/{volume}/{inode:x}/{birth_ns:x}"))
-    }
-
-    /// The source of what one rule counts afterwards of this file.
-    pub fn backfill(&self, rule: &str) -> Result<Self, InvalidSourceId> {
-        Self::new(&format!("{}{BACKFILL}{rule}", self.0))
-    }
-
-    /// The name as stored.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The pinned hash of the name, from which partition, ring place and shard are derived. A
-    /// backfill has that of its file, and the sources of a group that of the group: what belongs
-    /// together must never be lost apart.
-    pub fn hash64(&self) -> u64 {
-        let file = || self.0.strip_prefix("file/").and(self.0.split_once(BACKFILL));
-        let base = self.group_part().or_else(|| file().map(|(file, _)| file));
-        hash64(base.unwrap_or(&self.0).as_bytes())
-    }
-
-    /// Wraps a name that was made of checked parts.
-    pub(crate) fn checked(name: &str) -> Self {
-        debug_assert!(Self::new(name).is_ok(), "{name:?}");
-        Self(name.into())
-    }
-}
-
-impl std::borrow::Borrow<str> for SourceId {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for SourceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Display for SourceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A random id of one life of a source. Never counted up: after a rollback of the store a counted
-/// generation would be reused for other bytes.
+/// A random id that a source gets each time it is opened anew. Never counted up: after a rollback of the
+/// store a counted generation would be reused for other bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Generation(pub u64);
 
@@ -184,7 +100,7 @@ impl fmt::Display for SourceEnd {
     }
 }
 
-/// What the store remembers of a source: which life, how far it is counted, what stood just before,
+/// What the store remembers of a source: which generation, how far it is counted, what stood just before,
 /// a note of the reader, and how many records that were.
 ///
 /// Its text form is the stored form: `generation position tail note end counted filtered rejected`,
@@ -192,15 +108,15 @@ impl fmt::Display for SourceEnd {
 /// three words.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceState {
-    /// The life of the source.
+    /// The generation of the source.
     pub generation: Generation,
     /// Just after the last counted record: a byte offset below 2^53.
     pub position: u64,
     /// Hash of the bytes before `position`.
     pub tail: Tail,
     /// What a reader wants to find again with the position: of a file, the offset of the header in
-    /// force; of a producer, whatever number it gave with its last message; of a key or a lane, when
-    /// it was opened (seconds since 1970).
+    /// force; of a producer, whatever number it gave with its last message; of an idempotency key or
+    /// an anonymous source, when it was last used (seconds since 1970).
     pub note: Option<u64>,
     /// Where the source ends, if it ends before the file does.
     pub end: Option<SourceEnd>,
@@ -209,7 +125,7 @@ pub struct SourceState {
 }
 
 impl SourceState {
-    /// The state at the beginning of a life.
+    /// The state at the beginning of a generation.
     pub fn start(generation: Generation) -> Self {
         Self {
             generation,
@@ -323,17 +239,5 @@ mod tests {
         assert_eq!(Tail::of(&long), Tail::of(&long[..TAIL_BYTES_MAX]));
         assert_eq!(Tail::len_at(10), 10);
         assert_eq!(Tail::len_at(5000), TAIL_BYTES_MAX);
-    }
-
-    #[test]
-    fn source_names_are_checked() {
-        assert!(SourceId::new("").is_err());
-        assert!(SourceId::new("a b").is_err());
-        assert!(SourceId::new(&"x".repeat(SOURCE_ID_BYTES_MAX + 1)).is_err());
-        let file = SourceId::file("local", 255, 16).expect("valid");
-        assert_eq!(file.as_str(), "file/local/ff/10");
-        let backfill = file.backfill("a1").expect("valid");
-        assert_eq!(backfill.as_str(), "file/local/ff/10/rule/a1");
-        assert_eq!(backfill.hash64(), file.hash64(), "in the same partition");
     }
 }
