@@ -18,16 +18,16 @@ pub struct Args {
     #[command(flatten)]
     pub store: StoreArgs,
 
-    /// When a commit is acknowledged: as soon as the store has applied it, or when it is on disk
-    /// (`fsync`, which needs a Redis with `appendfsync always`).
+    /// When a commit is acknowledged: once Redis has applied it, or once it is on disk (`fsync`, which
+    /// needs a Redis with `appendfsync always`).
     #[arg(long, env = "LOGTALLY_DURABILITY", value_enum, default_value = "applied")]
     pub durability: DurabilityArg,
 
-    /// Number of partitions of a new store (1 to 1024); an existing one must have as many.
+    /// Number of partitions of a new store (1 to 1024). An existing store must have the same number.
     #[arg(long, env = "LOGTALLY_PARTITIONS", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub partitions: Option<u16>,
 
-    /// Where gRPC is served.
+    /// Address of gRPC, for the ingests.
     #[arg(
         long = "grpc.listen-address",
         env = "LOGTALLY_GRPC_LISTEN_ADDRESS",
@@ -35,7 +35,7 @@ pub struct Args {
     )]
     pub grpc_listen_address: ListenAddress,
 
-    /// Where own metrics and probes are served.
+    /// Address of the admin pages: probes, and metrics of this process.
     #[arg(
         long = "admin.listen-address",
         env = "LOGTALLY_ADMIN_LISTEN_ADDRESS",
@@ -56,8 +56,8 @@ pub struct Args {
 #[derive(clap::Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Pushes")]
 pub struct RetentionArgs {
-    /// How long idempotency keys of pushes are kept, at least 12h: a push that is repeated with its key
-    /// within this time counts once.
+    /// How long idempotency keys of pushes are kept, at least 12h. A push that is repeated with the same
+    /// key within this time is counted once.
     #[arg(
         long = "push.key-retention",
         env = "LOGTALLY_PUSH_KEY_RETENTION",
@@ -101,7 +101,7 @@ const EXAMPLES: &str = "\
 Examples:
   With a Redis on this machine:
     logtally-aggregator --store redis://localhost:6379
-  Acknowledging only what is on disk (redis-server --appendonly yes --appendfsync always):
+  Acknowledge only what is on disk (redis-server --appendonly yes --appendfsync always):
     logtally-aggregator --store redis://localhost:6379 --durability fsync";
 
 #[cfg(test)]

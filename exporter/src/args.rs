@@ -18,7 +18,7 @@ pub struct ExporterArgs {
     #[command(flatten)]
     pub store: StoreArgs,
 
-    /// Where counts are served
+    /// Address of the counts, for Prometheus
     #[arg(
         long = "web.listen-address",
         env = "LOGTALLY_WEB_LISTEN_ADDRESS",
@@ -27,7 +27,7 @@ pub struct ExporterArgs {
     )]
     pub web_listen_address: ListenAddress,
 
-    /// Path of the page of counts
+    /// Path of the counts
     #[arg(
         long = "web.telemetry-path",
         env = "LOGTALLY_WEB_TELEMETRY_PATH",
@@ -36,7 +36,7 @@ pub struct ExporterArgs {
     )]
     pub web_telemetry_path: TelemetryPath,
 
-    /// Where own metrics and probes are served
+    /// Address of the admin pages: probes, and metrics of this process
     #[arg(
         long = "admin.listen-address",
         env = "LOGTALLY_ADMIN_LISTEN_ADDRESS",
@@ -58,8 +58,8 @@ pub struct ExporterArgs {
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Silence")]
 pub struct ViewArgs {
-    /// How long to answer 503 after the store's server was replaced: it may have lost what other
-    /// replicas have shown, and readers need this time to notice
+    /// How long to answer 503 after the Redis server was replaced: it may have lost counts that were
+    /// already shown, and ingests need this time to notice
     #[arg(
         long = "store.settle-time",
         env = "LOGTALLY_STORE_SETTLE_TIME",
@@ -69,8 +69,8 @@ pub struct ViewArgs {
     )]
     pub settle_time: Duration,
 
-    /// How long to answer 503 while counts that were shown or acknowledged are missing; after that,
-    /// what is left is served
+    /// How long to answer 503 while counts that were shown or acknowledged are missing; after that the
+    /// exporter serves what is left
     #[arg(
         long = "recovery-timeout",
         env = "LOGTALLY_RECOVERY_TIMEOUT",

@@ -13,12 +13,12 @@ use logtally_tail::shard::Shard;
 
 use crate::reload::Reads;
 
-/// Reads log files, takes pushed records, and streams what they count to the aggregators.
+/// Reads log files, accepts pushed records, and sends their counts to the aggregators.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "logtally-ingest", version, after_help = EXAMPLES)]
 pub struct Args {
-    /// Files or globs to follow, unless the configuration names them. Quote globs, so that new files
-    /// are found, too. Without any, only pushes are taken.
+    /// Files or globs to follow, unless the configuration names them. Quote globs, so that files which
+    /// appear later are found as well. Without any files, only pushes are accepted.
     #[arg(value_name = "FILES")]
     pub files: Vec<String>,
 
@@ -26,25 +26,25 @@ pub struct Args {
     #[command(flatten)]
     pub config: ConfigArgs,
 
-    /// Aggregators, as HOST:PORT or NAME=HOST:PORT. All ingests should be given the same names.
+    /// Aggregators, as HOST:PORT or NAME=HOST:PORT, separated by commas. Give all ingests the same names.
     #[arg(long, env = "LOGTALLY_AGGREGATORS", value_delimiter = ',', required = true)]
     pub aggregators: Vec<String>,
 
-    /// Name of the volume that the files lie on: the same on every host that sees the same disk,
-    /// another one for another disk. Needed if files are read.
+    /// Name of the volume that the files are on: the same on all hosts that see the same disk, and a
+    /// different one for each disk. Required if files are read.
     #[arg(long, env = "LOGTALLY_VOLUME")]
     pub volume: Option<String>,
 
-    /// Which of the shards to read, counted from 0. Without it, the number at the end of the pod's
-    /// name (`POD_NAME`, else the host name).
+    /// Which shard of the files to read, from 0. Without it: the number at the end of the pod's name
+    /// (`POD_NAME`, or else the host name).
     #[arg(long, env = "LOGTALLY_SHARD")]
     pub shard: Option<u32>,
 
-    /// How many ingests share the files.
+    /// How many ingests share the files between them.
     #[arg(long, env = "LOGTALLY_TOTAL_SHARDS", default_value_t = 1)]
     pub total_shards: u32,
 
-    /// Where pushes are taken over gRPC.
+    /// Address at which pushes are accepted over gRPC.
     #[arg(
         long = "grpc.listen-address",
         env = "LOGTALLY_GRPC_LISTEN_ADDRESS",
@@ -52,7 +52,7 @@ pub struct Args {
     )]
     pub grpc_listen_address: ListenAddress,
 
-    /// Where pushes are taken over HTTP.
+    /// Address at which pushes are accepted over HTTP.
     #[arg(
         long = "push.listen-address",
         env = "LOGTALLY_PUSH_LISTEN_ADDRESS",
@@ -60,7 +60,7 @@ pub struct Args {
     )]
     pub push_listen_address: ListenAddress,
 
-    /// Where own metrics and probes are served.
+    /// Address of the admin pages: probes, and metrics of this process.
     #[arg(
         long = "admin.listen-address",
         env = "LOGTALLY_ADMIN_LISTEN_ADDRESS",
@@ -81,7 +81,7 @@ const EXAMPLES: &str = "\
 Examples:
   One ingest for all files of a host:
     logtally-ingest --aggregators localhost:9510 --volume host1 '/var/log/jobs/*.csv*'
-  One of any number that take pushes and read no files:
+  One of several ingests that accept pushes and read no files:
     logtally-ingest --aggregators localhost:9510
   The second of two ingests that share a network volume:
     logtally-ingest --aggregators a:9510,b:9510 --volume nfs1 --shard 1 --total-shards 2 '/logs/*.csv*'";
@@ -89,12 +89,12 @@ Examples:
 /// Where the configuration is.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct ConfigArgs {
-    /// Inputs, formats and rules (YAML). Without it, the default rule counts FILES by `host` and
-    /// `job_name`.
+    /// The configuration (YAML): inputs, formats and rules. Without it, the records of FILES are counted
+    /// by `host` and `job_name`.
     #[arg(long = "config.file", env = "LOGTALLY_CONFIG_FILE", value_name = "FILE")]
     pub config_file: Option<PathBuf>,
 
-    /// Serve `POST /-/reload` on the admin listener. SIGHUP reloads in any case.
+    /// Accept `POST /-/reload` on the admin listener. SIGHUP always reloads.
     #[arg(long = "web.enable-lifecycle", env = "LOGTALLY_WEB_ENABLE_LIFECYCLE")]
     pub enable_lifecycle: bool,
 }
@@ -102,7 +102,7 @@ pub struct ConfigArgs {
 /// How files are followed.
 #[derive(clap::Args, Clone, Debug)]
 pub struct FollowArgs {
-    /// Milliseconds between looks at the files when the file system sends no events.
+    /// Milliseconds between two checks for new files and for changes without a file system event.
     #[arg(
         long = "follow.poll-interval-ms",
         env = "LOGTALLY_FOLLOW_POLL_INTERVAL_MS",
@@ -110,13 +110,12 @@ pub struct FollowArgs {
     )]
     pub poll_interval_ms: u64,
 
-    /// Do not ask the file system for events. Network file systems send none; looking from time to time
-    /// is enough.
+    /// Do not use events of the file system, only the checks. Network file systems send no events.
     #[arg(long = "follow.poll-only", env = "LOGTALLY_FOLLOW_POLL_ONLY")]
     pub poll_only: bool,
 
-    /// Milliseconds for which a rotated file must be quiet before its last line counts without an
-    /// end.
+    /// Milliseconds without a change after which the last line of a rotated file counts even if it has
+    /// no line feed.
     #[arg(
         long = "follow.rotate-wait-ms",
         env = "LOGTALLY_FOLLOW_ROTATE_WAIT_MS",
@@ -124,7 +123,7 @@ pub struct FollowArgs {
     )]
     pub rotate_wait_ms: u64,
 
-    /// Milliseconds between looks of an idle source at its stored state.
+    /// Milliseconds after which an idle source checks its stored state again.
     #[arg(
         long = "follow.idle-check-ms",
         env = "LOGTALLY_FOLLOW_IDLE_CHECK_MS",
@@ -132,7 +131,7 @@ pub struct FollowArgs {
     )]
     pub idle_check_ms: u64,
 
-    /// Reading threads; 0 for one per processor. They read different files, and share a large one.
+    /// Number of reading threads; 0 is one per processor. They read different files, and share large ones.
     #[arg(long = "follow.workers", env = "LOGTALLY_FOLLOW_WORKERS", default_value_t = 0)]
     pub workers: usize,
 }

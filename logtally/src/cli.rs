@@ -21,37 +21,37 @@ use crate::run::RunArgs;
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// What the command can do.
 #[derive(Subcommand, Clone, Debug)]
-pub enum Command {
-    /// Follow CSV logs and serve their counts, all in one process.
+pub(crate) enum Command {
+    /// Follow log files, take pushed records, and serve the counts, all in one process.
     Run(Box<RunArgs>),
     /// Push files, or standard input, to an ingest that counts them.
     Push(Box<PushArgs>),
-    /// Check a configuration; exits 3 if it is not valid.
+    /// Check a configuration; exits with 3 if it is not valid.
     Check(CheckArgs),
-    /// Show what becomes of a line: columns, rules, series, or why it is rejected.
+    /// Show how a line is counted: its columns, rules and series, or why it is rejected.
     Explain(Box<ExplainArgs>),
-    /// Compare what sample lines give with what they must give.
+    /// Count sample lines and compare the series with those that are expected.
     Test(TestArgs),
-    /// Show what is read and how far; rewind or forget a source.
+    /// Show what is read and up to where; rewind or forget a source.
     Sources(Box<SourcesArgs>),
-    /// Show the largest series, and labels with many values.
+    /// Show the largest series, and the labels with the most values.
     Series(SeriesArgs),
     /// Remove series from a store for good.
     Forget(ForgetArgs),
-    /// Look for what may be wrong: configuration, files, store, processes.
+    /// Look for problems in the configuration, the files, the store and running processes.
     Doctor(DoctorArgs),
-    /// Count files again and compare with what a store or a page has.
+    /// Count files again and compare the result with a store or a page.
     Verify(Box<VerifyArgs>),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
     /// Print the manual pages, or write them into a folder.
     Man(ManArgs),
-    /// Ask a running program whether it is healthy; exits 0 if it is.
+    /// Ask a running program whether it is healthy; exits with 0 if it is.
     Healthcheck(HealthcheckArgs),
 }
 

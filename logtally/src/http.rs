@@ -10,33 +10,33 @@ use tokio::net::TcpStream;
 
 /// How long an answer may take and how large it may be.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub(crate) struct AnswerLimits {
     /// For the whole exchange.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// Bytes of head and body.
-    pub bytes_max: u64,
+    pub(crate) bytes_max: u64,
 }
 
-impl Limits {
+impl AnswerLimits {
     /// For a probe, whose answer is one line.
-    pub const PROBE: Self = Self { timeout: Duration::from_secs(3), bytes_max: 4096 };
+    pub(crate) const PROBE: Self = Self { timeout: Duration::from_secs(3), bytes_max: 4096 };
     /// For a page of counts or a list of sources: two million series take less.
-    pub const PAGE: Self = Self { timeout: Duration::from_secs(30), bytes_max: 512 << 20 };
+    pub(crate) const PAGE: Self = Self { timeout: Duration::from_secs(30), bytes_max: 512 << 20 };
 }
 
 /// An answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// The first line.
-    pub status_line: String,
+    pub(crate) status_line: String,
     /// The status code; 0 if there is none.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The body; what is not UTF-8 is replaced.
-    pub body: String,
+    pub(crate) body: String,
 }
 
 /// Gets a URL, whatever the status of the answer.
-pub async fn get(url: &SecretUrl, limits: Limits) -> anyhow::Result<Answer> {
+pub(crate) async fn get(url: &SecretUrl, limits: AnswerLimits) -> anyhow::Result<Answer> {
     let rest = url.expose().strip_prefix("http://").context("the URL must begin with http://")?;
     if rest.contains('@') {
         bail!("{url}: these pages know neither users nor passwords; leave them out of the URL");
@@ -49,13 +49,13 @@ pub async fn get(url: &SecretUrl, limits: Limits) -> anyhow::Result<Answer> {
 }
 
 /// The URL of a page below the root of a listener.
-pub fn below(root: &SecretUrl, path: &str) -> SecretUrl {
+pub(crate) fn below(root: &SecretUrl, path: &str) -> SecretUrl {
     SecretUrl::from(format!("{}/{path}", root.expose().trim_end_matches('/')))
 }
 
 /// Gets a page: anything but a 200 is an error that says what was answered.
-pub async fn page(url: &SecretUrl) -> anyhow::Result<String> {
-    let answer = get(url, Limits::PAGE).await?;
+pub(crate) async fn page(url: &SecretUrl) -> anyhow::Result<String> {
+    let answer = get(url, AnswerLimits::PAGE).await?;
     if answer.status != 200 {
         bail!("{url} answers {} {}", answer.status_line, answer.body.trim());
     }
@@ -123,13 +123,14 @@ mod tests {
 
     #[tokio::test]
     async fn other_schemes_are_refused() {
-        let error = get(&"https://x/".into(), Limits::PROBE).await.expect_err("refused");
+        let error = get(&"https://x/".into(), AnswerLimits::PROBE).await.expect_err("refused");
         assert!(error.to_string().contains("http://"));
     }
 
     #[tokio::test]
     async fn passwords_are_refused_and_not_repeated() {
-        let error = get(&"http://u:secret@x/".into(), Limits::PROBE).await.expect_err("refused");
+        let error =
+            get(&"http://u:secret@x/".into(), AnswerLimits::PROBE).await.expect_err("refused");
         assert_eq!(
             error.to_string(),
             "http://…@x/: these pages know neither users nor passwords; leave them out of the URL"

@@ -1,25 +1,29 @@
 //! The `logtally` command line, and the one-process form: ingest, aggregator and exporter over one
 //! store, with nothing to install and nothing to configure.
 
-pub mod cli;
+mod cli;
 
-pub mod run;
+mod run;
 
-pub mod store;
+mod store;
 
-pub mod commands;
+mod usage;
 
-pub mod pipeline;
+mod commands;
 
-pub mod http;
+mod pipeline;
 
-pub mod output;
+mod http;
 
-pub mod page;
+mod output;
 
-pub mod selector;
+mod page;
 
-pub mod series;
+mod selector;
+
+mod series;
+
+use clap::CommandFactory;
 
 pub use cli::Cli;
 
@@ -36,8 +40,10 @@ pub async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         cli::Command::Forget(args) => commands::forget::forget(&args).await,
         cli::Command::Doctor(args) => commands::doctor::doctor(&args).await,
         cli::Command::Verify(args) => commands::verify::verify(&args).await,
-        cli::Command::Completions(args) => commands::completions::completions(&args),
-        cli::Command::Man(args) => commands::completions::man(&args),
+        cli::Command::Completions(args) => {
+            commands::completions::completions(&args, Cli::command())
+        }
+        cli::Command::Man(args) => commands::completions::man(&args, Cli::command()),
         cli::Command::Healthcheck(args) => commands::healthcheck::healthcheck(&args).await,
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 /// What is printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
-pub enum Output {
+pub(crate) enum Output {
     /// Text for people.
     #[default]
     Text,
@@ -20,15 +20,15 @@ pub enum Output {
 
 /// The flag that chooses it.
 #[derive(clap::Args, Clone, Copy, Debug, Default)]
-pub struct OutputArgs {
-    /// Text for people, or JSON for programs.
+pub(crate) struct OutputArgs {
+    /// Print text for people, or JSON for programs.
     #[arg(short = 'o', long = "output", value_enum, default_value = "text")]
-    pub output: Output,
+    pub(crate) output: Output,
 }
 
 impl OutputArgs {
     /// Prints a value as JSON, or else the text.
-    pub fn print(
+    pub(crate) fn print(
         self,
         value: &impl Serialize,
         text: impl FnOnce() -> String,
@@ -41,7 +41,7 @@ impl OutputArgs {
 }
 
 /// Prints on standard output. A reader that has seen enough (`head`) is no error.
-pub fn print(text: &str) -> anyhow::Result<()> {
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -51,26 +51,26 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 
 /// Rows in aligned columns.
 #[derive(Clone, Debug, Default)]
-pub struct Table {
+pub(crate) struct Table {
     rows: Vec<Vec<String>>,
     right: Vec<bool>,
 }
 
 impl Table {
     /// A table with these headings; those that begin with `>` stand over numbers.
-    pub fn new(headings: &[&str]) -> Self {
+    pub(crate) fn new(headings: &[&str]) -> Self {
         let right = headings.iter().map(|heading| heading.starts_with('>')).collect();
         let heading = |h: &&str| h.trim_start_matches('>').to_owned();
         Self { rows: vec![headings.iter().map(heading).collect()], right }
     }
 
     /// Adds a row.
-    pub fn row<S: ToString>(&mut self, cells: impl IntoIterator<Item = S>) {
+    pub(crate) fn row<S: ToString>(&mut self, cells: impl IntoIterator<Item = S>) {
         self.rows.push(cells.into_iter().map(|cell| one_line(&cell.to_string())).collect());
     }
 
     /// The text, a line per row.
-    pub fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
             cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
@@ -95,12 +95,12 @@ impl Table {
 }
 
 /// A text without what would break a line or move the cursor.
-pub fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// A number with its noun: `1 record`, `2 records`.
-pub fn count_of(n: u64, noun: &str) -> String {
+pub(crate) fn count_of(n: u64, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {}", plural(noun)) }
 }
 

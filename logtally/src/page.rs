@@ -7,33 +7,36 @@ use anyhow::{Context, bail};
 
 /// A page.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Page {
+pub(crate) struct Page {
     /// The samples, in their order.
-    pub samples: Vec<Sample>,
+    pub(crate) samples: Vec<Sample>,
     /// The types of metrics, by name.
-    pub types: BTreeMap<String, String>,
+    pub(crate) types: BTreeMap<String, String>,
 }
 
 /// One line of a page.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// The metric, with the suffixes of a histogram.
-    pub metric: String,
+    pub(crate) metric: String,
     /// Label names and values, in their order.
-    pub labels: Vec<(String, String)>,
+    pub(crate) labels: Vec<(String, String)>,
     /// The value, as it was written.
-    pub value: String,
+    pub(crate) value: String,
 }
 
 impl Sample {
     /// The series as it is written on a page.
-    pub fn series(&self) -> String {
+    pub(crate) fn series(&self) -> String {
         written(&self.metric, self.labels.iter().map(|(n, v)| (n.as_str(), v.as_str())))
     }
 }
 
 /// A series as it is written on a page.
-pub fn written<'a>(metric: &str, labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+pub(crate) fn written<'a>(
+    metric: &str,
+    labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> String {
     let escape = |v: &str| v.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     let pairs: Vec<String> =
         labels.into_iter().map(|(name, value)| format!("{name}=\"{}\"", escape(value))).collect();
@@ -44,7 +47,7 @@ pub fn written<'a>(metric: &str, labels: impl IntoIterator<Item = (&'a str, &'a 
 }
 
 /// Reads a page in the text format of Prometheus.
-pub fn parse(text: &str) -> anyhow::Result<Page> {
+pub(crate) fn parse(text: &str) -> anyhow::Result<Page> {
     let mut page = Page::default();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -64,7 +67,7 @@ pub fn parse(text: &str) -> anyhow::Result<Page> {
 }
 
 /// Reads one sample.
-pub fn sample(line: &str) -> anyhow::Result<Sample> {
+pub(crate) fn sample(line: &str) -> anyhow::Result<Sample> {
     let end = line.find(['{', ' ']).context("not a series and a value")?;
     let (metric, rest) = line.split_at(end);
     let (labels, rest) = match rest.strip_prefix('{') {
@@ -100,7 +103,7 @@ fn labels(mut rest: &str) -> anyhow::Result<(Labels, &str)> {
 }
 
 /// Reads up to the closing quote; the value without escapes, and what follows the quote.
-pub fn quoted(text: &str) -> Option<(String, &str)> {
+pub(crate) fn quoted(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut chars = text.char_indices();
     while let Some((at, c)) = chars.next() {

@@ -19,21 +19,21 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 /// What is counted, and how.
-pub struct Job {
+pub(crate) struct Job {
     /// How files are followed.
-    pub options: FollowOptions,
+    pub(crate) options: FollowOptions,
     /// What is read and counted.
-    pub plans: watch::Receiver<Arc<Plan>>,
+    pub(crate) plans: watch::Receiver<Arc<Plan>>,
     /// Learns what is followed.
-    pub view: FollowView,
+    pub(crate) view: FollowView,
     /// Where pushes are taken.
-    pub pushes: Listeners,
+    pub(crate) pushes: Listeners,
     /// How the aggregator works.
-    pub aggregator: AggregatorOptions,
+    pub(crate) aggregator: AggregatorOptions,
 }
 
 /// Counts into `store` until the shutdown or the end of the files.
-pub async fn count(
+pub(crate) async fn count(
     job: Job,
     store: SharedStore,
     context: &Context,

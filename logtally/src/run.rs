@@ -30,10 +30,10 @@ use tokio::task::JoinHandle;
 use crate::pipeline;
 use crate::store;
 
-pub use self::args::RunArgs;
+pub(crate) use self::args::RunArgs;
 
 /// Runs until told to stop, or, with `--once`, until everything is counted and printed.
-pub async fn run(args: RunArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(args: RunArgs) -> anyhow::Result<()> {
     let telemetry = init_telemetry("logtally", &args.log)?;
     let context = Context::new("logtally", version());
     cancel_on_signal(context.shutdown.clone());

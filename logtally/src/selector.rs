@@ -8,7 +8,7 @@ use crate::page::quoted;
 
 /// Which series are meant.
 #[derive(Clone, Debug)]
-pub struct Selector {
+pub(crate) struct Selector {
     metric: String,
     matchers: Vec<Matcher>,
 }
@@ -28,7 +28,7 @@ enum With {
 
 impl Selector {
     /// Reads a selector. It names its metric: what is meant to be removed should be said in full.
-    pub fn parse(text: &str) -> anyhow::Result<Self> {
+    pub(crate) fn parse(text: &str) -> anyhow::Result<Self> {
         let text = text.trim();
         let (metric, rest) = text.split_once('{').unwrap_or((text, "}"));
         let metric = metric.trim();
@@ -57,22 +57,21 @@ impl Selector {
     }
 
     /// The metric.
-    pub fn metric(&self) -> &str {
+    pub(crate) fn metric(&self) -> &str {
         &self.metric
     }
 
-    /// Whether the selector has any matchers.
-    pub fn is_whole_metric(&self) -> bool {
-        self.matchers.is_empty()
-    }
-
     /// Labels that the matchers name.
-    pub fn labels(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn labels(&self) -> impl Iterator<Item = &str> {
         self.matchers.iter().map(|matcher| matcher.label.as_str())
     }
 
     /// Whether a series of the metric is meant; `value` tells its labels.
-    pub fn matches<'a>(&self, metric: &str, value: impl Fn(&str) -> Option<&'a str>) -> bool {
+    pub(crate) fn matches<'a>(
+        &self,
+        metric: &str,
+        value: impl Fn(&str) -> Option<&'a str>,
+    ) -> bool {
         metric == self.metric
             && self.matchers.iter().all(|m| m.holds(value(&m.label).unwrap_or_default()))
     }

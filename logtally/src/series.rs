@@ -18,16 +18,16 @@ use crate::page::written;
 
 /// Everything that a store counted.
 #[derive(Default)]
-pub struct Counted {
+pub(crate) struct Counted {
     /// The families, by id.
-    pub families: HashMap<FamilyId, Family>,
+    pub(crate) families: HashMap<FamilyId, Family>,
     /// The amounts of all partitions together.
-    pub amounts: HashMap<SeriesKey, Amount>,
+    pub(crate) amounts: HashMap<SeriesKey, Amount>,
 }
 
 impl Counted {
     /// Loads a whole store.
-    pub async fn load(store: &SharedStore) -> anyhow::Result<Self> {
+    pub(crate) async fn load(store: &SharedStore) -> anyhow::Result<Self> {
         let partitions = store.info().await?.partitions;
         let mut all = Self::default();
         for partition in (0..partitions).map(Partition) {
@@ -41,18 +41,18 @@ impl Counted {
     }
 
     /// Adds to a series.
-    pub fn add(&mut self, key: SeriesKey, amount: Amount) {
+    pub(crate) fn add(&mut self, key: SeriesKey, amount: Amount) {
         let merge = |known: &mut Amount| *known = known.merge_sticky(amount);
         self.amounts.entry(key).and_modify(merge).or_insert(amount);
     }
 
     /// The family of a series; `None` if the store has lost its description.
-    pub fn family(&self, key: &SeriesKey) -> Option<&Family> {
+    pub(crate) fn family(&self, key: &SeriesKey) -> Option<&Family> {
         self.families.get(&key.family())
     }
 
     /// Records by series; a histogram's buckets are one series.
-    pub fn records(&self) -> BTreeMap<Named, u64> {
+    pub(crate) fn records(&self) -> BTreeMap<Named, u64> {
         let mut records = BTreeMap::new();
         for (key, amount) in &self.amounts {
             if let Some(family) = self.family(key) {
@@ -65,16 +65,16 @@ impl Counted {
 
 /// The name of a series: metric and labels, without the buckets of a histogram.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Named {
+pub(crate) struct Named {
     /// The metric.
-    pub metric: String,
+    pub(crate) metric: String,
     /// Label names and values.
-    pub labels: Vec<(String, String)>,
+    pub(crate) labels: Vec<(String, String)>,
 }
 
 impl Named {
     /// The name of a series of a family.
-    pub fn of(family: &Family, key: &SeriesKey) -> Self {
+    pub(crate) fn of(family: &Family, key: &SeriesKey) -> Self {
         let labels =
             pairs(family, key).filter(|(n, _)| *n != "le" || family.kind != Kind::Histogram);
         let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -82,18 +82,18 @@ impl Named {
     }
 
     /// The value of a label.
-    pub fn value(&self, label: &str) -> Option<&str> {
+    pub(crate) fn value(&self, label: &str) -> Option<&str> {
         self.labels.iter().find(|(name, _)| name == label).map(|(_, value)| value.as_str())
     }
 
     /// As it is written on a page.
-    pub fn written(&self) -> String {
+    pub(crate) fn written(&self) -> String {
         written(&self.metric, self.labels.iter().map(|(n, v)| (n.as_str(), v.as_str())))
     }
 }
 
 /// A row of a series with all its labels, the bucket included, as it is written on a page.
-pub fn row_name(family: &Family, key: &SeriesKey) -> String {
+pub(crate) fn row_name(family: &Family, key: &SeriesKey) -> String {
     written(&family.name, pairs(family, key))
 }
 
@@ -102,7 +102,7 @@ fn pairs<'a>(family: &'a Family, key: &'a SeriesKey) -> impl Iterator<Item = (&'
 }
 
 /// An amount as a person reads it: the value if there is one, else the number of records.
-pub fn shown(amount: Amount) -> String {
+pub(crate) fn shown(amount: Amount) -> String {
     match amount.value {
         Value::None => amount.count.to_string(),
         Value::Sum(sum) => format!("{sum} ({} records)", amount.count),
@@ -112,7 +112,7 @@ pub fn shown(amount: Amount) -> String {
 }
 
 /// The page that an exporter makes of these amounts, with everything that it does to them.
-pub async fn page_of<'a>(
+pub(crate) async fn page_of<'a>(
     families: impl IntoIterator<Item = &'a Family>,
     amounts: impl IntoIterator<Item = (&'a [u8], Amount)>,
 ) -> anyhow::Result<String> {

@@ -14,8 +14,8 @@ use tracing_subscriber::filter::LevelFilter;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Logging")]
 pub struct LogArgs {
-    /// Least important messages to log: error, warn, info, debug, trace or off; or levels by
-    /// module, such as `info,logtally_ingest=debug`
+    /// Which messages to log: error, warn, info, debug, trace or off; or a level for each module, such
+    /// as `info,logtally_ingest=debug`
     #[arg(
         long = "log.level",
         env = "LOGTALLY_LOG_LEVEL",
@@ -24,7 +24,7 @@ pub struct LogArgs {
     )]
     pub level: LogFilter,
 
-    /// Format of the log lines on stderr
+    /// Format of the log lines on standard error
     #[arg(
         long = "log.format",
         env = "LOGTALLY_LOG_FORMAT",

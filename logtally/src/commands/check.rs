@@ -2,28 +2,28 @@
 
 use serde::Serialize;
 
-use super::ConfigFile;
+use super::config_file::ConfigFile;
 use crate::output::{OutputArgs, count_of, print};
 
 /// Flags of `logtally check`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
-pub struct CheckArgs {
-    /// Files or globs of inputs whose files the configuration does not name.
+pub(crate) struct CheckArgs {
+    /// Files or globs for the inputs whose files the configuration does not name.
     #[arg(value_name = "FILES")]
-    pub files: Vec<String>,
+    pub(crate) files: Vec<String>,
 
     /// The configuration.
     #[command(flatten)]
-    pub config: ConfigFile,
+    pub(crate) config: ConfigFile,
 
-    /// Print the JSON schema of configurations, for editors, and do nothing else.
+    /// Print the JSON schema of the configuration, for editors, and exit.
     #[arg(long)]
-    pub schema: bool,
+    pub(crate) schema: bool,
 
     /// What is printed.
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub(crate) output: OutputArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -51,7 +51,7 @@ struct Warning {
 }
 
 /// Checks, or prints the schema.
-pub fn check(args: &CheckArgs) -> anyhow::Result<()> {
+pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<()> {
     if args.schema {
         return print(&format!("{:#}\n", logtally_config::schema()));
     }

@@ -4,19 +4,18 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::CommandFactory;
+use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use crate::Cli;
 use crate::output::print;
 
 /// Flags of `logtally completions`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = COMPLETIONS_EXAMPLES)]
-pub struct CompletionsArgs {
+pub(crate) struct CompletionsArgs {
     /// The shell.
-    pub shell: Shell,
+    pub(crate) shell: Shell,
 }
 
 const COMPLETIONS_EXAMPLES: &str = "\
@@ -29,29 +28,29 @@ Examples:
 /// Flags of `logtally man`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = MAN_EXAMPLES)]
-pub struct ManArgs {
-    /// Write a page per command into this folder, instead of all of them on standard output.
+pub(crate) struct ManArgs {
+    /// Write one page per command into this folder, instead of printing all of them.
     #[arg(long, value_name = "DIR")]
-    pub dir: Option<PathBuf>,
+    pub(crate) dir: Option<PathBuf>,
 }
 
 const MAN_EXAMPLES: &str = "\
 Examples:
-  Read them:
+  Read the manual:
     logtally man | man -l -
-  Install them:
+  Install it:
     logtally man --dir /usr/local/share/man/man1";
 
 /// Prints the completions of a shell.
-pub fn completions(args: &CompletionsArgs) -> anyhow::Result<()> {
+pub(crate) fn completions(args: &CompletionsArgs, mut program: Command) -> anyhow::Result<()> {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "logtally", &mut text);
+    clap_complete::generate(args.shell, &mut program, "logtally", &mut text);
     print(&String::from_utf8_lossy(&text))
 }
 
 /// Prints or writes the manual pages.
-pub fn man(args: &ManArgs) -> anyhow::Result<()> {
-    let pages = pages()?;
+pub(crate) fn man(args: &ManArgs, program: Command) -> anyhow::Result<()> {
+    let pages = pages(program)?;
     let Some(dir) = &args.dir else {
         let all: Vec<u8> = pages.into_iter().flat_map(|(_, page)| page).collect();
         return print(&String::from_utf8_lossy(&all));
@@ -66,8 +65,8 @@ pub fn man(args: &ManArgs) -> anyhow::Result<()> {
 }
 
 /// File names and pages of all commands.
-fn pages() -> anyhow::Result<Vec<(String, Vec<u8>)>> {
-    let mut root = Cli::command().disable_help_subcommand(true);
+fn pages(program: Command) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let mut root = program.disable_help_subcommand(true);
     root.build();
     let mut pages = Vec::new();
     let mut waiting = vec![(root.get_name().to_owned(), root)];
@@ -88,11 +87,14 @@ fn pages() -> anyhow::Result<Vec<(String, Vec<u8>)>> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
+    use crate::Cli;
 
     #[test]
     fn every_command_has_its_page() {
-        let pages = pages().expect("pages");
+        let pages = pages(Cli::command()).expect("pages");
         let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
         assert!(names.contains(&"logtally.1") && names.contains(&"logtally-run.1"), "{names:?}");
         assert!(pages.iter().all(|(_, page)| page.starts_with(b".ie")), "roff");

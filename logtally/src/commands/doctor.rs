@@ -2,6 +2,7 @@
 //! fix where something is wrong. Only looks; changes nothing.
 
 mod files;
+mod findings;
 mod processes;
 mod store;
 
@@ -10,36 +11,36 @@ use std::path::Path;
 use anyhow::bail;
 use logtally_core::secret_url::SecretUrl;
 use logtally_store::{StoreArgs, StoreUrl};
-use serde::Serialize;
 
-use super::ConfigFile;
-use crate::output::{OutputArgs, count_of, one_line};
+use self::findings::Findings;
+use super::config_file::ConfigFile;
+use crate::output::{OutputArgs, count_of};
 use crate::store::DEFAULT_FOLDER;
 
 /// Flags of `logtally doctor`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 #[command(mut_arg("store", |arg| arg.help(STORE_HELP)))]
-pub struct DoctorArgs {
-    /// Files or globs of inputs whose files the configuration does not name.
+pub(crate) struct DoctorArgs {
+    /// Files or globs for the inputs whose files the configuration does not name.
     #[arg(value_name = "FILES")]
-    pub files: Vec<String>,
+    pub(crate) files: Vec<String>,
 
     /// The configuration.
     #[command(flatten)]
-    pub config: ConfigFile,
+    pub(crate) config: ConfigFile,
 
     /// The store.
     #[command(flatten)]
-    pub store: StoreArgs,
+    pub(crate) store: StoreArgs,
 
-    /// Admin listeners of running processes, one flag each.
+    /// Admin listener of a running process; repeat the flag for several.
     #[arg(long, value_name = "URL")]
-    pub from: Vec<SecretUrl>,
+    pub(crate) from: Vec<SecretUrl>,
 
     /// What is printed.
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub(crate) output: OutputArgs,
 }
 
 const STORE_HELP: &str = "\
@@ -53,62 +54,10 @@ Examples:
   A distributed system; exits with 1 if something is wrong:
     logtally doctor --store redis://localhost:6379 --from http://host1:9501 --from http://host2:9501";
 
-/// How a check went.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Status {
-    Ok,
-    Warning,
-    Error,
-    Skipped,
-}
-
-/// A check and what it found.
-#[derive(Clone, Debug, Serialize)]
-struct Finding {
-    check: &'static str,
-    status: Status,
-    message: String,
-}
-
-/// What was found so far.
-#[derive(Default)]
-struct Findings(Vec<Finding>);
-
-impl Findings {
-    fn add(&mut self, check: &'static str, status: Status, message: impl Into<String>) {
-        self.0.push(Finding { check, status, message: one_line(&message.into()) });
-    }
-
-    fn ok(&mut self, check: &'static str, message: impl Into<String>) {
-        self.add(check, Status::Ok, message);
-    }
-
-    fn warning(&mut self, check: &'static str, message: impl Into<String>) {
-        self.add(check, Status::Warning, message);
-    }
-
-    fn error(&mut self, check: &'static str, message: impl Into<String>) {
-        self.add(check, Status::Error, message);
-    }
-
-    fn skipped(&mut self, check: &'static str, message: impl Into<String>) {
-        self.add(check, Status::Skipped, message);
-    }
-
-    fn render(&self) -> String {
-        let line = |Finding { check, status, message }: &Finding| {
-            let status = format!("{status:?}").to_lowercase();
-            format!("{status:<8} {check:<14} {message}\n")
-        };
-        self.0.iter().map(line).collect()
-    }
-}
-
 /// Looks at everything.
-pub async fn doctor(args: &DoctorArgs) -> anyhow::Result<()> {
+pub(crate) async fn doctor(args: &DoctorArgs) -> anyhow::Result<()> {
     let mut findings = Findings::default();
-    files::look(args, &mut findings);
+    files::look(&args.config, &args.files, &mut findings);
     match args.store.url() {
         Ok(Some(url)) => store::look(&url, &mut findings).await,
         Ok(None) if Path::new(DEFAULT_FOLDER).exists() => {
@@ -118,9 +67,9 @@ pub async fn doctor(args: &DoctorArgs) -> anyhow::Result<()> {
         Err(error) => findings.error("store", error.to_string()),
     }
     processes::look(&args.from, &mut findings).await;
-    args.output.print(&findings.0, || findings.render())?;
-    match findings.0.iter().filter(|finding| finding.status == Status::Error).count() {
+    args.output.print(&findings.all(), || findings.render())?;
+    match findings.errors() {
         0 => Ok(()),
-        errors => bail!("found {}", count_of(errors as u64, "error")),
+        errors => bail!("found {}", count_of(errors, "error")),
     }
 }

@@ -19,52 +19,54 @@ use serde::Serialize;
 
 use self::line::{Cell, Line};
 use self::rules::RuleSays;
-use super::{ConfigFile, usage};
+use super::config_file::ConfigFile;
 use crate::output::OutputArgs;
+use crate::usage::usage;
 
 /// Flags of `logtally explain`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
-pub struct ExplainArgs {
-    /// The line, as it stands in the log.
+pub(crate) struct ExplainArgs {
+    /// The line, as it is in the log.
     #[arg(value_name = "LINE", allow_hyphen_values = true)]
-    pub line: String,
+    pub(crate) line: String,
 
     /// The configuration.
     #[command(flatten)]
-    pub config: ConfigFile,
+    pub(crate) config: ConfigFile,
 
-    /// The input that reads the line, if there are several.
+    /// The input that reads the line. Needed if there are several.
     #[arg(long)]
-    pub input: Option<String>,
+    pub(crate) input: Option<String>,
 
-    /// The file that the line comes from: chooses the input, and gives the {placeholders} values.
+    /// The file that the line comes from. It selects the input, and its path fills {placeholders}.
     #[arg(long)]
-    pub path: Option<PathBuf>,
+    pub(crate) path: Option<PathBuf>,
 
-    /// The header that is in force.
+    /// The header line of the file.
     #[arg(long, value_name = "LINE")]
-    pub header: Option<String>,
+    pub(crate) header: Option<String>,
 
-    /// A source, to see where it is counted; without it, that of `--path` if the file exists.
+    /// Show which partition and aggregator count this source. Without it: the source of `--path`, if that
+    /// file exists.
     #[arg(long, value_name = "ID")]
-    pub source: Option<String>,
+    pub(crate) source: Option<String>,
 
-    /// Name of the volume of `--path`, as the ingest has it.
+    /// Name of the volume of `--path`, as in the flags of the ingest.
     #[arg(long, env = "LOGTALLY_VOLUME", default_value = "local")]
-    pub volume: String,
+    pub(crate) volume: String,
 
-    /// Partitions of the store.
+    /// Number of partitions of the store.
     #[arg(long, default_value_t = PARTITIONS_DEFAULT_REDIS, value_parser = clap::value_parser!(u16).range(1..))]
-    pub partitions: u16,
+    pub(crate) partitions: u16,
 
-    /// Aggregators, as the ingests name them, to see which one works for the source.
+    /// The aggregators, as in the flags of the ingests: shows which of them the source is sent to.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
-    pub aggregators: Vec<String>,
+    pub(crate) aggregators: Vec<String>,
 
     /// What is printed.
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub(crate) output: OutputArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -73,7 +75,7 @@ Examples:
     logtally explain 'web1,backup'
   With the header of the file:
     logtally explain 'backup,web1' --header 'job_name,host'
-  By a configuration, with the values that a path gives, and who counts the file:
+  With a configuration, the values that the path gives, and the aggregator of the file:
     logtally explain \"$(tail -1 /logs/eu/web1.log)\" --config.file logtally.yaml \\
       --path /logs/eu/web1.log --aggregators a:9510,b:9510";
 
@@ -86,11 +88,11 @@ struct Explained {
     reason: Option<&'static str>,
     columns: Vec<Cell>,
     rules: Vec<RuleSays>,
-    source: Option<Place>,
+    source: Option<Placement>,
 }
 
 #[derive(Serialize)]
-struct Place {
+struct Placement {
     source: String,
     partition: u16,
     partitions: u16,
@@ -98,12 +100,13 @@ struct Place {
 }
 
 /// Explains a line.
-pub async fn explain(args: &ExplainArgs) -> anyhow::Result<()> {
+pub(crate) async fn explain(args: &ExplainArgs) -> anyhow::Result<()> {
     let path = args.path.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
     let (config, plan) = args.config.load(&path)?;
     let index = input_of(args, &plan)?;
     let spec = &config.inputs[index];
-    let line = Line::parse(spec, &plan.inputs[index], args)?;
+    let (header, file) = (args.header.as_deref(), args.path.as_deref());
+    let line = Line::parse(spec, &plan.inputs[index], &args.line, header, file)?;
     let rules = rules::explain(spec, &line).await?;
     let (outcome, reason) = line.outcome(&plan.inputs[index]);
     let explained = Explained {
@@ -142,7 +145,7 @@ fn input_of(args: &ExplainArgs, plan: &logtally_count::plan::Plan) -> anyhow::Re
 }
 
 /// Where the source is counted, if one is named or the path exists.
-fn place(args: &ExplainArgs) -> anyhow::Result<Option<Place>> {
+fn place(args: &ExplainArgs) -> anyhow::Result<Option<Placement>> {
     let source = match (&args.source, args.path.as_ref().and_then(|path| path.metadata().ok())) {
         (Some(id), _) => SourceId::new(id),
         (None, Some(metadata)) if metadata.is_file() => identity(&args.volume, &metadata),
@@ -154,7 +157,7 @@ fn place(args: &ExplainArgs) -> anyhow::Result<Option<Place>> {
         .collect::<Result<_, _>>()
         .map_err(|error| usage(format!("--aggregators: {error}")))?;
     let ring = Ring::new(peers.iter().map(Peer::name));
-    Ok(Some(Place {
+    Ok(Some(Placement {
         partition: partition_of(&source, args.partitions).0,
         partitions: args.partitions,
         aggregator: ring.owner(&source).map(str::to_owned),
@@ -184,7 +187,7 @@ impl Explained {
             text += &rule.render();
         }
         if let Some(place) = &self.source {
-            let Place { source, partition, partitions, aggregator } = place;
+            let Placement { source, partition, partitions, aggregator } = place;
             let _ = write!(text, "source  {source}\n        partition {partition} of {partitions}");
             let _ = match aggregator {
                 Some(name) => writeln!(text, ", aggregator {name}"),

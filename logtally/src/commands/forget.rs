@@ -12,26 +12,26 @@ use logtally_store::{SharedStore, by_id, forget_pieces};
 use serde::Serialize;
 
 use super::sources::ChangeArgs;
-use super::usage;
 use crate::output::count_of;
 use crate::selector::Selector;
 use crate::series::Named;
+use crate::usage::usage;
 
 /// Flags of `logtally forget`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
-pub struct ForgetArgs {
-    /// The series: a metric with matchers (=, !=, =~, !~), as in a query.
-    pub selector: String,
+pub(crate) struct ForgetArgs {
+    /// The series to remove: a metric with matchers (=, !=, =~, !~), as in PromQL.
+    pub(crate) selector: String,
 
     /// The store and how.
     #[command(flatten)]
-    pub change: ChangeArgs,
+    pub(crate) change: ChangeArgs,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  Which series of a host that is gone there are; then remove them:
+  Show the series of a host that no longer exists, then remove them:
     logtally forget 'log_host_job_count{host=\"web1\"}' --store redis://localhost:6379
     logtally forget 'log_host_job_count{host=\"web1\"}' --store redis://localhost:6379 --yes
   All series of some paths:
@@ -56,7 +56,7 @@ struct Part {
 }
 
 /// Forgets series.
-pub async fn forget(args: &ForgetArgs) -> anyhow::Result<()> {
+pub(crate) async fn forget(args: &ForgetArgs) -> anyhow::Result<()> {
     let selector = Selector::parse(&args.selector).map_err(|error| usage(format!("{error:#}")))?;
     if selector.metric().starts_with("logtally_") {
         bail!(usage(

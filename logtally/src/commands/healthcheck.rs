@@ -5,18 +5,18 @@ use anyhow::bail;
 
 use logtally_core::secret_url::SecretUrl;
 
-use crate::http::{Limits, get};
+use crate::http::{AnswerLimits, get};
 
 /// Flags of `logtally healthcheck`.
 #[derive(clap::Args, Clone, Debug)]
-pub struct HealthcheckArgs {
-    /// What to ask, e.g. <http://localhost:8001/-/healthy>.
-    pub url: SecretUrl,
+pub(crate) struct HealthcheckArgs {
+    /// The page to ask, for example <http://localhost:8001/-/healthy>.
+    pub(crate) url: SecretUrl,
 }
 
 /// Asks the URL; anything but a 200 is an error that says what was answered.
-pub async fn healthcheck(args: &HealthcheckArgs) -> anyhow::Result<()> {
-    let answer = get(&args.url, Limits::PROBE).await?;
+pub(crate) async fn healthcheck(args: &HealthcheckArgs) -> anyhow::Result<()> {
+    let answer = get(&args.url, AnswerLimits::PROBE).await?;
     if answer.status == 200 {
         return Ok(());
     }

@@ -23,9 +23,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::input::{STDIN, producer_of};
 use self::report::{Pushed, Report};
-use self::stream::{Done, Job, Progress};
-use super::usage;
+use self::stream::{Done, FilePush, Progress};
 use crate::output::{OutputArgs, count_of};
+use crate::usage::usage;
 
 /// How long streams may take to stop. One that reads from a silent standard input never does.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
@@ -33,12 +33,12 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// Flags of `logtally push`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
-pub struct PushArgs {
+pub(crate) struct PushArgs {
     /// Files to push, or `-` for standard input.
     #[arg(value_name = "FILE", required = true)]
-    pub files: Vec<String>,
+    pub(crate) files: Vec<String>,
 
-    /// Ingests, as `http://HOST:PORT`: repeat the flag, or separate them by commas.
+    /// Ingests, as `http://HOST:PORT`, separated by commas or one per flag.
     #[arg(
         long,
         env = "LOGTALLY_PUSH_TO",
@@ -47,46 +47,47 @@ pub struct PushArgs {
         value_delimiter = ',',
         default_value = "http://localhost:9500"
     )]
-    pub to: Vec<SecretUrl>,
+    pub(crate) to: Vec<SecretUrl>,
 
-    /// The name by which the ingest knows how far the file is counted. Without it, it is made of the
-    /// host and the path of the file; standard input has none then, and counts at least once.
+    /// The name under which the store remembers how far the file is counted. Without it, the name is
+    /// made of the host and the path of the file; standard input then has no name, and its records are
+    /// counted at least once.
     #[arg(long, value_name = "NAME")]
-    pub producer: Option<String>,
+    pub(crate) producer: Option<String>,
 
-    /// The push input of the ingest's configuration; the first one without it.
+    /// The push input in the ingest's configuration. Without it: the first one.
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
-    pub input: String,
+    pub(crate) input: String,
 
-    /// Format of the records: `csv`, `tsv`, `json`, `logfmt` or `lines`; that of the input without it.
+    /// Format of the records: `csv`, `tsv`, `json`, `logfmt` or `lines`. Without it: that of the input.
     // The name of the field is its own: that of the logs has the other one.
     #[arg(long = "format", value_name = "FORMAT", default_value = "", hide_default_value = true)]
-    pub record_format: String,
+    pub(crate) record_format: String,
 
-    /// Whether the first line is a header, which then stands before every message.
+    /// Whether the first line is a header. A header is repeated in every message.
     #[arg(long, value_enum, default_value = "auto")]
-    pub header: HeaderArg,
+    pub(crate) header: HeaderArg,
 
-    /// Files that are pushed at the same time.
+    /// How many files are pushed at the same time.
     #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub parallel: u16,
+    pub(crate) parallel: u16,
 
-    /// How long to go on while no ingest takes anything; `0s` for ever.
+    /// How long to retry while no ingest accepts anything; `0s` retries forever.
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = parse_duration)]
-    pub give_up: Duration,
+    pub(crate) give_up: Duration,
 
     /// What is printed.
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub(crate) output: OutputArgs,
 
     /// Logs.
     #[command(flatten)]
-    pub log: LogArgs,
+    pub(crate) log: LogArgs,
 }
 
 /// What is known of the first line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum HeaderArg {
+pub(crate) enum HeaderArg {
     /// It is a header if it has the columns `host` and `job_name`.
     Auto,
     /// It is a header.
@@ -99,13 +100,13 @@ const EXAMPLES: &str = "\
 Examples:
   Count files, each once; after an interruption, the same line goes on:
     logtally push --to http://ingest:9500 logs/*.csv
-  What another program prints, under a name, so that it counts once if it is printed again:
+  The output of another program, under a name: if it is pushed again, it still counts once:
     zcat jobs.csv.gz | logtally push --producer jobs-2026-03-01 --format csv -
   Without a name a line may count twice if a connection breaks:
     journalctl -o json | logtally push --input journal --format json -";
 
 /// Pushes all files, and prints what became of them.
-pub async fn push(args: &PushArgs) -> anyhow::Result<()> {
+pub(crate) async fn push(args: &PushArgs) -> anyhow::Result<()> {
     let jobs = args.jobs()?;
     let telemetry = init_telemetry("logtally-push", &args.log)?;
     let shutdown = CancellationToken::new();
@@ -126,7 +127,7 @@ pub async fn push(args: &PushArgs) -> anyhow::Result<()> {
 }
 
 impl PushArgs {
-    fn jobs(&self) -> anyhow::Result<Vec<Job>> {
+    fn jobs(&self) -> anyhow::Result<Vec<FilePush>> {
         if self.producer.is_some() && self.files.len() > 1 {
             bail!(usage("--producer is for one file: two must not have one name"));
         }
@@ -135,7 +136,7 @@ impl PushArgs {
             let known = known[1..].join(", ");
             bail!(usage(format!("there is no format `{}`; there is {known}", self.record_format)));
         }
-        let mut jobs: Vec<Job> = Vec::new();
+        let mut jobs: Vec<FilePush> = Vec::new();
         for file in &self.files {
             let job = self.job(file)?;
             let same = jobs.iter().find(|other| other.options.producer == job.options.producer);
@@ -147,7 +148,7 @@ impl PushArgs {
         Ok(jobs)
     }
 
-    fn job(&self, file: &str) -> anyhow::Result<Job> {
+    fn job(&self, file: &str) -> anyhow::Result<FilePush> {
         let producer = match &self.producer {
             Some(name) => Some(name.clone()),
             None if file == STDIN => None,
@@ -166,11 +167,15 @@ impl PushArgs {
             give_up: Some(self.give_up).filter(|longest| !longest.is_zero()),
             ..Options::default()
         };
-        Ok(Job { file: file.to_owned(), options, header })
+        Ok(FilePush { file: file.to_owned(), options, header })
     }
 }
 
-async fn push_all(args: &PushArgs, jobs: Vec<Job>, shutdown: &CancellationToken) -> Vec<Pushed> {
+async fn push_all(
+    args: &PushArgs,
+    jobs: Vec<FilePush>,
+    shutdown: &CancellationToken,
+) -> Vec<Pushed> {
     let progress: Vec<Arc<Progress>> = jobs.iter().map(|_| Arc::default()).collect();
     let bar = tokio::spawn(show(total(&jobs), progress.clone()));
     let pushes = jobs.into_iter().zip(progress).map(|(job, progress)| {
@@ -187,7 +192,7 @@ async fn push_all(args: &PushArgs, jobs: Vec<Job>, shutdown: &CancellationToken)
     all
 }
 
-async fn push_one(job: Job, progress: Arc<Progress>, shutdown: CancellationToken) -> Done {
+async fn push_one(job: FilePush, progress: Arc<Progress>, shutdown: CancellationToken) -> Done {
     let told = shutdown.clone();
     let push = tokio::task::spawn_blocking(move || stream::push(&job, &progress, &told));
     let too_late = async {
@@ -202,7 +207,7 @@ async fn push_one(job: Job, progress: Arc<Progress>, shutdown: CancellationToken
 }
 
 /// The size of all files.
-fn total(jobs: &[Job]) -> u64 {
+fn total(jobs: &[FilePush]) -> u64 {
     jobs.iter().filter_map(|job| std::fs::metadata(&job.file).ok()).map(|meta| meta.len()).sum()
 }
 

@@ -12,21 +12,21 @@ use logtally_count::plan::Plan;
 use logtally_service::{EXIT_CONFIG, ExitError};
 use serde::Serialize;
 
-use self::compare::{Difference, compare};
+use self::compare::{SampleDifference, compare};
 use self::file::TestFile;
 use crate::output::{Output, OutputArgs, count_of, print};
 
 /// Flags of `logtally test`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
-pub struct TestArgs {
-    /// Test files (YAML): a configuration, sample lines, and the series that they must give.
+pub(crate) struct TestArgs {
+    /// Test files (YAML): a configuration, sample lines, and the series that are expected.
     #[arg(value_name = "FILE", required = true)]
-    pub files: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
 
     /// What is printed.
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub(crate) output: OutputArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -42,7 +42,7 @@ Examples:
         lines: |                   # or file: sample.csv
           host,job_name
           web1,backup
-        expect: |                  # logtally_… metrics are only compared if they stand here
+        expect: |                  # logtally_… metrics are only compared if they are listed
           log_host_job_count{host=\"web1\",job_name=\"backup\"} 1
   Exits with 1 if a test fails, 2 if a test file is wrong, 3 if its configuration is.";
 
@@ -53,11 +53,11 @@ struct Tested {
     line: u64,
     name: String,
     ok: bool,
-    differences: Vec<Difference>,
+    differences: Vec<SampleDifference>,
 }
 
 /// Runs all tests of all files.
-pub async fn test(args: &TestArgs) -> anyhow::Result<()> {
+pub(crate) async fn test(args: &TestArgs) -> anyhow::Result<()> {
     let mut all = Vec::new();
     for path in &args.files {
         for tested in test_file(path).await? {

@@ -10,7 +10,6 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use logtally_config::Config;
 use logtally_core::partition::{Partition, partition_of};
 use logtally_core::secret_url::SecretUrl;
 use logtally_core::source::{SourceId, SourceState};
@@ -20,48 +19,49 @@ use logtally_tail::discover::{Discovery, Search, discover};
 use logtally_tail::shard::Shard;
 use serde::Serialize;
 
-use self::compare::{Difference, compare_pages, compare_sums};
+use self::compare::{CountDifference, compare_pages, compare_sums};
 use self::recount::{FileCount, Recount};
-use super::{ConfigFile, usage};
+use super::config_file::ConfigFile;
 use crate::http;
 use crate::output::{OutputArgs, Table, count_of};
 use crate::page;
 use crate::series::{Counted, page_of};
 use crate::store;
+use crate::usage::usage;
 
 /// Flags of `logtally verify`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 #[command(mut_arg("store", |arg| arg.help(STORE_HELP)))]
-pub struct VerifyArgs {
-    /// Files or globs to count again; without any, those of the configuration.
+pub(crate) struct VerifyArgs {
+    /// Files or globs to count again. Without any: those of the configuration.
     #[arg(value_name = "FILES")]
-    pub files: Vec<String>,
+    pub(crate) files: Vec<String>,
 
     /// The configuration.
     #[command(flatten)]
-    pub config: ConfigFile,
+    pub(crate) config: ConfigFile,
 
     /// The store.
     #[command(flatten)]
-    pub store: StoreArgs,
+    pub(crate) store: StoreArgs,
 
-    /// The page of an exporter to compare with instead. Files are counted to their last line feed.
+    /// Compare with the page of an exporter instead. Files are counted up to their last line feed.
     #[arg(long, value_name = "URL")]
-    pub from: Option<SecretUrl>,
+    pub(crate) from: Option<SecretUrl>,
 
-    /// Name of the volume of the files, as the ingest has it.
+    /// Name of the volume of the files, as in the flags of the ingest.
     #[arg(long, env = "LOGTALLY_VOLUME", default_value = "local")]
-    pub volume: String,
+    pub(crate) volume: String,
 
-    /// Demand equal counts. Without it, more counts than here are no error, unless all sources of the
-    /// store are among the files.
+    /// Require equal counts. Without it, a store or page that has counted more is accepted, because it
+    /// may count other sources as well; unless the store has no other sources.
     #[arg(long)]
-    pub exact: bool,
+    pub(crate) exact: bool,
 
     /// What is printed.
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub(crate) output: OutputArgs,
 }
 
 const STORE_HELP: &str = "\
@@ -70,9 +70,9 @@ embedded:./logtally-data. Files are counted as far as the store says that they w
 
 const EXAMPLES: &str = "\
 Examples:
-  After a run over some files; exits with 1 if a count differs:
+  Check a store against its files; exits with 1 if a count differs:
     logtally verify 'logs/*.csv' --store embedded:./logtally-data
-  While everything is running, against an exporter:
+  Check the page of a running exporter:
     logtally verify --config.file logtally.yaml --from http://localhost:8000/metrics";
 
 #[derive(Serialize)]
@@ -81,12 +81,12 @@ struct Verified {
     exact: bool,
     files: Vec<FileCount>,
     series: usize,
-    differences: Vec<Difference>,
+    differences: Vec<CountDifference>,
     notes: Vec<String>,
 }
 
 /// Recounts and compares.
-pub async fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
+pub(crate) async fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
     let (config, plan) = args.config.load(&args.files)?;
     let found = find(args, &plan)?;
     let mut recount = Recount::new(&config, &plan);
@@ -187,7 +187,7 @@ fn verified(
     exact: bool,
     recount: &Recount<'_>,
     series: usize,
-    differences: Vec<Difference>,
+    differences: Vec<CountDifference>,
     notes: Vec<String>,
 ) -> Verified {
     let files = recount.files().to_vec();
@@ -242,9 +242,4 @@ impl Verified {
         }
         text
     }
-}
-
-/// The inputs as they are configured.
-fn spec(config: &Config, input: usize) -> &logtally_config::InputSpec {
-    &config.inputs[input]
 }

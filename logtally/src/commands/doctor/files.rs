@@ -6,15 +6,16 @@ use logtally_count::plan::Plan;
 use logtally_tail::discover::{Discovery, Search, discover};
 use logtally_tail::shard::Shard;
 
-use super::{DoctorArgs, Findings};
+use super::findings::Findings;
+use crate::commands::config_file::ConfigFile;
 use crate::output::count_of;
 
 /// Handles that a process needs beside those of its files.
 const OTHER_HANDLES: u64 = 64;
 
 /// Looks at the configuration and at the files that it means.
-pub(super) fn look(args: &DoctorArgs, findings: &mut Findings) {
-    let plan = match args.config.load(&args.files) {
+pub(super) fn look(config: &ConfigFile, files: &[String], findings: &mut Findings) {
+    let plan = match config.load(files) {
         Ok((config, plan)) => {
             let rules: usize = plan.inputs.iter().map(|input| input.rules.rules().len()).sum();
             let (inputs, rules) = (plan.inputs.len() as u64, rules as u64);

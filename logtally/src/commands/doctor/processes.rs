@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use logtally_core::secret_url::SecretUrl;
 
-use super::Findings;
+use super::findings::Findings;
 use crate::commands::sources::followed;
-use crate::http::{Limits, below, get};
+use crate::http::{AnswerLimits, below, get};
 use crate::output::count_of;
 
 /// Asks every process.
@@ -25,7 +25,9 @@ async fn look_at_ring(from: &[SecretUrl], findings: &mut Findings) {
     let mut rings: BTreeMap<Vec<String>, &SecretUrl> = BTreeMap::new();
     for url in from {
         // Aggregators and exporters know no ring.
-        let Ok(answer) = get(&below(url, "api/aggregators"), Limits::PAGE).await else { continue };
+        let Ok(answer) = get(&below(url, "api/aggregators"), AnswerLimits::PAGE).await else {
+            continue;
+        };
         if answer.status == 200
             && let Ok(names) = serde_json::from_str(&answer.body)
         {
@@ -47,7 +49,7 @@ async fn look_at_ring(from: &[SecretUrl], findings: &mut Findings) {
 }
 
 async fn look_at(url: &SecretUrl, findings: &mut Findings) {
-    match get(&below(url, "-/ready"), Limits::PROBE).await {
+    match get(&below(url, "-/ready"), AnswerLimits::PROBE).await {
         Ok(answer) if answer.status == 200 => findings.ok("ready", url.to_string()),
         Ok(answer) => findings.error("ready", format!("{url} is not: {}", answer.body.trim())),
         Err(error) => return findings.error("ready", format!("{error:#}")),

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use logtally_core::partition::Partition;
 use logtally_store::{SharedStore, StoreUrl};
 
-use super::Findings;
+use super::findings::Findings;
 use crate::output::count_of;
 use crate::store::open_existing;
 

@@ -11,17 +11,16 @@ use logtally_formats::{Cells, Format, Layout, Scan};
 use logtally_rules::{Hits, Origin, Row, RuleSet};
 use serde::Serialize;
 
-use super::super::usage;
-use super::ExplainArgs;
 use super::names::names;
+use crate::usage::usage;
 
 /// A column and its value in the line.
 #[derive(Serialize)]
 pub(super) struct Cell {
     /// The column.
-    pub name: String,
+    pub(crate) name: String,
     /// Its value; none if the line does not have it. What is not UTF-8 is replaced.
-    pub value: Option<String>,
+    pub(crate) value: Option<String>,
 }
 
 /// What the format made of the line.
@@ -39,38 +38,44 @@ pub(super) enum Parsed {
 /// The line.
 pub(super) struct Line {
     /// Columns for people.
-    pub columns: Vec<Cell>,
+    pub(crate) columns: Vec<Cell>,
     /// What it is.
-    pub parsed: Parsed,
+    pub(crate) parsed: Parsed,
     /// What a missing cell is called.
-    pub missing: Reject,
+    pub(crate) missing: Reject,
     values: BTreeMap<String, Vec<u8>>,
     placeholders: BTreeMap<String, String>,
 }
 
 /// A line as the rules of a set see it.
-pub(super) struct RowOf<'a> {
+pub(super) struct LineRow<'a> {
     line: &'a Line,
     columns: &'a [String],
 }
 
-impl Row for RowOf<'_> {
+impl Row for LineRow<'_> {
     fn get(&self, slot: usize) -> Option<&[u8]> {
         self.line.values.get(self.columns.get(slot)?).map(Vec::as_slice)
     }
 }
 
 impl Line {
-    /// Parses the line of the arguments.
-    pub fn parse(spec: &InputSpec, input: &Input, args: &ExplainArgs) -> anyhow::Result<Self> {
-        let text = args.line.trim_end_matches(['\n', '\r']);
-        let (format, wanted) = widest(spec, input, text, args.header.as_deref())?;
+    /// Parses a line, below the header that is in force, of the file at a path.
+    pub(crate) fn parse(
+        spec: &InputSpec,
+        input: &Input,
+        text: &str,
+        header: Option<&str>,
+        path: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        let text = text.trim_end_matches(['\n', '\r']);
+        let (format, wanted) = widest(spec, input, text, header)?;
         let mut line = Self {
             columns: Vec::new(),
             parsed: Parsed::Blank,
             missing: format.missing(),
             values: BTreeMap::new(),
-            placeholders: placeholders(input, args.path.as_deref()),
+            placeholders: placeholders(input, path),
         };
         let mut bytes = text.as_bytes().to_vec();
         bytes.push(b'\n');
@@ -83,13 +88,13 @@ impl Line {
             }
         };
         let record = &bytes[..body];
-        let at_start = input.first_is_header && args.header.is_none();
+        let at_start = input.first_is_header && header.is_none();
         let may_be_header = at_start || input.next_marker(record, 0) < body;
         if may_be_header && input.format.header(record, at_start).is_some() {
             line.parsed = Parsed::Header;
             return Ok(line);
         }
-        let layout = layout(&format, input, args.header.as_deref())?;
+        let layout = layout(&format, input, header)?;
         let mut cells = Cells::default();
         line.parsed = match format.cells(&layout, record, quoted, &mut cells) {
             Ok(()) => Parsed::Record,
@@ -113,23 +118,23 @@ impl Line {
     }
 
     /// The line as these rules see it.
-    pub fn row<'a>(&'a self, rules: &'a RuleSet) -> RowOf<'a> {
-        RowOf { line: self, columns: rules.columns() }
+    pub(crate) fn row<'a>(&'a self, rules: &'a RuleSet) -> LineRow<'a> {
+        LineRow { line: self, columns: rules.columns() }
     }
 
     /// Whether the line has no such value.
-    pub fn lacks(&self, column: &str) -> bool {
+    pub(crate) fn lacks(&self, column: &str) -> bool {
         !self.values.contains_key(column)
     }
 
     /// The values of the placeholders that these rules use.
-    pub fn path(&self, rules: &RuleSet) -> Vec<Option<String>> {
+    pub(crate) fn path(&self, rules: &RuleSet) -> Vec<Option<String>> {
         let value = |name: &String| self.placeholders.get(name).cloned();
         rules.placeholders().iter().map(value).collect()
     }
 
     /// The series that these rules find, or why they cannot.
-    pub fn evaluate(&self, rules: &RuleSet) -> Result<Hits, Reject> {
+    pub(crate) fn evaluate(&self, rules: &RuleSet) -> Result<Hits, Reject> {
         let path = self.path(rules);
         let origin = Origin { path: &path, position: 0, missing: self.missing };
         let mut hits = Hits::default();
@@ -139,7 +144,7 @@ impl Line {
     }
 
     /// What becomes of it in the end, and why it is rejected.
-    pub fn outcome(&self, input: &Input) -> (&'static str, Option<&'static str>) {
+    pub(crate) fn outcome(&self, input: &Input) -> (&'static str, Option<&'static str>) {
         match self.parsed {
             Parsed::Header => ("header", None),
             Parsed::Blank => ("blank", None),

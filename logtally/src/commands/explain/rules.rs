@@ -35,7 +35,7 @@ struct SeriesSays {
 
 impl RuleSays {
     /// For people.
-    pub fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let mut text = format!("rule    {}: {}", self.metric, self.outcome.replace('_', " "));
         if let Some(why) = &self.why {
             // Writing to a string does not fail.

@@ -9,24 +9,24 @@ use logtally_formats::{Format, Scan};
 const DEFAULT_COLUMNS: [&str; 2] = ["host", "job_name"];
 
 /// How records end, and what stands before them in every message but the first.
-pub struct Cutter {
+pub(crate) struct Cutter {
     format: Format,
     header: Option<Vec<u8>>,
 }
 
 /// What is known of the records.
-pub struct Hints<'a> {
+pub(crate) struct Hints<'a> {
     /// As given on the command line.
-    pub format: &'a str,
+    pub(crate) format: &'a str,
     /// The extension of the file.
-    pub extension: &'a str,
+    pub(crate) extension: &'a str,
     /// Whether the first line is a header; unknown without a value.
-    pub header: Option<bool>,
+    pub(crate) header: Option<bool>,
 }
 
 impl Cutter {
     /// A cutter for records that begin with `beginning`, which has the first line if there is one.
-    pub fn new(hints: &Hints<'_>, beginning: &[u8]) -> anyhow::Result<Self> {
+    pub(crate) fn new(hints: &Hints<'_>, beginning: &[u8]) -> anyhow::Result<Self> {
         let kinds: &[&str] = match (hints.format, hints.extension) {
             ("csv", _) | ("", "csv") => &["csv"],
             ("tsv", _) | ("", "tsv") => &["tsv"],
@@ -43,13 +43,13 @@ impl Cutter {
     }
 
     /// The header line that stands before all messages but the first.
-    pub fn header(&self) -> &[u8] {
+    pub(crate) fn header(&self) -> &[u8] {
         self.header.as_deref().unwrap_or_default()
     }
 
     /// How many bytes of a buffer make a message: whole records, up to `target` bytes, or one record
     /// that is larger. `last` tells that nothing follows. None if more bytes are needed.
-    pub fn cut(&self, buffer: &[u8], target: usize, last: bool) -> Option<usize> {
+    pub(crate) fn cut(&self, buffer: &[u8], target: usize, last: bool) -> Option<usize> {
         let mut end = 0;
         while end < buffer.len() {
             let Some(len) = self.record(&buffer[end..], last) else { break };
@@ -76,7 +76,7 @@ impl Cutter {
     }
 
     /// The largest part of a file in one message.
-    pub fn part_max(&self) -> usize {
+    pub(crate) fn part_max(&self) -> usize {
         PUSH_BYTES_MAX - self.header().len()
     }
 }

@@ -15,7 +15,7 @@ use logtally_core::limits::{PRODUCER_NAME_BYTES_MAX, PUSH_BYTES_MAX, READ_BYTES}
 use super::cut::Cutter;
 
 /// Where the name of standard input is asked for.
-pub const STDIN: &str = "-";
+pub(crate) const STDIN: &str = "-";
 
 /// How much is looked at for a header.
 const BEGINNING_BYTES: usize = 64 << 10;
@@ -24,7 +24,7 @@ const BEGINNING_BYTES: usize = 64 << 10;
 const SEARCH_BYTES_MAX: u64 = 8 << 30;
 
 /// A file or standard input.
-pub struct Input {
+pub(crate) struct Input {
     name: String,
     from: From,
     beginning: Vec<u8>,
@@ -38,7 +38,7 @@ enum From {
 
 impl Input {
     /// Opens it and looks at its beginning.
-    pub fn open(name: &str) -> anyhow::Result<Self> {
+    pub(crate) fn open(name: &str) -> anyhow::Result<Self> {
         let cannot = || format!("cannot read {name}");
         let (from, beginning) = if name == STDIN {
             let mut stdin = std::io::stdin();
@@ -60,12 +60,17 @@ impl Input {
     }
 
     /// What it begins with.
-    pub fn beginning(&self) -> &[u8] {
+    pub(crate) fn beginning(&self) -> &[u8] {
         &self.beginning
     }
 
     /// Everything behind what is counted. `header` stood before every message but the first.
-    pub fn rest(self, resumed: Resumed, header: &[u8], producer: &str) -> anyhow::Result<Rest> {
+    pub(crate) fn rest(
+        self,
+        resumed: Resumed,
+        header: &[u8],
+        producer: &str,
+    ) -> anyhow::Result<Rest> {
         let Self { name, from, beginning } = self;
         let other = |why: &str| {
             format!(
@@ -115,7 +120,7 @@ fn first_line(from: &mut impl Read) -> std::io::Result<Vec<u8>> {
 }
 
 /// What is left to push.
-pub struct Rest {
+pub(crate) struct Rest {
     read: Reading,
     offset: u64,
 }
@@ -127,7 +132,7 @@ enum Reading {
 
 impl Rest {
     /// The offset that it begins at.
-    pub fn offset(&self) -> u64 {
+    pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
 
@@ -146,7 +151,7 @@ impl Rest {
     }
 
     /// The next message, taken from the front of `buffer`, which holds what was read before.
-    pub fn next(
+    pub(crate) fn next(
         &mut self,
         buffer: &mut BytesMut,
         cutter: &Cutter,
@@ -239,7 +244,7 @@ fn is_last_message(window: &[u8], from_start: bool, header: &[u8], hash: u64) ->
 }
 
 /// The name of the producer of a file: host and absolute path, without bytes that a name cannot have.
-pub fn producer_of(file: &str) -> anyhow::Result<String> {
+pub(crate) fn producer_of(file: &str) -> anyhow::Result<String> {
     let path = Path::new(file).canonicalize().with_context(|| format!("cannot read {file}"))?;
     let uname = rustix::system::uname();
     let host = uname.nodename().to_string_lossy();

@@ -8,18 +8,18 @@ use logtally_client::Guarantee;
 use serde::Serialize;
 
 use super::input::STDIN;
-use super::stream::{Done, Job, Progress, guarantee_text};
+use super::stream::{Done, FilePush, Progress, guarantee_text};
 use crate::output::Table;
 
 /// All files.
 #[derive(Serialize)]
-pub struct Report {
-    pub files: Vec<Pushed>,
+pub(crate) struct Report {
+    pub(crate) files: Vec<Pushed>,
 }
 
 /// What became of one file.
 #[derive(Serialize)]
-pub struct Pushed {
+pub(crate) struct Pushed {
     file: String,
     producer: Option<String>,
     guarantee: &'static str,
@@ -36,7 +36,7 @@ pub struct Pushed {
 }
 
 impl Pushed {
-    pub fn new(job: &Job, progress: &Progress, done: Done) -> Self {
+    pub(crate) fn new(job: &FilePush, progress: &Progress, done: Done) -> Self {
         let named = job.options.producer.is_some();
         let promised = if named { Guarantee::ExactlyOnce } else { Guarantee::AtLeastOnce };
         let Done { summary, error } = done;
@@ -61,7 +61,7 @@ impl Pushed {
 
 impl Report {
     /// The first error, with its file.
-    pub fn first_error(&self) -> Option<String> {
+    pub(crate) fn first_error(&self) -> Option<String> {
         let found = self.files.iter().find_map(|file| Some((file, file.error.as_ref()?)));
         found.map(|(Pushed { file, .. }, error)| {
             if error.contains(file.as_str()) { error.clone() } else { format!("{file}: {error}") }
@@ -69,12 +69,12 @@ impl Report {
     }
 
     /// How many files have one.
-    pub fn errors(&self) -> usize {
+    pub(crate) fn errors(&self) -> usize {
         self.files.iter().filter(|file| file.error.is_some()).count()
     }
 
     /// How to go on after an interruption.
-    pub fn way_on(&self) -> String {
+    pub(crate) fn way_on(&self) -> String {
         let unnamed = self.files.iter().find(|file| file.producer.is_none());
         match unnamed {
             None if self.files.iter().any(|file| file.file == STDIN) => {
@@ -90,7 +90,7 @@ impl Report {
         }
     }
 
-    pub fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let headings =
             ["file", ">from", ">to", ">counted", ">filtered", ">rejected", "guarantee", "error"];
         let mut table = Table::new(&headings);

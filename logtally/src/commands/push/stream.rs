@@ -20,35 +20,35 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// One file, or standard input.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub(crate) struct FilePush {
     /// Its path, or `-`.
-    pub file: String,
+    pub(crate) file: String,
     /// How it is pushed, the producer included.
-    pub options: Options,
+    pub(crate) options: Options,
     /// Whether its first line is a header; unknown without a value.
-    pub header: Option<bool>,
+    pub(crate) header: Option<bool>,
 }
 
 /// How far a job is.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// The offset up to which it was counted before.
-    pub resumed_at: AtomicU64,
+    pub(crate) resumed_at: AtomicU64,
     /// The offset up to which it is counted.
-    pub acknowledged: AtomicU64,
+    pub(crate) acknowledged: AtomicU64,
 }
 
 /// What became of a job.
 #[derive(Clone, Debug)]
-pub struct Done {
+pub(crate) struct Done {
     /// What was acknowledged, if anything was sent.
-    pub summary: Option<Summary>,
+    pub(crate) summary: Option<Summary>,
     /// Why there is no more.
-    pub error: Option<String>,
+    pub(crate) error: Option<String>,
 }
 
 /// Pushes everything that is not counted yet.
-pub fn push(job: &Job, progress: &Progress, shutdown: &CancellationToken) -> Done {
+pub(crate) fn push(job: &FilePush, progress: &Progress, shutdown: &CancellationToken) -> Done {
     let mut summary = None;
     for losses in 0.. {
         let stream = Stream { job, progress, shutdown, runtime: Handle::current() };
@@ -63,7 +63,7 @@ pub fn push(job: &Job, progress: &Progress, shutdown: &CancellationToken) -> Don
 }
 
 struct Stream<'a> {
-    job: &'a Job,
+    job: &'a FilePush,
     progress: &'a Progress,
     shutdown: &'a CancellationToken,
     runtime: Handle,
@@ -71,7 +71,7 @@ struct Stream<'a> {
 
 impl Stream<'_> {
     fn push(&self, summary: &mut Option<Summary>) -> anyhow::Result<()> {
-        let Job { file, options, header } = self.job;
+        let FilePush { file, options, header } = self.job;
         let input = Input::open(file)?;
         let extension = Path::new(file).extension().and_then(|e| e.to_str()).unwrap_or_default();
         let hints = Hints { format: &options.format, extension, header: *header };
@@ -133,7 +133,7 @@ impl Stream<'_> {
 }
 
 /// What a retry would do, in a word.
-pub fn guarantee_text(guarantee: Guarantee) -> &'static str {
+pub(crate) fn guarantee_text(guarantee: Guarantee) -> &'static str {
     match guarantee {
         Guarantee::ExactlyOnce => "exactly once",
         Guarantee::AtLeastOnce => "at least once",

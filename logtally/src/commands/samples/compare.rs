@@ -9,15 +9,15 @@ use crate::page::{Page, Sample};
 
 /// A series whose values differ.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub(super) struct Difference {
+pub(super) struct SampleDifference {
     series: String,
     expected: Option<String>,
     got: Option<String>,
 }
 
-impl Difference {
+impl SampleDifference {
     /// As a diff has it: what was expected, then what came.
-    pub fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let line = |sign: &str, value: &Option<String>| match value {
             Some(value) => format!("  {sign} {} {value}\n", self.series),
             None => String::new(),
@@ -29,7 +29,7 @@ impl Difference {
 type Key = (String, Vec<(String, String)>);
 
 /// All differences, in the order of the series.
-pub(super) fn compare(expected: &[Sample], page: &Page) -> Vec<Difference> {
+pub(super) fn compare(expected: &[Sample], page: &Page) -> Vec<SampleDifference> {
     let mut both: BTreeMap<Key, (Option<&Sample>, Option<&Sample>)> = BTreeMap::new();
     for sample in expected {
         both.entry(key(sample)).or_default().0 = Some(sample);
@@ -40,7 +40,7 @@ pub(super) fn compare(expected: &[Sample], page: &Page) -> Vec<Difference> {
     both.into_values().filter_map(|(expected, got)| difference(expected, got)).collect()
 }
 
-fn difference(expected: Option<&Sample>, got: Option<&Sample>) -> Option<Difference> {
+fn difference(expected: Option<&Sample>, got: Option<&Sample>) -> Option<SampleDifference> {
     let either = expected.or(got)?;
     if expected.is_none() && either.metric.starts_with("logtally_") {
         return None;
@@ -51,7 +51,7 @@ fn difference(expected: Option<&Sample>, got: Option<&Sample>) -> Option<Differe
         return None;
     }
     let value = |sample: Option<&Sample>| sample.map(|sample| sample.value.clone());
-    Some(Difference { series: either.series(), expected: value(expected), got: value(got) })
+    Some(SampleDifference { series: either.series(), expected: value(expected), got: value(got) })
 }
 
 fn key(sample: &Sample) -> Key {
@@ -74,7 +74,7 @@ mod tests {
     fn differences(expected: &str, got: &str) -> String {
         let expected = parse(expected).expect("samples").samples;
         let all = compare(&expected, &parse(got).expect("a page"));
-        all.iter().map(Difference::render).collect()
+        all.iter().map(SampleDifference::render).collect()
     }
 
     #[test]

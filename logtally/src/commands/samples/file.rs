@@ -6,29 +6,29 @@ use anyhow::Context;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::super::usage;
 use crate::page::Sample;
+use crate::usage::usage;
 
 /// A test file.
 pub(super) struct TestFile {
     path: PathBuf,
     config: Option<PathBuf>,
     /// The tests, in order.
-    pub tests: Vec<Test>,
+    pub(crate) tests: Vec<Test>,
 }
 
 /// A test.
 pub(super) struct Test {
     /// Where it stands.
-    pub line: u64,
+    pub(crate) line: u64,
     /// What it shows.
-    pub name: String,
+    pub(crate) name: String,
     /// The input, if it is named.
-    pub input: Option<String>,
+    pub(crate) input: Option<String>,
     /// The path that the lines are said to come from.
-    pub path: Option<PathBuf>,
+    pub(crate) path: Option<PathBuf>,
     /// Where the lines are.
-    pub lines: Lines,
+    pub(crate) lines: Lines,
     expect: String,
 }
 
@@ -60,7 +60,7 @@ struct WrittenTest {
 
 impl TestFile {
     /// Reads a test file.
-    pub fn load(path: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| usage(format!("{} cannot be read: {error}", path.display())))?;
         Self::parse(path, &text)
@@ -90,17 +90,17 @@ impl TestFile {
     }
 
     /// A path that stands in the file.
-    pub fn beside(&self, path: &Path) -> PathBuf {
+    pub(crate) fn beside(&self, path: &Path) -> PathBuf {
         self.path.parent().unwrap_or(Path::new("")).join(path)
     }
 
     /// The configuration.
-    pub fn config_path(&self) -> Option<PathBuf> {
+    pub(crate) fn config_path(&self) -> Option<PathBuf> {
         self.config.as_deref().map(|path| self.beside(path))
     }
 
     /// An error in a test.
-    pub fn wrong(&self, test: &Test, problem: &str) -> anyhow::Error {
+    pub(crate) fn wrong(&self, test: &Test, problem: &str) -> anyhow::Error {
         usage(format!("{}:{}: {problem}", self.path.display(), test.line))
     }
 }
@@ -118,7 +118,7 @@ impl Test {
     }
 
     /// The series that the lines must give.
-    pub fn expected(&self) -> anyhow::Result<Vec<Sample>> {
+    pub(crate) fn expected(&self) -> anyhow::Result<Vec<Sample>> {
         let lines = self.expect.lines().map(str::trim);
         lines
             .filter(|line| !line.is_empty() && !line.starts_with('#'))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Values;
+use super::values::Values;
 use crate::output::Table;
 
 /// What is told of a set of series.
@@ -48,7 +48,7 @@ struct Top {
 
 impl Description {
     /// Describes series as they are now, and how they changed.
-    pub fn of(now: &Values, before: Option<(&Values, Duration)>, top: usize) -> Self {
+    pub(crate) fn of(now: &Values, before: Option<(&Values, Duration)>, top: usize) -> Self {
         let mut metrics: BTreeMap<&str, usize> = BTreeMap::new();
         let mut labels: BTreeMap<(&str, &str), BTreeMap<&str, usize>> = BTreeMap::new();
         for series in now.keys() {
@@ -76,7 +76,7 @@ impl Description {
     }
 
     /// For people.
-    pub fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let mut metrics = Table::new(&["metric", ">series"]);
         for metric in &self.metrics {
             metrics.row([&metric.metric, &metric.series.to_string()]);

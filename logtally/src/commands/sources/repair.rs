@@ -12,57 +12,57 @@ use logtally_tail::content::Content;
 use logtally_tail::discover::{compression_of, identity};
 use serde::Serialize;
 
-use super::super::usage;
 use crate::output::{OutputArgs, count_of};
 use crate::store;
+use crate::usage::usage;
 
 /// Flags of `logtally sources rewind`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = REWIND_EXAMPLES)]
-pub struct RewindArgs {
-    /// The source, as `logtally sources` names it.
-    pub id: String,
+pub(crate) struct RewindArgs {
+    /// The source, as shown by `logtally sources`.
+    pub(crate) id: String,
 
-    /// The position to count from again: 0, or, with `--file`, the end of a record.
+    /// The position to count again from: 0, or the end of a record if `--file` is given.
     #[arg(long, value_name = "OFFSET")]
-    pub to: u64,
+    pub(crate) to: u64,
 
-    /// The file of the source, to check a position that is not 0.
+    /// The file of the source, in which a position other than 0 is checked.
     #[arg(long, value_name = "PATH")]
-    pub file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
 
     /// The store and how.
     #[command(flatten)]
-    pub change: ChangeArgs,
+    pub(crate) change: ChangeArgs,
 }
 
 /// Flags of `logtally sources forget`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = FORGET_EXAMPLES)]
-pub struct ForgetSourceArgs {
-    /// The source, as `logtally sources` names it.
-    pub id: String,
+pub(crate) struct ForgetSourceArgs {
+    /// The source, as shown by `logtally sources`.
+    pub(crate) id: String,
 
     /// The store and how.
     #[command(flatten)]
-    pub change: ChangeArgs,
+    pub(crate) change: ChangeArgs,
 }
 
 /// Flags of a change.
 #[derive(clap::Args, Clone, Debug)]
 #[command(mut_arg("store", |arg| arg.help(store::HELP_WITH_DEFAULT)))]
-pub struct ChangeArgs {
+pub(crate) struct ChangeArgs {
     /// The store.
     #[command(flatten)]
-    pub store: StoreArgs,
+    pub(crate) store: StoreArgs,
 
-    /// Do it. Without this, only what would happen is told.
+    /// Make the change. Without this flag, only show what would happen.
     #[arg(long)]
-    pub yes: bool,
+    pub(crate) yes: bool,
 
     /// What is printed.
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub(crate) output: OutputArgs,
 }
 
 const REWIND_EXAMPLES: &str = "\
@@ -91,7 +91,7 @@ struct Change {
     done: bool,
 }
 
-struct Stored {
+struct StoredSource {
     store: SharedStore,
     source: SourceId,
     partition: Partition,
@@ -100,11 +100,11 @@ struct Stored {
 
 impl ChangeArgs {
     /// Opens the store.
-    pub fn open(&self) -> anyhow::Result<SharedStore> {
+    pub(crate) fn open(&self) -> anyhow::Result<SharedStore> {
         store::open_existing(&store::named_or_default(&self.store)?)
     }
 
-    async fn find(&self, id: &str) -> anyhow::Result<Stored> {
+    async fn find(&self, id: &str) -> anyhow::Result<StoredSource> {
         let source = SourceId::new(id).map_err(|error| usage(format!("{id:?}: {error}")))?;
         let store = self.open()?;
         let partitions = store.info().await?.partitions;
@@ -117,11 +117,11 @@ impl ChangeArgs {
             // Writing is only possible to a store whose partitions were looked at.
             store.create(Some(partitions)).await?;
         }
-        Ok(Stored { store, source, partition, state })
+        Ok(StoredSource { store, source, partition, state })
     }
 
-    fn tell(&self, stored: &Stored, to: Option<u64>, what: &str) -> anyhow::Result<()> {
-        let Stored { source, partition, state, .. } = stored;
+    fn tell(&self, stored: &StoredSource, to: Option<u64>, what: &str) -> anyhow::Result<()> {
+        let StoredSource { source, partition, state, .. } = stored;
         let change = Change {
             source: source.as_str().to_owned(),
             partition: partition.0,
@@ -205,7 +205,7 @@ pub(super) async fn rewind(args: &RewindArgs) -> anyhow::Result<()> {
 pub(super) async fn forget(args: &ForgetSourceArgs) -> anyhow::Result<()> {
     let stored = args.change.find(&args.id).await?;
     if args.change.yes {
-        let Stored { store, source, partition, state } = &stored;
+        let StoredSource { store, source, partition, state } = &stored;
         if !store.forget_source(*partition, source, state).await? {
             bail!("the source has moved meanwhile, so nothing was changed; look again");
         }

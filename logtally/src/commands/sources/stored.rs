@@ -5,14 +5,14 @@ use logtally_core::partition::Partition;
 use logtally_core::source::{SourceId, SourceName, SourceState};
 use logtally_store::SharedStore;
 
-use super::{SourceRow, table};
+use super::row::{SourceRow, table};
 use crate::output::{Table, count_of};
 
 /// All that is told of a store.
 #[derive(Default)]
-pub(super) struct Stored {
+pub(super) struct StoreReport {
     /// Keys and lanes only if they were asked for.
-    pub rows: Vec<SourceRow>,
+    pub(crate) rows: Vec<SourceRow>,
     keys: u64,
     lanes: u64,
     /// When the oldest key or lane was opened, seconds since 1970.
@@ -22,7 +22,7 @@ pub(super) struct Stored {
     lists_all: bool,
 }
 
-impl Stored {
+impl StoreReport {
     /// Reads a store; `all` to keep keys and lanes.
     pub(super) async fn read(store: &SharedStore, all: bool) -> anyhow::Result<Self> {
         let mut stored = Self { lists_all: all, ..Self::default() };
@@ -192,7 +192,7 @@ mod tests {
     #[tokio::test]
     async fn producers_have_a_sequence_and_keys_are_only_counted() {
         let store = store(&sources()).await;
-        let stored = Stored::read(&store, false).await.expect("read");
+        let stored = StoreReport::read(&store, false).await.expect("read");
         let text = stored.render();
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[0].starts_with("path  input"), "{text}");
@@ -212,7 +212,7 @@ mod tests {
     #[tokio::test]
     async fn all_lists_keys_and_lanes() {
         let store = store(&sources()).await;
-        let stored = Stored::read(&store, true).await.expect("read");
+        let stored = StoreReport::read(&store, true).await.expect("read");
         let roles: Vec<_> = stored.rows.iter().filter_map(|row| row.role.as_deref()).collect();
         assert_eq!(roles, ["file", "key", "lane", "key", "producer"]);
         let text = stored.render();
@@ -223,9 +223,9 @@ mod tests {
     #[tokio::test]
     async fn a_store_without_pushes_has_one_table() {
         let only_file = &sources()[..1];
-        let text = Stored::read(&store(only_file).await, false).await.expect("read").render();
+        let text = StoreReport::read(&store(only_file).await, false).await.expect("read").render();
         assert_eq!(text.lines().count(), 2, "{text}");
-        let text = Stored::read(&store(&[]).await, false).await.expect("read").render();
+        let text = StoreReport::read(&store(&[]).await, false).await.expect("read").render();
         assert_eq!(text.lines().count(), 1, "{text}");
     }
 

@@ -8,24 +8,24 @@ use crate::series::{Counted, row_name, shown};
 
 /// A series with different counts.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
-pub(super) struct Difference {
+pub(super) struct CountDifference {
     /// The series, as it is written on a page.
-    pub series: String,
+    pub(crate) series: String,
     /// What was counted again.
-    pub recount: String,
+    pub(crate) recount: String,
     /// What the store or the page has.
-    pub store: String,
+    pub(crate) store: String,
 }
 
 /// Compares rows. Without `exact`, the store may have more, but never less.
-pub(super) fn compare_sums(ours: &Counted, theirs: &Counted, exact: bool) -> Vec<Difference> {
+pub(super) fn compare_sums(ours: &Counted, theirs: &Counted, exact: bool) -> Vec<CountDifference> {
     let zero = |amount: &Amount| Amount { count: 0, ..*amount };
     let mut differences = Vec::new();
     let mut note = |of: &Counted, key, ours: Option<&Amount>, theirs: Option<&Amount>| {
         let Some(family) = of.family(key) else { return };
         let text = |amount: Option<&Amount>| amount.map_or("-".to_owned(), |a| shown(*a));
         let (recount, store) = (text(ours), text(theirs));
-        differences.push(Difference { series: row_name(family, key), recount, store });
+        differences.push(CountDifference { series: row_name(family, key), recount, store });
     };
     for (key, amount) in &ours.amounts {
         let stored = theirs.amounts.get(key);
@@ -67,7 +67,7 @@ pub(super) fn compare_pages(
     theirs: &Page,
     counted: &Counted,
     exact: bool,
-) -> Vec<Difference> {
+) -> Vec<CountDifference> {
     let of = |page: &Page| -> std::collections::BTreeMap<String, String> {
         page.samples.iter().map(|sample| (sample.series(), sample.value.clone())).collect()
     };
@@ -87,7 +87,7 @@ pub(super) fn compare_pages(
         };
         if wrong {
             let (recount, store) = (sample.value.clone(), stored.to_owned());
-            differences.push(Difference { series, recount, store });
+            differences.push(CountDifference { series, recount, store });
         }
     }
     if exact {
@@ -95,7 +95,7 @@ pub(super) fn compare_pages(
         for (series, value) in theirs.into_iter().filter(|(series, _)| !known.contains_key(series))
         {
             if number(&value) != 0.0 {
-                differences.push(Difference { series, recount: "-".to_owned(), store: value });
+                differences.push(CountDifference { series, recount: "-".to_owned(), store: value });
             }
         }
     }

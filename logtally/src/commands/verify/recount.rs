@@ -18,22 +18,21 @@ use logtally_tail::content::Content;
 use logtally_tail::discover::compression_of;
 use serde::Serialize;
 
-use super::spec;
 use crate::series::Counted;
 
 /// What one file gave.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct FileCount {
     /// The file.
-    pub path: String,
+    pub(crate) path: String,
     /// How far it was read.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Records that a rule took.
-    pub counted: u64,
+    pub(crate) counted: u64,
     /// Records that none took.
-    pub filtered: u64,
+    pub(crate) filtered: u64,
     /// Records that could not be counted.
-    pub rejected: u64,
+    pub(crate) rejected: u64,
 }
 
 /// Sums over files.
@@ -44,9 +43,9 @@ pub(super) struct Recount<'a> {
     files: Vec<FileCount>,
 }
 
-struct RowOf<'a>(&'a Values);
+struct RecordRow<'a>(&'a Values);
 
-impl Row for RowOf<'_> {
+impl Row for RecordRow<'_> {
     fn get(&self, slot: usize) -> Option<&[u8]> {
         self.0.get(slot)?.as_deref()
     }
@@ -54,23 +53,28 @@ impl Row for RowOf<'_> {
 
 impl<'a> Recount<'a> {
     /// Nothing is counted yet.
-    pub fn new(config: &'a Config, plan: &'a Plan) -> Self {
+    pub(crate) fn new(config: &'a Config, plan: &'a Plan) -> Self {
         Self { config, plan, sums: Counted::default(), files: Vec::new() }
     }
 
     /// The files so far.
-    pub fn files(&self) -> &[FileCount] {
+    pub(crate) fn files(&self) -> &[FileCount] {
         &self.files
     }
 
     /// The sums, accounting included.
-    pub fn counted(&mut self) -> Counted {
+    pub(crate) fn counted(&mut self) -> Counted {
         std::mem::take(&mut self.sums)
     }
 
     /// Counts a file, up to a position or to its last complete record.
-    pub fn file(&mut self, path: &Path, input: usize, to: Option<u64>) -> anyhow::Result<()> {
-        let format = &spec(self.config, input).format;
+    pub(crate) fn file(
+        &mut self,
+        path: &Path,
+        input: usize,
+        to: Option<u64>,
+    ) -> anyhow::Result<()> {
+        let format = &self.config.inputs[input].format;
         let rules = &self.plan.inputs[input].rules;
         let recount = logtally_recount::Recount::new(format, rules.columns())?;
         let mut bytes = open(path, to)?;
@@ -83,7 +87,7 @@ impl<'a> Recount<'a> {
                 record.with_context(|| format!("cannot read {}", path.display()))?;
             let origin = Origin { path: &placeholders, position, missing };
             let result = values.and_then(|values| {
-                rules.evaluate(&RowOf(&values), origin, &mut hits)?;
+                rules.evaluate(&RecordRow(&values), origin, &mut hits)?;
                 hits.iter().try_for_each(|(hit, key)| hit.check(key))
             });
             file.bytes = position;
