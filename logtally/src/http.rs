@@ -90,11 +90,13 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
     let body = &bytes[end + 4..];
     let mut lines = head.lines();
     let status_line = lines.next()?.to_owned();
-    let length = lines.filter_map(|line| line.split_once(':')).find_map(|(name, value)| {
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-    });
-    if length.is_some_and(|length| length != body.len()) {
-        return None;
+    for line in lines {
+        let Some((name, value)) = line.split_once(':') else { continue };
+        if name.eq_ignore_ascii_case("content-length")
+            && value.trim().parse::<usize>().is_ok_and(|length| length != body.len())
+        {
+            return None;
+        }
     }
     let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
     Some(Answer { status_line, status, body: String::from_utf8_lossy(body).into_owned() })

@@ -85,11 +85,17 @@ impl Matcher {
         if !is_name(label, "_") {
             bail!("{label:?} is not the name of a label");
         }
-        let operators =
-            [("=~", false, true), ("!~", true, true), ("!=", true, false), ("=", false, false)];
-        let found =
-            operators.into_iter().find_map(|(op, n, r)| Some((rest.strip_prefix(op)?, n, r)));
-        let (rest, negative, is_regex) = found.context("the operators are =, !=, =~ and !~")?;
+        let (rest, negative, is_regex) = if let Some(rest) = rest.strip_prefix("=~") {
+            (rest, false, true)
+        } else if let Some(rest) = rest.strip_prefix("!~") {
+            (rest, true, true)
+        } else if let Some(rest) = rest.strip_prefix("!=") {
+            (rest, true, false)
+        } else if let Some(rest) = rest.strip_prefix('=') {
+            (rest, false, false)
+        } else {
+            bail!("the operators are =, !=, =~ and !~");
+        };
         let rest =
             rest.trim_start().strip_prefix('"').context("the value stands in double quotes")?;
         let (value, rest) = quoted(rest).context("the closing quote of a value is missing")?;

@@ -8,6 +8,7 @@ mod rules;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use anyhow::bail;
 use logtally_core::limits::PARTITIONS_DEFAULT_REDIS;
 use logtally_core::partition::partition_of;
 use logtally_core::ring::Ring;
@@ -123,24 +124,24 @@ pub(crate) async fn explain(args: &ExplainArgs) -> anyhow::Result<()> {
 fn input_of(args: &ExplainArgs, plan: &logtally_count::plan::Plan) -> anyhow::Result<usize> {
     let names = || plan.inputs.iter().map(|i| i.name.as_str()).collect::<Vec<_>>().join(", ");
     if let Some(name) = &args.input {
-        let found = plan.inputs.iter().position(|input| input.name == *name);
-        return found.ok_or_else(|| {
-            usage(format!("there is no input {name:?}; the inputs are {}", names()))
-        });
+        return match plan.inputs.iter().position(|input| input.name == *name) {
+            Some(index) => Ok(index),
+            None => Err(usage(format!("there is no input {name:?}; the inputs are {}", names()))),
+        };
     }
-    if let (Some(path), true) = (&args.path, plan.inputs.len() > 1) {
-        let found = plan.inputs.iter().position(|input| input.means(path));
-        return found.ok_or_else(|| {
-            usage(format!(
-                "no input means {}; choose one with --input: {}",
-                path.display(),
-                names()
-            ))
-        });
+    if plan.inputs.len() == 1 {
+        return Ok(0);
     }
-    match plan.inputs.len() {
-        1 => Ok(0),
-        _ => Err(usage(format!("there are several inputs; choose one with --input: {}", names()))),
+    let Some(path) = &args.path else {
+        let names = names();
+        bail!(usage(format!("there are several inputs; choose one with --input: {names}")));
+    };
+    match plan.inputs.iter().position(|input| input.means(path)) {
+        Some(index) => Ok(index),
+        None => {
+            let (path, names) = (path.display(), names());
+            Err(usage(format!("no input matches {path}; choose one with --input: {names}")))
+        }
     }
 }
 

@@ -121,7 +121,7 @@ fn find(args: &VerifyArgs, plan: &Plan) -> anyhow::Result<Vec<ToCount>> {
     }
     let input = |path: &Path| {
         let found = plan.inputs.iter().position(|input| input.means(path));
-        found.with_context(|| format!("no input of the configuration means {}", path.display()))
+        found.with_context(|| format!("no input of the configuration matches {}", path.display()))
     };
     files
         .into_iter()

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::Context;
 use logtally_config::InputSpec;
 use logtally_core::rule::Reject;
 use logtally_count::plan::Input;
@@ -181,10 +180,13 @@ fn widest(
 fn layout(format: &Format, input: &Input, header: Option<&str>) -> anyhow::Result<Layout> {
     let Some(header) = header else { return Ok(format.start()) };
     let header = header.trim_end_matches(['\n', '\r']).as_bytes();
-    let taken = input.format.header(header, true).and_then(|_| format.header(header, true));
-    taken.with_context(|| format!("the columns are {}", input.rules.columns().join(", "))).map_err(
-        |error| usage(format!("--header has not all columns that the rules need: {error:#}")),
-    )
+    if input.format.header(header, true).is_some()
+        && let Some(layout) = format.header(header, true)
+    {
+        return Ok(layout);
+    }
+    let columns = input.rules.columns().join(", ");
+    Err(usage(format!("--header does not have all columns that the rules need: {columns}")))
 }
 
 /// The values of the path's placeholders; without a path, their names in braces.

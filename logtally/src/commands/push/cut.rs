@@ -1,6 +1,6 @@
 //! Where a file is cut into messages: between records, never inside of one. Never reads anything.
 
-use anyhow::Context;
+use anyhow::bail;
 use logtally_core::limits::PUSH_BYTES_MAX;
 use logtally_formats::spec::{CsvSpec, FormatSpec};
 use logtally_formats::{Format, Scan};
@@ -34,8 +34,12 @@ impl Cutter {
             _ => &[],
         };
         let found = kinds.iter().find(|kind| has_default_header(kind, beginning)).copied();
-        // What has a header is CSV, whatever it is called.
-        let kind = found.or(kinds.first().copied().filter(|_| kinds.len() == 1));
+        let kind = match (found, kinds) {
+            // A file with such a header is CSV or TSV, whatever its name is.
+            (Some(kind), _) => Some(kind),
+            (None, [kind]) => Some(*kind),
+            (None, _) => None,
+        };
         let format = compile(kind, &[])?;
         let with_header = hints.header.unwrap_or(found.is_some());
         let header = if with_header { Some(first_record(&format, beginning)?) } else { None };
@@ -83,8 +87,10 @@ impl Cutter {
 
 fn has_default_header(kind: &str, beginning: &[u8]) -> bool {
     let Ok(format) = compile(Some(kind), &DEFAULT_COLUMNS) else { return false };
+    if beginning.is_empty() {
+        return false;
+    }
     match format.scan(beginning, true) {
-        _ if beginning.is_empty() => false,
         Scan::Record { body, .. } => format.header(&beginning[..body], true).is_some(),
         _ => false,
     }
@@ -102,14 +108,12 @@ fn compile(kind: Option<&str>, wanted: &[&str]) -> anyhow::Result<Format> {
 }
 
 fn first_record(format: &Format, beginning: &[u8]) -> anyhow::Result<Vec<u8>> {
-    let found = match beginning {
-        [] => None,
-        _ => match format.scan(beginning, false) {
-            Scan::Record { len, .. } => Some(beginning[..len].to_vec()),
-            _ => None,
-        },
-    };
-    found.context("--header yes: there is no whole first line that could be a header")
+    if !beginning.is_empty()
+        && let Scan::Record { len, .. } = format.scan(beginning, false)
+    {
+        return Ok(beginning[..len].to_vec());
+    }
+    bail!("--header yes: there is no whole first line that could be a header")
 }
 
 #[cfg(test)]

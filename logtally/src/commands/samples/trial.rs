@@ -58,7 +58,7 @@ fn input_of(config: &Config, plan: &Plan, test: &Test) -> anyhow::Result<usize> 
             .inputs
             .iter()
             .position(|input| input.means(path))
-            .with_context(|| format!("no input means {}; give `input`", path.display())),
+            .with_context(|| format!("no input matches {}; give `input`", path.display())),
         (None, None) if config.inputs.len() > 1 => {
             bail!("there are several inputs; give `input`, one of {}", names())
         }
@@ -95,7 +95,7 @@ fn place(
         None => Some(path.display().to_string()),
     };
     let pattern = pattern.with_context(|| {
-        format!("{} is none of the files of input {:?}", path.display(), spec.name)
+        format!("{} is not one of the files of input {:?}", path.display(), spec.name)
     })?;
     let below = |text: &str| text.trim_start_matches('/').to_owned();
     let path = root.join(below(&path.display().to_string()));

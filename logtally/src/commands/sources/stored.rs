@@ -101,12 +101,12 @@ impl StoreReport {
     }
 
     fn summary(&self) -> String {
-        let counts = [(self.keys, "key"), (self.lanes, "lane")];
-        let counts: Vec<String> = counts.iter().map(|(n, noun)| count_of(*n, noun)).collect();
-        let oldest = self.oldest_s.map(|at| age(self.now_s.saturating_sub(at)));
-        let oldest =
-            oldest.map(|age| format!(", the oldest of them {age} old")).unwrap_or_default();
-        format!("{} of pushes without a producer{oldest}; --all lists them\n", counts.join(" and "))
+        let (keys, lanes) = (count_of(self.keys, "key"), count_of(self.lanes, "lane"));
+        let mut text = format!("{keys} and {lanes} of pushes without a producer");
+        if let Some(at) = self.oldest_s {
+            text += &format!(", the oldest of them {} old", age(self.now_s.saturating_sub(at)));
+        }
+        text + "; --all lists them\n"
     }
 }
 
@@ -142,11 +142,14 @@ fn row(at: Partition, source: &SourceId, state: &SourceState) -> SourceRow {
 /// A time span in its two largest units.
 fn age(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match () {
-        () if days > 0 => format!("{days}d{}h", hours % 24),
-        () if hours > 0 => format!("{hours}h{}m", minutes % 60),
-        () if minutes > 0 => format!("{minutes}m{}s", seconds % 60),
-        () => format!("{seconds}s"),
+    if days > 0 {
+        format!("{days}d{}h", hours % 24)
+    } else if hours > 0 {
+        format!("{hours}h{}m", minutes % 60)
+    } else if minutes > 0 {
+        format!("{minutes}m{}s", seconds % 60)
+    } else {
+        format!("{seconds}s")
     }
 }
 

@@ -1,6 +1,6 @@
 //! Two sets of sums, series by series. Pure.
 
-use logtally_core::series::{Amount, Kind, Value};
+use logtally_core::series::{Amount, Family, Kind, SeriesKey, Value};
 use serde::Serialize;
 
 use crate::page::Page;
@@ -19,30 +19,36 @@ pub(super) struct CountDifference {
 
 /// Compares rows. Without `exact`, the store may have more, but never less.
 pub(super) fn compare_sums(ours: &Counted, theirs: &Counted, exact: bool) -> Vec<CountDifference> {
-    let zero = |amount: &Amount| Amount { count: 0, ..*amount };
     let mut differences = Vec::new();
-    let mut note = |of: &Counted, key, ours: Option<&Amount>, theirs: Option<&Amount>| {
-        let Some(family) = of.family(key) else { return };
-        let text = |amount: Option<&Amount>| amount.map_or("-".to_owned(), |a| shown(*a));
-        let (recount, store) = (text(ours), text(theirs));
-        differences.push(CountDifference { series: row_name(family, key), recount, store });
-    };
     for (key, amount) in &ours.amounts {
         let stored = theirs.amounts.get(key);
-        let found = stored.copied().unwrap_or_else(|| zero(amount));
-        if differ(*amount, found, exact) && (amount.count > 0 || stored.is_some()) {
-            note(ours, key, Some(amount), stored);
+        let found = stored.copied().unwrap_or(Amount { count: 0, ..*amount });
+        let is_known = amount.count > 0 || stored.is_some();
+        if is_known && differ(*amount, found, exact) {
+            differences.extend(difference(ours.family(key), key, Some(amount), stored));
         }
     }
     if exact {
-        for (key, amount) in
-            theirs.amounts.iter().filter(|(key, _)| !ours.amounts.contains_key(*key))
-        {
-            note(theirs, key, None, Some(amount));
+        for (key, amount) in &theirs.amounts {
+            if !ours.amounts.contains_key(key) {
+                differences.extend(difference(theirs.family(key), key, None, Some(amount)));
+            }
         }
     }
     differences.sort();
     differences
+}
+
+/// None for a series whose family the store has lost.
+fn difference(
+    family: Option<&Family>,
+    key: &SeriesKey,
+    ours: Option<&Amount>,
+    theirs: Option<&Amount>,
+) -> Option<CountDifference> {
+    let text = |amount: Option<&Amount>| amount.map_or("-".to_owned(), |amount| shown(*amount));
+    let series = row_name(family?, key);
+    Some(CountDifference { series, recount: text(ours), store: text(theirs) })
 }
 
 fn differ(ours: Amount, theirs: Amount, exact: bool) -> bool {
@@ -105,8 +111,6 @@ pub(super) fn compare_pages(
 
 #[cfg(test)]
 mod tests {
-    use logtally_core::series::{Family, SeriesKey};
-
     use super::*;
     use crate::page::parse;
 
