@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use clap::Parser;
-use logtally_service::{ListenAddress, LogArgs, parse_duration};
+use logtally_core::duration;
+use logtally_service::{ListenAddress, LogArgs};
 use logtally_store::StoreArgs;
 use logtally_store::redis::Durability;
 
@@ -69,7 +70,7 @@ pub struct RetentionArgs {
 }
 
 fn parse_retention(text: &str) -> Result<Duration, String> {
-    let retention = parse_duration(text).map_err(|error| error.to_string())?;
+    let retention = duration::parse(text).map_err(|error| error.to_string())?;
     if retention < RETENTION_MIN {
         // Ingests use some of these sources for hours, and clocks differ.
         return Err("keys must be kept for at least 12h".to_owned());

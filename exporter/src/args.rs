@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use clap::Parser;
-use logtally_service::{ListenAddress, LogArgs, parse_duration};
+use logtally_core::duration;
+use logtally_service::{ListenAddress, LogArgs};
 use logtally_store::StoreArgs;
 
 use crate::http::TelemetryPath;
@@ -65,7 +66,7 @@ pub struct ViewArgs {
         env = "LOGTALLY_STORE_SETTLE_TIME",
         value_name = "DURATION",
         default_value = "10s",
-        value_parser = parse_duration
+        value_parser = duration::parse
     )]
     pub settle_time: Duration,
 
@@ -76,7 +77,7 @@ pub struct ViewArgs {
         env = "LOGTALLY_RECOVERY_TIMEOUT",
         value_name = "DURATION",
         default_value = "10m",
-        value_parser = parse_duration
+        value_parser = duration::parse
     )]
     pub recovery_timeout: Duration,
 }

@@ -1,17 +1,14 @@
 //! Flags of the ingest.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Parser;
 use logtally_service::{ExitError, ListenAddress, LogArgs};
-
 use logtally_session::uplink::Peer;
-use logtally_tail::FollowOptions;
 use logtally_tail::discover::check_volume;
 use logtally_tail::shard::Shard;
 
-use crate::reload::Reads;
+use crate::follow::FollowArgs;
 
 /// Reads log files, accepts pushed records, and sends their counts to the aggregators.
 #[derive(Parser, Clone, Debug)]
@@ -99,67 +96,13 @@ pub struct ConfigArgs {
     pub enable_lifecycle: bool,
 }
 
-/// How files are followed.
-#[derive(clap::Args, Clone, Debug)]
-pub struct FollowArgs {
-    /// Milliseconds between two checks for new files and for changes without a file system event.
-    #[arg(
-        long = "follow.poll-interval-ms",
-        env = "LOGTALLY_FOLLOW_POLL_INTERVAL_MS",
-        default_value_t = 1000
-    )]
-    pub poll_interval_ms: u64,
-
-    /// Do not use events of the file system, only the checks. Network file systems send no events.
-    #[arg(long = "follow.poll-only", env = "LOGTALLY_FOLLOW_POLL_ONLY")]
-    pub poll_only: bool,
-
-    /// Milliseconds without a change after which the last line of a rotated file counts even if it has
-    /// no line feed.
-    #[arg(
-        long = "follow.rotate-wait-ms",
-        env = "LOGTALLY_FOLLOW_ROTATE_WAIT_MS",
-        default_value_t = 10_000
-    )]
-    pub rotate_wait_ms: u64,
-
-    /// Milliseconds after which an idle source checks its stored state again.
-    #[arg(
-        long = "follow.idle-check-ms",
-        env = "LOGTALLY_FOLLOW_IDLE_CHECK_MS",
-        default_value_t = 3_000
-    )]
-    pub idle_check_ms: u64,
-
-    /// Number of reading threads; 0 is one per processor. They read different files, and share large ones.
-    #[arg(long = "follow.workers", env = "LOGTALLY_FOLLOW_WORKERS", default_value_t = 0)]
-    pub workers: usize,
-}
-
-impl FollowArgs {
-    /// The follower's options for a search.
-    pub fn options(
-        &self,
-        volume: String,
-        shard: Shard,
-        once: bool,
-        progress: bool,
-    ) -> FollowOptions {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let interval = |ms: u64| Duration::from_millis(ms.max(10));
-        FollowOptions {
-            volume,
-            shard,
-            once,
-            progress,
-            poll_only: self.poll_only,
-            poll_interval: interval(self.poll_interval_ms),
-            rotate_wait: Duration::from_millis(self.rotate_wait_ms),
-            idle_check: interval(self.idle_check_ms),
-            workers: if self.workers == 0 { processors } else { self.workers },
-            limits: logtally_tail::reader::SpanLimits::default(),
-        }
-    }
+/// What a process may read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reads {
+    /// Files, and pushes.
+    Files,
+    /// Pushes only: the files' volume is not named.
+    PushesOnly,
 }
 
 impl Args {

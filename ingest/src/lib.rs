@@ -6,10 +6,13 @@
 
 mod args;
 
+mod follow;
+
 mod reload;
 
 mod server;
 
-pub use args::{Args, ConfigArgs, FollowArgs};
-pub use reload::{Reads, Reloader};
+pub use args::{Args, ConfigArgs, Reads};
+pub use follow::FollowArgs;
+pub use reload::Reloader;
 pub use server::run;

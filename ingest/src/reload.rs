@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::ConfigArgs;
+use crate::args::{ConfigArgs, Reads};
 
 /// Loads configurations and hands out the plans that they make. Clones are handles to the same thing.
 #[derive(Clone)]
@@ -34,15 +34,6 @@ struct Inner {
     reads: Reads,
     plans: watch::Sender<Arc<Plan>>,
     metrics: Metrics,
-}
-
-/// What a process may read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Reads {
-    /// Files, and pushes.
-    Files,
-    /// Pushes only: the files' volume is not named.
-    PushesOnly,
 }
 
 struct Metrics {

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use logtally_core::duration;
 use tokio::task::JoinSet;
 
 use self::data::{Data, Expected, Shape};
@@ -47,9 +48,9 @@ pub struct Args {
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
 
-    /// Length of a run (seconds).
-    #[arg(long, default_value_t = 3.0)]
-    seconds: f64,
+    /// Length of a run.
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = duration::parse)]
+    duration: Duration,
 
     /// Producers at the same time, each with a connection of its own.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -63,9 +64,9 @@ pub struct Args {
     #[arg(long, default_value_t = 100)]
     rate_lines: usize,
 
-    /// For how long acknowledgements are timed, each way (seconds); 0 for not at all.
-    #[arg(long, default_value_t = 20.0)]
-    rate_seconds: f64,
+    /// For how long acknowledgements are timed, each way; 0 for not at all.
+    #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = duration::parse)]
+    rate_duration: Duration,
 
     /// Bytes of a line, its end included; 0 for host and job alone.
     #[arg(long, default_value_t = 150)]
@@ -85,7 +86,7 @@ pub struct Args {
 }
 
 /// Runs of each size, their length, and that of the timing, if it is to be short.
-const SHORT: (u32, f64, f64) = (1, 0.2, 1.0);
+const SHORT: (u32, Duration, Duration) = (1, Duration::from_millis(200), Duration::from_secs(1));
 
 /// Who takes the lines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,14 +99,14 @@ enum Side {
 
 /// Measures, reports, and says whether all targets are met.
 pub fn run(args: &Args) -> Result<bool> {
-    let (runs, seconds, rate_seconds) =
-        if args.short { SHORT } else { (args.runs, args.seconds, args.rate_seconds) };
+    let (runs, duration, rate_duration) =
+        if args.short { SHORT } else { (args.runs, args.duration, args.rate_duration) };
     for lines in args.lines.iter().chain([&args.rate_lines]) {
         ensure!(data::divides(*lines), "a message cannot have {lines} lines");
     }
     let settings = Settings {
         runs,
-        seconds,
+        seconds: duration.as_secs_f64(),
         producers: args.producers,
         rate: args.rate,
         rate_lines: args.rate_lines,
@@ -119,7 +120,7 @@ pub fn run(args: &Args) -> Result<bool> {
         settings,
     };
     eprintln!("processes: {:?}", bench.system.pids());
-    let report = bench.run(&args.lines, Duration::from_secs_f64(rate_seconds))?;
+    let report = bench.run(&args.lines, rate_duration)?;
     args.output.print(&report)?;
     Ok(report.targets_are_met())
 }

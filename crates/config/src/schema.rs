@@ -18,6 +18,9 @@ pub fn schema() -> Value {
     schema
 }
 
+/// As [`logtally_core::duration`] reads them, except that nothing at all matches too.
+const DURATION: &str = "^([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
+
 type Definitions = BTreeMap<String, Value>;
 
 fn of(kind: &Kind, definitions: &mut Definitions) -> Value {
@@ -31,7 +34,7 @@ fn of(kind: &Kind, definitions: &mut Definitions) -> Value {
             "type": ["number", "string"],
             "pattern": r"^-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$",
         }),
-        Kind::Duration => json!({"type": "string", "pattern": "^([0-9]+(ms|s|m|h|d))+$"}),
+        Kind::Duration => json!({"type": "string", "minLength": 1, "pattern": DURATION}),
         Kind::Word(words) => json!({"enum": words}),
         Kind::List(item) => json!({"type": "array", "items": of(item, definitions)}),
         Kind::OneOrMore(item) => {

@@ -37,6 +37,10 @@ fn holds(root: &Value, schema: &Value, keyword: &str, wanted: &Value, value: &Va
         "anyOf" => list(wanted).iter().any(|one| accepts(root, one, value)),
         "items" => list_or_none(value).iter().all(|item| accepts(root, wanted, item)),
         "minItems" => list_or_none(value).len() as u64 >= wanted.as_u64().expect("a number"),
+        "minLength" => {
+            let least = wanted.as_u64().expect("a number");
+            value.as_str().is_none_or(|text| text.len() as u64 >= least)
+        }
         "minimum" => value.as_f64().is_none_or(|n| n >= wanted.as_f64().expect("a number")),
         "pattern" => {
             let regex = Regex::new(wanted.as_str().expect("a text")).expect("an expression");

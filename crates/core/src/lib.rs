@@ -22,6 +22,8 @@ pub mod journal;
 
 pub mod decimal;
 
+pub mod duration;
+
 pub mod series;
 
 pub mod names;

@@ -19,8 +19,6 @@ pub mod health;
 
 pub mod connections;
 
-pub mod duration;
-
 pub mod listen;
 
 pub mod admin;
@@ -48,7 +46,6 @@ mod testing;
 
 pub use admin::{AdminHandle, Extra, spawn_admin, spawn_admin_with};
 pub use context::{Context, version};
-pub use duration::{ParseDurationError, parse_duration};
 pub use health::{Health, Watchdog};
 pub use listen::{BindError, ListenAddress, ParseListenAddressError, bind, bind_std};
 pub use log::{LogArgs, LogFilter, LogFormat};

@@ -16,8 +16,8 @@ use clap::ValueEnum;
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
 use logtally_client::Options;
+use logtally_core::duration;
 use logtally_core::secret_url::SecretUrl;
-use logtally_service::parse_duration;
 use logtally_service::{LogArgs, cancel_on_signal, init_telemetry};
 use tokio_util::sync::CancellationToken;
 
@@ -73,7 +73,7 @@ pub(crate) struct PushArgs {
     pub(crate) parallel: u16,
 
     /// How long to retry while no ingest accepts anything; `0s` retries forever.
-    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration::parse)]
     pub(crate) give_up: Duration,
 
     /// What is printed.

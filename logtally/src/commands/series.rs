@@ -7,8 +7,8 @@ mod values;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use logtally_core::duration;
 use logtally_core::secret_url::SecretUrl;
-use logtally_service::parse_duration;
 use logtally_store::StoreArgs;
 
 use self::describe::Description;
@@ -44,7 +44,7 @@ pub(crate) struct SeriesArgs {
     pub(crate) by: By,
 
     /// With `--by rate`: the time between the two measurements.
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse)]
     pub(crate) interval: Duration,
 
     /// What is printed.

@@ -33,7 +33,7 @@ impl Scene {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let pattern = folder.path().join("log.csv*");
         let one = OneProcess::new(folder.path(), "store", &[pattern]);
-        let one = one.args(&["--follow.rotate-wait-ms", "1000"]);
+        let one = one.args(&["--follow.rotate-wait", "1s"]);
         let mut scene = Self { folder, one };
         write(&scene.log(), &line("old").repeat(lines as usize));
         scene.one.program.start();
@@ -151,8 +151,8 @@ fn a_folder_that_cannot_be_listed_for_a_moment_changes_nothing() {
     let mut program = Program::at(folder.path(), "nobody", "/usr/bin/setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
         .arg(binary("logtally"))
-        .args(["run", "--store", "memory:", "--follow.rotate-wait-ms", "300"])
-        .args(["--follow.poll-interval-ms", "50"])
+        .args(["run", "--store", "memory:", "--follow.rotate-wait", "300ms"])
+        .args(["--follow.poll-interval", "50ms"])
         .args(["--web.listen-address", &local(port), "--admin.listen-address", &local(admin)])
         .arg(&pattern);
     program.start();
@@ -245,7 +245,7 @@ fn links_are_followed_and_a_swapped_folder_is_another_one() {
     symlink("v1", at("data")).expect("a link");
     symlink("data/log.csv", at("log.csv")).expect("a link");
     let mut one = OneProcess::new(folder.path(), "store", &[at("log.csv")])
-        .args(&["--follow.poll-interval-ms", "50"]);
+        .args(&["--follow.poll-interval", "50ms"]);
     one.program.start();
     wait_for_records(one.port, 3, CATCH_UP);
     symlink("v2", at("data.new")).expect("a link");
@@ -260,7 +260,7 @@ fn without_events_looking_from_time_to_time_is_enough() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let log = folder.path().join("log.csv");
     let one = OneProcess::new(folder.path(), "store", &[folder.path().join("log.csv*")]);
-    let args = ["--follow.poll-only", "--follow.poll-interval-ms", "50"];
+    let args = ["--follow.poll-only", "--follow.poll-interval", "50ms"];
     let mut scene = Scene { one: one.args(&args), folder };
     write(&log, &line("old"));
     scene.one.program.start();

@@ -40,10 +40,10 @@ impl World {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let pattern = folder.path().join("log*.csv*");
         let one = OneProcess::new(folder.path(), "store", &[pattern]).args(&[
-            "--follow.rotate-wait-ms",
-            "600000",
-            "--follow.poll-interval-ms",
-            "100",
+            "--follow.rotate-wait",
+            "10m",
+            "--follow.poll-interval",
+            "100ms",
         ]);
         let mut world = Self {
             folder,

@@ -9,12 +9,12 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{OriginalUri, Query, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use logtally_core::duration;
 use logtally_core::hash::hash64;
 use logtally_core::push::{Group, Scope};
 use logtally_core::series::Family;
 use logtally_exposition::group;
 use logtally_proto::v1;
-use logtally_service::parse_duration;
 use serde::{Deserialize, Serialize};
 
 use super::{answer, body, idempotency_key, media_type, query};
@@ -151,7 +151,7 @@ fn ttl_s(text: &str) -> Result<u64, PushError> {
     if text.is_empty() {
         return Ok(0);
     }
-    let ttl = parse_duration(text).map_err(|error| PushError::invalid("ttl", error))?;
+    let ttl = duration::parse(text).map_err(|error| PushError::invalid("ttl", error))?;
     match ttl.as_secs() {
         0 => Err(PushError::invalid(
             "ttl",
