@@ -19,7 +19,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use logtally_core::limits::SCRAPES_MAX;
-use logtally_service::connections::{self, Limits};
+use logtally_service::connections::{self, ConnectionLimits};
 use logtally_service::{Context, landing_page, version};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -33,7 +33,7 @@ use crate::page::{Form, PageBody};
 const WAIT_DEFAULT: Duration = Duration::from_secs(10);
 
 /// What clients may take of the listener.
-const LIMITS: Limits = Limits {
+const LIMITS: ConnectionLimits = ConnectionLimits {
     // Some scrapers and some people; each connection costs a few kilobytes.
     connections: 256,
     // A hundred times what Prometheus sends.

@@ -7,53 +7,27 @@
 //!
 //! Must never depend on what was pushed before.
 
-use logtally_core::decimal::Decimal;
-use logtally_core::limits::DELTA_BYTES_MAX;
 use logtally_core::push::Group;
-use logtally_core::series::{Amount, Family, Increments, Kind, Latest, Value};
+use logtally_core::series::{Amount, Kind, Latest, Value};
 
-use crate::error::{Problem, PushError};
+use crate::error::{ExpositionError, LineProblem};
 use crate::histogram::add_histogram;
-use crate::metrics::{Metric, Placed, collect};
+use crate::metrics::{Metric, SampleLine, collect};
 use crate::number;
-use crate::table::{Refusal, Shapes, Table};
+use crate::pushed::Pushed;
+use crate::sample::{decimal, observations};
+use crate::table::{Refusal, SeriesTable, Shapes};
 use crate::text::{Sample, Type};
-
-/// What a push counts.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Pushed {
-    /// The families of the increments.
-    pub families: Vec<Family>,
-    /// The increments.
-    pub increments: Increments,
-}
-
-impl Pushed {
-    /// Both together.
-    #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
-        for family in other.families {
-            if !self.families.contains(&family) {
-                self.families.push(family);
-            }
-        }
-        let increments = Increments::merge([&self.increments, &other.increments]);
-        Self { families: self.families, increments }
-    }
-
-    /// Refuses what is too large for one commit: its increments, and its families as well, which travel
-    /// in the same message.
-    pub fn check_size(&self) -> Result<(), PushError> {
-        let families: usize = self.families.iter().map(|family| family.encode().len()).sum();
-        let bytes = self.increments.len() + families;
-        if bytes > DELTA_BYTES_MAX { Err(PushError::TooLarge) } else { Ok(()) }
-    }
-}
 
 /// What a body counts in a group. Series are hidden `ttl_s` seconds after their last push, with 0 never.
 /// `tie` orders the gauges of pushes that are committed together: higher is later.
-pub fn convert(body: &[u8], group: &Group, ttl_s: u64, tie: u64) -> Result<Pushed, PushError> {
-    let mut table = Table::new(group, ttl_s);
+pub fn convert(
+    body: &[u8],
+    group: &Group,
+    ttl_s: u64,
+    tie: u64,
+) -> Result<Pushed, ExpositionError> {
+    let mut table = SeriesTable::new(group, ttl_s);
     for metric in &collect(body)? {
         match metric.kind() {
             Type::Counter => add_counter(&mut table, metric)?,
@@ -68,18 +42,22 @@ pub fn convert(body: &[u8], group: &Group, ttl_s: u64, tie: u64) -> Result<Pushe
 }
 
 /// A counter that is 0 makes its series, so that its first increase is seen as one.
-fn add_counter(table: &mut Table<'_>, metric: &Metric<'_>) -> Result<(), PushError> {
-    let mut shapes = Shapes::new(metric.name, help(metric), Kind::SumCounter);
-    for Placed { line, sample } in &metric.samples {
+fn add_counter(table: &mut SeriesTable<'_>, metric: &Metric<'_>) -> Result<(), ExpositionError> {
+    let mut shapes = Shapes::new(metric.name, metric.help(), Kind::SumCounter);
+    for SampleLine { line, sample } in &metric.samples {
         let value = sum(sample).map_err(|problem| problem.at(*line))?;
         add(table, &mut shapes, sample, value).map_err(|refusal| refusal.at(*line))?;
     }
     Ok(())
 }
 
-fn add_gauge(table: &mut Table<'_>, metric: &Metric<'_>, tie: u64) -> Result<(), PushError> {
-    let mut shapes = Shapes::new(metric.name, help(metric), Kind::Last);
-    for Placed { line, sample } in &metric.samples {
+fn add_gauge(
+    table: &mut SeriesTable<'_>,
+    metric: &Metric<'_>,
+    tie: u64,
+) -> Result<(), ExpositionError> {
+    let mut shapes = Shapes::new(metric.name, metric.help(), Kind::Last);
+    for SampleLine { line, sample } in &metric.samples {
         let value = last(sample, tie).map_err(|problem| problem.at(*line))?;
         add(table, &mut shapes, sample, value).map_err(|refusal| refusal.at(*line))?;
     }
@@ -87,13 +65,17 @@ fn add_gauge(table: &mut Table<'_>, metric: &Metric<'_>, tie: u64) -> Result<(),
 }
 
 /// Quantiles cannot be added up, so they are a gauge with the name of the summary.
-fn add_summary(table: &mut Table<'_>, metric: &Metric<'_>, tie: u64) -> Result<(), PushError> {
+fn add_summary(
+    table: &mut SeriesTable<'_>,
+    metric: &Metric<'_>,
+    tie: u64,
+) -> Result<(), ExpositionError> {
     let sums = format!("{}_sum", metric.name);
     let counts = format!("{}_count", metric.name);
-    let mut quantiles = Shapes::new(metric.name, help(metric), Kind::Last);
-    let mut sums = Shapes::new(sums, help(metric), Kind::SumCounter);
-    let mut counts = Shapes::new(counts, help(metric), Kind::SumCounter);
-    for Placed { line, sample } in &metric.samples {
+    let mut quantiles = Shapes::new(metric.name, metric.help(), Kind::Last);
+    let mut sums = Shapes::new(sums, metric.help(), Kind::SumCounter);
+    let mut counts = Shapes::new(counts, metric.help(), Kind::SumCounter);
+    for SampleLine { line, sample } in &metric.samples {
         let (shapes, value) = match &sample.name[metric.name.len()..] {
             "_sum" => (&mut sums, sum(sample)),
             "_count" => (&mut counts, whole(sample)),
@@ -107,7 +89,7 @@ fn add_summary(table: &mut Table<'_>, metric: &Metric<'_>, tie: u64) -> Result<(
 }
 
 fn add(
-    table: &mut Table<'_>,
+    table: &mut SeriesTable<'_>,
     shapes: &mut Shapes<'_>,
     sample: &Sample<'_>,
     value: Value,
@@ -117,43 +99,26 @@ fn add(
     table.add(shapes, &labels, Amount { count: 1, value })
 }
 
-/// The help of a metric, which may have none.
-pub(crate) fn help<'m>(metric: &'m Metric<'_>) -> &'m str {
-    metric.help.as_deref().unwrap_or_default()
-}
-
-/// The value of a sample.
-pub(crate) fn decimal(sample: &Sample<'_>) -> Result<Decimal, Problem> {
-    let name = || sample.name.to_owned();
-    number::value(sample.value).map_err(|error| Problem::Value { name: name(), error })
-}
-
-/// The value of a sample that counts observations.
-pub(crate) fn observations(sample: &Sample<'_>) -> Result<u64, Problem> {
-    let name = || sample.name.to_owned();
-    number::count(sample.value).map_err(|error| Problem::Value { name: name(), error })
-}
-
-fn sum(sample: &Sample<'_>) -> Result<Value, Problem> {
+fn sum(sample: &Sample<'_>) -> Result<Value, LineProblem> {
     let value = decimal(sample)?;
     if value.is_negative() {
-        return Err(Problem::Negative(sample.name.to_owned()));
+        return Err(LineProblem::Negative(sample.name.to_owned()));
     }
     Ok(Value::Sum(value))
 }
 
-fn whole(sample: &Sample<'_>) -> Result<Value, Problem> {
+fn whole(sample: &Sample<'_>) -> Result<Value, LineProblem> {
     observations(sample)?;
     sum(sample)
 }
 
-fn last(sample: &Sample<'_>, tie: u64) -> Result<Value, Problem> {
+fn last(sample: &Sample<'_>, tie: u64) -> Result<Value, LineProblem> {
     Ok(Value::Last(Latest::arrived(tie, decimal(sample)?)))
 }
 
-fn quantile(sample: &Sample<'_>, tie: u64) -> Result<Value, Problem> {
+fn quantile(sample: &Sample<'_>, tie: u64) -> Result<Value, LineProblem> {
     if !has_quantile(sample) {
-        return Err(Problem::NoQuantile(sample.name.to_owned()));
+        return Err(LineProblem::NoQuantile(sample.name.to_owned()));
     }
     last(sample, tie)
 }

@@ -7,14 +7,14 @@ use crate::text::SyntaxError;
 
 /// Why the body of a push is refused, all of it.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum PushError {
+pub enum ExpositionError {
     /// A line of it.
     #[error("line {line}: {problem}")]
     Line {
         /// The number of the line, from 1.
         line: usize,
         /// What is wrong with it.
-        problem: Problem,
+        problem: LineProblem,
     },
     /// It makes too much of one commit.
     #[error(
@@ -26,7 +26,7 @@ pub enum PushError {
 
 /// What is wrong with a line.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Problem {
+pub enum LineProblem {
     /// It cannot be read.
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
@@ -126,9 +126,9 @@ pub enum Problem {
     SumOfNothing(String),
 }
 
-impl Problem {
+impl LineProblem {
     /// The problem at its place.
-    pub(crate) fn at(self, line: usize) -> PushError {
-        PushError::Line { line, problem: self }
+    pub(crate) fn at(self, line: usize) -> ExpositionError {
+        ExpositionError::Line { line, problem: self }
     }
 }

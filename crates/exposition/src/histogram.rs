@@ -10,11 +10,11 @@ use logtally_core::decimal::Decimal;
 use logtally_core::limits::BUCKETS_MAX;
 use logtally_core::series::{Amount, Kind, SeriesKey, Value};
 
-use crate::convert::{decimal, help, observations};
-use crate::error::{Problem, PushError};
-use crate::metrics::{Metric, Placed};
+use crate::error::{ExpositionError, LineProblem};
+use crate::metrics::{Metric, SampleLine};
 use crate::number::{self, Bound};
-use crate::table::{LabelSet, Refusal, Shapes, Table};
+use crate::sample::{decimal, observations};
+use crate::table::{LabelSet, Refusal, SeriesTable, Shapes};
 use crate::text::Sample;
 
 const LE: &str = "le";
@@ -31,8 +31,11 @@ struct Parts {
 }
 
 /// Adds all series of a histogram. One without observations makes none.
-pub(crate) fn add_histogram(table: &mut Table<'_>, metric: &Metric<'_>) -> Result<(), PushError> {
-    let mut shapes = Shapes::new(metric.name, help(metric), Kind::Histogram);
+pub(crate) fn add_histogram(
+    table: &mut SeriesTable<'_>,
+    metric: &Metric<'_>,
+) -> Result<(), ExpositionError> {
+    let mut shapes = Shapes::new(metric.name, metric.help(), Kind::Histogram);
     for (own, parts) in gather(table, metric)? {
         let counted = parts.check(metric.name)?;
         let labels = table.with_group(&own);
@@ -43,12 +46,12 @@ pub(crate) fn add_histogram(table: &mut Table<'_>, metric: &Metric<'_>) -> Resul
 
 /// The series of a histogram by their own labels, in the order of their first samples.
 fn gather<'s>(
-    table: &Table<'_>,
+    table: &SeriesTable<'_>,
     metric: &'s Metric<'_>,
-) -> Result<Vec<(LabelSet<'s>, Parts)>, PushError> {
+) -> Result<Vec<(LabelSet<'s>, Parts)>, ExpositionError> {
     let mut index: HashMap<LabelSet<'s>, usize> = HashMap::new();
     let mut series: Vec<(LabelSet<'s>, Parts)> = Vec::new();
-    for Placed { line, sample } in &metric.samples {
+    for SampleLine { line, sample } in &metric.samples {
         let own = sample.labels.iter().map(|(name, value)| (*name, &**value));
         let labels = table.own_labels(own.filter(|(name, _)| *name != LE));
         let at = *index.entry(labels).or_insert_with_key(|labels| {
@@ -62,53 +65,53 @@ fn gather<'s>(
 }
 
 impl Parts {
-    fn take(&mut self, name: &str, line: usize, sample: &Sample<'_>) -> Result<(), Problem> {
+    fn take(&mut self, name: &str, line: usize, sample: &Sample<'_>) -> Result<(), LineProblem> {
         let le = sample.labels.iter().find(|(label, _)| *label == LE).map(|(_, value)| &**value);
         let before = match (&sample.name[name.len()..], le) {
             ("_bucket", Some(le)) => return self.take_bucket(name, le, observations(sample)?),
-            ("_bucket", None) => return Err(Problem::NoBound(name.to_owned())),
+            ("_bucket", None) => return Err(LineProblem::NoBound(name.to_owned())),
             ("_sum" | "_count", Some(_)) => {
-                return Err(Problem::StrayBound(sample.name.to_owned()));
+                return Err(LineProblem::StrayBound(sample.name.to_owned()));
             }
             ("_sum", None) => self.sum.replace((line, decimal(sample)?)).is_some(),
             ("_count", None) => self.count.replace((line, observations(sample)?)).is_some(),
-            _ => return Err(Problem::NotOfHistogram(name.to_owned())),
+            _ => return Err(LineProblem::NotOfHistogram(name.to_owned())),
         };
-        if before { Err(Problem::SeriesTwice(sample.name.to_owned())) } else { Ok(()) }
+        if before { Err(LineProblem::SeriesTwice(sample.name.to_owned())) } else { Ok(()) }
     }
 
-    fn take_bucket(&mut self, name: &str, le: &str, count: u64) -> Result<(), Problem> {
+    fn take_bucket(&mut self, name: &str, le: &str, count: u64) -> Result<(), LineProblem> {
         let own = || name.to_owned();
-        let bound = number::bound(le).map_err(|error| Problem::Bound { name: own(), error })?;
+        let bound = number::bound(le).map_err(|error| LineProblem::Bound { name: own(), error })?;
         if let Some((before, below)) = self.buckets.last() {
             if bound <= *before {
-                return Err(Problem::BoundOrder(own()));
+                return Err(LineProblem::BoundOrder(own()));
             }
             if count < *below {
-                return Err(Problem::NotCumulative(own()));
+                return Err(LineProblem::NotCumulative(own()));
             }
         }
         if self.buckets.len() == BUCKETS_MAX && bound != Bound::Infinite {
-            return Err(Problem::TooManyBuckets(own()));
+            return Err(LineProblem::TooManyBuckets(own()));
         }
         self.buckets.push((bound, count));
         Ok(())
     }
 
     /// What is counted, if all parts are there and agree.
-    fn check(&self, name: &str) -> Result<Counted, PushError> {
+    fn check(&self, name: &str) -> Result<Counted, ExpositionError> {
         let own = || name.to_owned();
-        let without = |missing| Problem::Incomplete { name: own(), missing }.at(self.line);
+        let without = |missing| LineProblem::Incomplete { name: own(), missing }.at(self.line);
         let Some((Bound::Infinite, infinite)) = self.buckets.last().copied() else {
             return Err(without("_bucket{le=\"+Inf\"}"));
         };
         let (sum_line, sum) = self.sum.ok_or_else(|| without("_sum"))?;
         let (count_line, count) = self.count.ok_or_else(|| without("_count"))?;
         if infinite != count {
-            return Err(Problem::CountDiffers { name: own(), infinite, count }.at(count_line));
+            return Err(LineProblem::CountDiffers { name: own(), infinite, count }.at(count_line));
         }
         if count == 0 && sum != Decimal::ZERO {
-            return Err(Problem::SumOfNothing(own()).at(sum_line));
+            return Err(LineProblem::SumOfNothing(own()).at(sum_line));
         }
         Ok(Counted::new(&self.buckets, sum))
     }
@@ -144,7 +147,7 @@ impl Counted {
 }
 
 fn add_series(
-    table: &mut Table<'_>,
+    table: &mut SeriesTable<'_>,
     shapes: &mut Shapes<'_>,
     labels: &LabelSet<'_>,
     counted: &Counted,

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use crate::error::{Problem, PushError};
+use crate::error::{ExpositionError, LineProblem};
 use crate::stamp;
 use crate::text::{Line, Lines, Sample, Type};
 
@@ -14,13 +14,13 @@ pub(crate) struct Metric<'a> {
     pub name: &'a str,
     /// The first line that names it.
     pub line: usize,
-    pub help: Option<Cow<'a, str>>,
+    help: Option<Cow<'a, str>>,
     declared: Option<Type>,
-    pub samples: Vec<Placed<'a>>,
+    pub samples: Vec<SampleLine<'a>>,
 }
 
 /// A sample with its line.
-pub(crate) struct Placed<'a> {
+pub(crate) struct SampleLine<'a> {
     pub line: usize,
     pub sample: Sample<'a>,
 }
@@ -30,13 +30,18 @@ impl Metric<'_> {
     pub fn kind(&self) -> Type {
         self.declared.unwrap_or(Type::Untyped)
     }
+
+    /// Its help, empty if nothing says it.
+    pub fn help(&self) -> &str {
+        self.help.as_deref().unwrap_or_default()
+    }
 }
 
 /// The metrics of a body that have samples, in the order in which they are named first.
-pub(crate) fn collect(body: &[u8]) -> Result<Vec<Metric<'_>>, PushError> {
+pub(crate) fn collect(body: &[u8]) -> Result<Vec<Metric<'_>>, ExpositionError> {
     let mut metrics = Metrics::default();
     for (line, content) in Lines::new(body) {
-        let content = content.map_err(|e| Problem::from(e).at(line))?;
+        let content = content.map_err(|e| LineProblem::from(e).at(line))?;
         metrics.take(line, content).map_err(|problem| problem.at(line))?;
     }
     let mut metrics = metrics.all;
@@ -52,34 +57,34 @@ struct Metrics<'a> {
 }
 
 impl<'a> Metrics<'a> {
-    fn take(&mut self, line: usize, content: Line<'a>) -> Result<(), Problem> {
+    fn take(&mut self, line: usize, content: Line<'a>) -> Result<(), LineProblem> {
         match content {
             Line::Help(name, help) => {
                 let metric = self.named(name, line)?;
                 if metric.help.replace(help).is_some() {
-                    return Err(Problem::HelpTwice(name.to_owned()));
+                    return Err(LineProblem::HelpTwice(name.to_owned()));
                 }
             }
             Line::Type(name, kind) => {
                 let metric = self.named(name, line)?;
                 if !metric.samples.is_empty() {
-                    return Err(Problem::TypeLate(name.to_owned()));
+                    return Err(LineProblem::TypeLate(name.to_owned()));
                 }
                 if metric.declared.replace(kind).is_some() {
-                    return Err(Problem::TypeTwice(name.to_owned()));
+                    return Err(LineProblem::TypeTwice(name.to_owned()));
                 }
             }
             Line::Sample(sample) => {
                 let owner = self.owner(sample.name);
-                self.named(owner, line)?.samples.push(Placed { line, sample });
+                self.named(owner, line)?.samples.push(SampleLine { line, sample });
             }
         }
         Ok(())
     }
 
-    fn named(&mut self, name: &'a str, line: usize) -> Result<&mut Metric<'a>, Problem> {
+    fn named(&mut self, name: &'a str, line: usize) -> Result<&mut Metric<'a>, LineProblem> {
         if name.starts_with("logtally_") || stamp::NAMES.contains(&name) {
-            return Err(Problem::ReservedName(name.to_owned()));
+            return Err(LineProblem::ReservedName(name.to_owned()));
         }
         let next = self.all.len();
         let at = *self.by_name.entry(name).or_insert(next);
@@ -115,14 +120,14 @@ fn suffixes(kind: Type) -> &'static [&'static str] {
 }
 
 /// No name may stand for two things on a page.
-fn check_names(metrics: &[Metric<'_>]) -> Result<(), PushError> {
+fn check_names(metrics: &[Metric<'_>]) -> Result<(), ExpositionError> {
     let mut taken: HashSet<Cow<'_, str>> =
         metrics.iter().map(|metric| Cow::Borrowed(metric.name)).collect();
     for metric in metrics {
         for suffix in suffixes(metric.kind()) {
             let name = format!("{}{suffix}", metric.name);
             if !taken.insert(Cow::Owned(name.clone())) {
-                return Err(Problem::NameTwice { name }.at(metric.line));
+                return Err(LineProblem::NameTwice { name }.at(metric.line));
             }
         }
     }

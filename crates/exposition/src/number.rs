@@ -28,7 +28,7 @@ pub enum NumberError {
 
 /// The upper bound of a bucket.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Bound {
+pub(crate) enum Bound {
     /// A number.
     Finite(Decimal),
     /// `+Inf`
@@ -37,7 +37,7 @@ pub enum Bound {
 
 /// A value: digits, a point, an exponent. Digits beyond the 12th after the point are rounded half to
 /// even.
-pub fn value(text: &str) -> Result<Decimal, NumberError> {
+pub(crate) fn value(text: &str) -> Result<Decimal, NumberError> {
     if ["nan", "inf", "infinity"].iter().any(|word| unsigned(text).eq_ignore_ascii_case(word)) {
         return Err(NumberError::NotFinite(shown(text)));
     }
@@ -49,14 +49,14 @@ pub fn value(text: &str) -> Result<Decimal, NumberError> {
 }
 
 /// A number of observations, which most clients write with a point.
-pub fn count(text: &str) -> Result<u64, NumberError> {
+pub(crate) fn count(text: &str) -> Result<u64, NumberError> {
     let units = value(text)?.units();
     let whole = u64::try_from(units / ONE).ok().filter(|n| units % ONE == 0 && *n <= POSITION_MAX);
     whole.ok_or_else(|| NumberError::NotACount(shown(text)))
 }
 
 /// The upper bound of a bucket.
-pub fn bound(text: &str) -> Result<Bound, NumberError> {
+pub(crate) fn bound(text: &str) -> Result<Bound, NumberError> {
     let is_infinite =
         ["inf", "infinity"].iter().any(|word| unsigned(text).eq_ignore_ascii_case(word));
     if is_infinite && !text.starts_with('-') {
@@ -66,7 +66,7 @@ pub fn bound(text: &str) -> Result<Bound, NumberError> {
 }
 
 /// Whether a value says that there is none.
-pub fn is_nan(text: &str) -> bool {
+pub(crate) fn is_nan(text: &str) -> bool {
     unsigned(text).eq_ignore_ascii_case("nan")
 }
 

@@ -6,17 +6,17 @@ use logtally_core::decimal::Decimal;
 use logtally_core::push::Group;
 use logtally_core::series::{Amount, Family, Increments, Kind, Latest, SeriesKey, Value};
 
-use crate::convert::Pushed;
+use crate::pushed::Pushed;
 
 /// The names of both gauges: of the last push, and of the last one that failed.
-pub const NAMES: [&str; 2] = [SUCCESS, FAILURE];
+pub(crate) const NAMES: [&str; 2] = [SUCCESS, FAILURE];
 
 const SUCCESS: &str = "push_time_seconds";
 const FAILURE: &str = "push_failure_time_seconds";
 
 /// How a push ended, and when: seconds since 1970.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Outcome {
+pub enum PushOutcome {
     /// It is counted.
     Success {
         /// Now.
@@ -34,11 +34,11 @@ pub enum Outcome {
 ///
 /// Each outcome sets its own time, and makes the other one 0 if it was never set: a 0 of the year 1970
 /// loses against every value that arrived.
-pub fn stamp(group: &Group, ttl_s: u64, tie: u64, outcome: Outcome) -> Pushed {
+pub fn stamp(group: &Group, ttl_s: u64, tie: u64, outcome: PushOutcome) -> Pushed {
     let never = Latest { time_ns: 0, position: 0, value: Decimal::ZERO };
     let (success, failure) = match outcome {
-        Outcome::Success { now } => (Latest::arrived(tie, now), never),
-        Outcome::Failure { now } => (never, Latest::arrived(tie, now)),
+        PushOutcome::Success { now } => (Latest::arrived(tie, now), never),
+        PushOutcome::Failure { now } => (never, Latest::arrived(tie, now)),
     };
     let families = vec![
         family(SUCCESS, "Last Unix time when a push to this group was counted", group, ttl_s),
@@ -71,7 +71,7 @@ mod tests {
     }
 
     /// Both times after some outcomes, in the order of their commits.
-    fn times(outcomes: &[Outcome]) -> BTreeMap<String, String> {
+    fn times(outcomes: &[PushOutcome]) -> BTreeMap<String, String> {
         let (mut sums, mut names) = (BTreeMap::<Vec<u8>, Amount>::new(), BTreeMap::new());
         for (seq, outcome) in (1..).zip(outcomes) {
             let pushed = stamp(&group(), 60, seq, *outcome);
@@ -93,7 +93,7 @@ mod tests {
         sums.iter().map(shown).collect()
     }
 
-    fn check(outcomes: &[Outcome], success: &str, failure: &str) {
+    fn check(outcomes: &[PushOutcome], success: &str, failure: &str) {
         let expected = [(SUCCESS, success), (FAILURE, failure)];
         let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         assert_eq!(times(outcomes), expected.into_iter().map(own).collect(), "{outcomes:?}");
@@ -102,8 +102,8 @@ mod tests {
     #[test]
     fn each_outcome_has_its_time_and_leaves_the_other_one_alone() {
         let now = |text: &str| text.parse::<Decimal>().expect("a decimal");
-        let success = |text| Outcome::Success { now: now(text) };
-        let failure = |text| Outcome::Failure { now: now(text) };
+        let success = |text| PushOutcome::Success { now: now(text) };
+        let failure = |text| PushOutcome::Failure { now: now(text) };
         check(&[success("5.5")], "5.5", "0");
         check(&[failure("5.5")], "0", "5.5");
         check(&[failure("5"), success("6")], "6", "5");

@@ -10,14 +10,14 @@ use logtally_core::limits::{DELTA_BYTES_MAX, LABELS_MAX};
 use logtally_core::push::Group;
 use logtally_core::series::{Amount, Family, FamilyId, Increments, Kind, SeriesKey};
 
-use crate::convert::Pushed;
-use crate::error::{Problem, PushError};
+use crate::error::{ExpositionError, LineProblem};
+use crate::pushed::Pushed;
 
 /// The labels of a series, ascending by name.
 pub(crate) type LabelSet<'s> = Vec<(&'s str, &'s str)>;
 
 /// The series of one push.
-pub(crate) struct Table<'g> {
+pub(crate) struct SeriesTable<'g> {
     group: &'g Group,
     group_names: Vec<String>,
     ttl_s: u64,
@@ -44,7 +44,7 @@ impl<'m> Shapes<'m> {
     }
 }
 
-impl<'g> Table<'g> {
+impl<'g> SeriesTable<'g> {
     pub fn new(group: &'g Group, ttl_s: u64) -> Self {
         let group_names = group.labels().iter().map(|(name, _)| name.clone()).collect();
         let (families, rows, seen) = (Vec::new(), Vec::new(), HashSet::new());
@@ -84,7 +84,7 @@ impl<'g> Table<'g> {
             names.push("le".to_owned());
         }
         if names.len() > LABELS_MAX {
-            return Err(Problem::TooManyLabels(shapes.name.to_string()).into());
+            return Err(LineProblem::TooManyLabels(shapes.name.to_string()).into());
         }
         let shape = (names, buckets.to_vec());
         if let Some(id) = shapes.known.get(&shape) {
@@ -112,7 +112,7 @@ impl<'g> Table<'g> {
         let key = SeriesKey::new(id, labels.iter().map(|(_, value)| *value));
         self.charge(key.as_bytes().len())?;
         if !self.seen.insert(key.clone()) {
-            return Err(Problem::SeriesTwice(shapes.name.to_string()).into());
+            return Err(LineProblem::SeriesTwice(shapes.name.to_string()).into());
         }
         self.rows.push((key, amount));
         Ok(())
@@ -139,21 +139,21 @@ impl<'g> Table<'g> {
 
 /// Why a series is refused, without the line.
 pub(crate) enum Refusal {
-    Problem(Problem),
+    LineProblem(LineProblem),
     TooLarge,
 }
 
-impl From<Problem> for Refusal {
-    fn from(problem: Problem) -> Self {
-        Self::Problem(problem)
+impl From<LineProblem> for Refusal {
+    fn from(problem: LineProblem) -> Self {
+        Self::LineProblem(problem)
     }
 }
 
 impl Refusal {
-    pub fn at(self, line: usize) -> PushError {
+    pub fn at(self, line: usize) -> ExpositionError {
         match self {
-            Self::Problem(problem) => problem.at(line),
-            Self::TooLarge => PushError::TooLarge,
+            Self::LineProblem(problem) => problem.at(line),
+            Self::TooLarge => ExpositionError::TooLarge,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The text format 0.0.4 of Prometheus, line by line.
 //!
 //! Must never read more into a line than it says: what belongs to which metric, and what its value
-//! means, is for [`convert`](mod@crate::convert). Names, values and most texts are borrowed from the body.
+//! means, is for `convert`. Names, values and most texts are borrowed from the body.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use logtally_core::rule::{Reject, check_value};
 
 /// The type of a metric.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Type {
+pub(crate) enum Type {
     /// Only goes up.
     Counter,
     /// Any value.
@@ -25,7 +25,7 @@ pub enum Type {
 
 /// A line that says something.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Line<'a> {
+pub(crate) enum Line<'a> {
     /// `# HELP name text`
     Help(&'a str, Cow<'a, str>),
     /// `# TYPE name type`
@@ -36,7 +36,7 @@ pub enum Line<'a> {
 
 /// A sample.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Sample<'a> {
+pub(crate) struct Sample<'a> {
     /// Its name, `_bucket`, `_sum` or `_count` included.
     pub name: &'a str,
     /// Its labels as they stand there; each name occurs once.
@@ -108,14 +108,14 @@ pub enum SyntaxError {
 
 /// The lines of a body that say something, each with its number.
 #[derive(Clone, Debug)]
-pub struct Lines<'a> {
+pub(crate) struct Lines<'a> {
     rest: &'a [u8],
     number: usize,
 }
 
 impl<'a> Lines<'a> {
     /// The lines of a body.
-    pub fn new(body: &'a [u8]) -> Self {
+    pub(crate) fn new(body: &'a [u8]) -> Self {
         Self { rest: body, number: 0 }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use logtally_core::decimal::Decimal;
 use logtally_core::push::Group;
 use logtally_core::source::RecordCounts;
-use logtally_exposition::{Outcome, PushError, Pushed, convert, stamp};
+use logtally_exposition::{ExpositionError, PushOutcome, Pushed, convert, stamp};
 
 use logtally_count::tally::Counted;
 
@@ -22,9 +22,9 @@ pub fn group_push(
     body: &[u8],
     ttl_s: u64,
     now_ns: u64,
-) -> Result<Counted, PushError> {
+) -> Result<Counted, ExpositionError> {
     let pushed = convert(body, group, ttl_s, now_ns)?;
-    let success = Outcome::Success { now: seconds(now_ns) };
+    let success = PushOutcome::Success { now: seconds(now_ns) };
     let pushed = pushed.and(stamp(group, ttl_s, now_ns, success));
     pushed.check_size()?;
     Ok(counted(pushed))
@@ -32,7 +32,7 @@ pub fn group_push(
 
 /// What a push that was refused leaves in its group: the time of that.
 pub fn group_failure(group: &Group, ttl_s: u64, now_ns: u64) -> Counted {
-    let failure = Outcome::Failure { now: seconds(now_ns) };
+    let failure = PushOutcome::Failure { now: seconds(now_ns) };
     counted(stamp(group, ttl_s, now_ns, failure))
 }
 
@@ -107,7 +107,7 @@ mod tests {
         assert!(large.increments.len() < DELTA_BYTES_MAX);
         assert!(matches!(
             group_push(&group(), &lines(100_000), 0, NOW_NS),
-            Err(PushError::TooLarge)
+            Err(ExpositionError::TooLarge)
         ));
     }
 }

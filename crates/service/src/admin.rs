@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::connections::{self, Limits};
+use crate::connections::{self, ConnectionLimits};
 use crate::context::{Context, version};
 use crate::page::landing_page;
 use crate::text::one_line;
@@ -94,7 +94,7 @@ impl Drop for AdminHandle {
 }
 
 /// What strangers can make this listener hold on to.
-const LIMITS: Limits = Limits {
+const LIMITS: ConnectionLimits = ConnectionLimits {
     connections: 512,
     head_bytes: 64 << 10,
     // A scraper that asks less often connects anew each time, which is cheap.
@@ -110,7 +110,7 @@ fn spawn(
     context: Context,
     title: &'static str,
     extra: Extra,
-    limits: Limits,
+    limits: ConnectionLimits,
 ) -> AdminHandle {
     let address = listener.local_addr().expect("a listener has an address");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -192,7 +192,7 @@ mod tests {
 
     use super::*;
 
-    fn start(context: &Context, limits: Limits) -> AdminHandle {
+    fn start(context: &Context, limits: ConnectionLimits) -> AdminHandle {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
         spawn(listener, context.clone(), "<test>", Extra::default(), limits)
     }
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn half_a_request_ends_with_its_time() {
-        let limits = Limits { head: Duration::from_millis(20), ..LIMITS };
+        let limits = ConnectionLimits { head: Duration::from_millis(20), ..LIMITS };
         let admin = start(&Context::new("test", "1.2.3"), limits);
         let mut stream = connect(&admin);
         stream.write_all(b"GET /-/healthy HTTP/1.1\r\nHos").expect("sent");
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_connection_that_lasts_makes_room_in_the_end() {
-        let limits = Limits { connections: 1, age: Duration::from_millis(20), ..LIMITS };
+        let limits = ConnectionLimits { connections: 1, age: Duration::from_millis(20), ..LIMITS };
         let admin = start(&Context::new("test", "1.2.3"), limits);
         let _idle = connect(&admin);
         check(&admin, "/-/healthy", OK, "healthy\n");

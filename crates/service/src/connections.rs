@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 
 /// What clients may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct ConnectionLimits {
     /// Connections at the same time; further ones wait to be accepted.
     pub connections: usize,
     /// Bytes of a request's head.
@@ -34,7 +34,7 @@ pub struct Limits {
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    limits: Limits,
+    limits: ConnectionLimits,
     shutdown: &CancellationToken,
 ) {
     let slots = Arc::new(Semaphore::new(limits.connections));
@@ -79,7 +79,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 
 struct Connection {
     router: Router,
-    limits: Limits,
+    limits: ConnectionLimits,
     shutdown: CancellationToken,
 }
 
@@ -115,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    const TEST_LIMITS: Limits = Limits {
+    const TEST_LIMITS: ConnectionLimits = ConnectionLimits {
         connections: 256,
         head_bytes: 64 << 10,
         head: Duration::from_secs(30),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     impl Server {
-        async fn start(limits: Limits) -> Self {
+        async fn start(limits: ConnectionLimits) -> Self {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let address = listener.local_addr().expect("an address");
             let router = Router::new()
@@ -167,7 +167,7 @@ mod tests {
 
     #[tokio::test]
     async fn half_a_head_is_cut() {
-        let server = Server::start(Limits { head: SHORT, ..TEST_LIMITS }).await;
+        let server = Server::start(ConnectionLimits { head: SHORT, ..TEST_LIMITS }).await;
         let answer = read_to_end(server.send(b"GET / HTTP/1.1\r\nHost:").await).await;
         assert!(!answer.starts_with(b"HTTP/1.1 200"));
     }
@@ -183,7 +183,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_does_not_read_is_cut() {
-        let limits = Limits { age: SHORT, last_response: SHORT, connections: 1, ..TEST_LIMITS };
+        let limits =
+            ConnectionLimits { age: SHORT, last_response: SHORT, connections: 1, ..TEST_LIMITS };
         let server = Server::start(limits).await;
         let stuck = server.send(b"GET /large HTTP/1.1\r\nHost: test\r\n\r\n").await;
         // There is one slot: an answer to another one means that the first one was cut. That other

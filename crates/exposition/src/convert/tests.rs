@@ -1,6 +1,8 @@
 //! What each type counts, and why a push is refused.
 
+use logtally_core::decimal::Decimal;
 use logtally_core::limits::{BUCKETS_MAX, LABELS_MAX};
+use logtally_core::series::Increments;
 
 use super::*;
 use crate::number::NumberError;
@@ -90,7 +92,7 @@ fn summaries_add_and_their_quantiles_stay() {
 }
 
 /// Checks that the last line of a body is why it is refused, or the line with this number.
-fn refused(body: &str, line: usize, problem: Problem) {
+fn refused(body: &str, line: usize, problem: LineProblem) {
     let found = convert(format!("{body}\n").as_bytes(), &group(), 0, 0);
     assert_eq!(found, Err(problem.at(line)), "{body}");
 }
@@ -99,8 +101,8 @@ fn own(text: &str) -> String {
     text.to_owned()
 }
 
-fn value(name: &str, error: fn(String) -> NumberError, text: &str) -> Problem {
-    Problem::Value { name: own(name), error: error(own(text)) }
+fn value(name: &str, error: fn(String) -> NumberError, text: &str) -> LineProblem {
+    LineProblem::Value { name: own(name), error: error(own(text)) }
 }
 
 #[test]
@@ -110,41 +112,41 @@ fn samples_that_are_refused() {
     refused("a NaN", 1, value("a", NumberError::NotFinite, "NaN"));
     refused("a +Inf", 1, value("a", NumberError::NotFinite, "+Inf"));
     refused("a 1e300", 1, value("a", NumberError::OutOfRange, "1e300"));
-    refused("# TYPE a counter\na -1", 2, Problem::Negative(own("a")));
-    refused("a 1\n\na 1", 3, Problem::SeriesTwice(own("a")));
-    refused("a{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\"} 1", 2, Problem::SeriesTwice(own("a")));
-    refused("a{job=\"x\"} 1\na{job=\"y\"} 1", 2, Problem::SeriesTwice(own("a")));
-    refused("a{x=\"\"} 1\na 1", 2, Problem::SeriesTwice(own("a")));
+    refused("# TYPE a counter\na -1", 2, LineProblem::Negative(own("a")));
+    refused("a 1\n\na 1", 3, LineProblem::SeriesTwice(own("a")));
+    refused("a{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\"} 1", 2, LineProblem::SeriesTwice(own("a")));
+    refused("a{job=\"x\"} 1\na{job=\"y\"} 1", 2, LineProblem::SeriesTwice(own("a")));
+    refused("a{x=\"\"} 1\na 1", 2, LineProblem::SeriesTwice(own("a")));
     let many = (0..LABELS_MAX - 1).map(|n| format!("l{n}=\"x\",")).collect::<Vec<_>>().concat();
-    refused(&format!("a{{{many}}} 1"), 1, Problem::TooManyLabels(own("a")));
+    refused(&format!("a{{{many}}} 1"), 1, LineProblem::TooManyLabels(own("a")));
 }
 
 #[test]
 fn metrics_that_are_refused() {
     for name in ["logtally_x", "push_time_seconds", "push_failure_time_seconds"] {
-        refused(&format!("{name} 1"), 1, Problem::ReservedName(own(name)));
-        refused(&format!("# TYPE {name} gauge"), 1, Problem::ReservedName(own(name)));
+        refused(&format!("{name} 1"), 1, LineProblem::ReservedName(own(name)));
+        refused(&format!("# TYPE {name} gauge"), 1, LineProblem::ReservedName(own(name)));
     }
-    refused("# HELP a x\n# HELP a x", 2, Problem::HelpTwice(own("a")));
-    refused("# TYPE a gauge\n# TYPE a counter", 2, Problem::TypeTwice(own("a")));
-    refused("a 1\n# TYPE a gauge", 2, Problem::TypeLate(own("a")));
-    let twice = |name: &str| Problem::NameTwice { name: own(name) };
+    refused("# HELP a x\n# HELP a x", 2, LineProblem::HelpTwice(own("a")));
+    refused("# TYPE a gauge\n# TYPE a counter", 2, LineProblem::TypeTwice(own("a")));
+    refused("a 1\n# TYPE a gauge", 2, LineProblem::TypeLate(own("a")));
+    let twice = |name: &str| LineProblem::NameTwice { name: own(name) };
     refused("# TYPE a summary\na_sum 1\n# TYPE a_count gauge\na_count 2", 1, twice("a_count"));
     refused("a_bucket 1\n# TYPE a histogram\na_sum 1", 2, twice("a_bucket"));
 }
 
 #[test]
 fn summaries_that_are_refused() {
-    refused("# TYPE s summary\ns 1", 2, Problem::NoQuantile(own("s")));
-    refused("# TYPE s summary\ns NaN", 2, Problem::NoQuantile(own("s")));
-    refused("# TYPE s summary\ns_sum -1", 2, Problem::Negative(own("s_sum")));
+    refused("# TYPE s summary\ns 1", 2, LineProblem::NoQuantile(own("s")));
+    refused("# TYPE s summary\ns NaN", 2, LineProblem::NoQuantile(own("s")));
+    refused("# TYPE s summary\ns_sum -1", 2, LineProblem::Negative(own("s_sum")));
     refused("# TYPE s summary\ns_count 1.5", 2, value("s_count", NumberError::NotACount, "1.5"));
     let infinite = value("s", NumberError::NotFinite, "+Inf");
     refused("# TYPE s summary\ns{quantile=\"0.5\"} +Inf", 2, infinite);
 }
 
 /// Checks a histogram with these lines, of which the first is line 2.
-fn refused_histogram(lines: &[&str], line: usize, problem: Problem) {
+fn refused_histogram(lines: &[&str], line: usize, problem: LineProblem) {
     refused(&format!("# TYPE h histogram\n{}", lines.join("\n")), line, problem);
 }
 
@@ -152,32 +154,32 @@ fn refused_histogram(lines: &[&str], line: usize, problem: Problem) {
 fn histograms_that_are_refused() {
     let (one, two) = ("h_bucket{le=\"1\"} 1", "h_bucket{le=\"2\"} 2");
     let (infinite, sum, count) = ("h_bucket{le=\"+Inf\"} 2", "h_sum 2", "h_count 2");
-    let missing = |missing| Problem::Incomplete { name: own("h"), missing };
+    let missing = |missing| LineProblem::Incomplete { name: own("h"), missing };
     refused_histogram(&[one, sum, count], 2, missing("_bucket{le=\"+Inf\"}"));
     refused_histogram(&[one, infinite, sum], 2, missing("_count"));
     refused_histogram(&[one, infinite, count], 2, missing("_sum"));
-    refused_histogram(&[two, one], 3, Problem::BoundOrder(own("h")));
-    refused_histogram(&[one, "h_bucket{le=\"1.0\"} 1"], 3, Problem::BoundOrder(own("h")));
-    refused_histogram(&[infinite, two], 3, Problem::BoundOrder(own("h")));
-    refused_histogram(&[one, "h_bucket{le=\"2\"} 0"], 3, Problem::NotCumulative(own("h")));
-    refused_histogram(&["h 1"], 2, Problem::NotOfHistogram(own("h")));
-    refused_histogram(&["h_bucket 1"], 2, Problem::NoBound(own("h")));
-    refused_histogram(&["h_sum{le=\"1\"} 1"], 2, Problem::StrayBound(own("h_sum")));
-    refused_histogram(&[sum, sum], 3, Problem::SeriesTwice(own("h_sum")));
-    refused_histogram(&[count, count], 3, Problem::SeriesTwice(own("h_count")));
+    refused_histogram(&[two, one], 3, LineProblem::BoundOrder(own("h")));
+    refused_histogram(&[one, "h_bucket{le=\"1.0\"} 1"], 3, LineProblem::BoundOrder(own("h")));
+    refused_histogram(&[infinite, two], 3, LineProblem::BoundOrder(own("h")));
+    refused_histogram(&[one, "h_bucket{le=\"2\"} 0"], 3, LineProblem::NotCumulative(own("h")));
+    refused_histogram(&["h 1"], 2, LineProblem::NotOfHistogram(own("h")));
+    refused_histogram(&["h_bucket 1"], 2, LineProblem::NoBound(own("h")));
+    refused_histogram(&["h_sum{le=\"1\"} 1"], 2, LineProblem::StrayBound(own("h_sum")));
+    refused_histogram(&[sum, sum], 3, LineProblem::SeriesTwice(own("h_sum")));
+    refused_histogram(&[count, count], 3, LineProblem::SeriesTwice(own("h_count")));
     let not_a_count = value("h_bucket", NumberError::NotACount, "-1");
     refused_histogram(&["h_bucket{le=\"1\"} -1"], 2, not_a_count);
     let error = NumberError::NotANumber(own("x"));
-    let bound = Problem::Bound { name: own("h"), error };
+    let bound = LineProblem::Bound { name: own("h"), error };
     refused_histogram(&["h_bucket{le=\"x\"} 1"], 2, bound);
-    let differs = Problem::CountDiffers { name: own("h"), infinite: 2, count: 3 };
+    let differs = LineProblem::CountDiffers { name: own("h"), infinite: 2, count: 3 };
     refused_histogram(&[infinite, sum, "h_count 3"], 4, differs);
     let none = ["h_bucket{le=\"+Inf\"} 0", "h_count 0", "h_sum 0.5"];
-    refused_histogram(&none, 4, Problem::SumOfNothing(own("h")));
+    refused_histogram(&none, 4, LineProblem::SumOfNothing(own("h")));
     let many: Vec<String> =
         (0..=BUCKETS_MAX).map(|n| format!("h_bucket{{le=\"{n}\"}} 1")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    refused_histogram(&many, 2 + BUCKETS_MAX, Problem::TooManyBuckets(own("h")));
+    refused_histogram(&many, 2 + BUCKETS_MAX, LineProblem::TooManyBuckets(own("h")));
     refused_histogram(&[&many[1..], &[infinite, "h_count 3"]].concat(), 2, missing("_sum"));
 }
 
@@ -188,7 +190,7 @@ fn the_labels_of_the_group_make_a_short_body_large() {
     let body = |lines: usize| (0..lines).map(|n| format!("a{n} 1\n")).collect::<Vec<_>>().concat();
     let convert = |lines| convert(body(lines).as_bytes(), &group, 0, 0);
     assert!(convert(1_000).is_ok());
-    assert_eq!(convert(5_000), Err(PushError::TooLarge));
+    assert_eq!(convert(5_000), Err(ExpositionError::TooLarge));
 }
 
 #[test]
@@ -214,7 +216,7 @@ fn errors_name_the_line_and_the_way_out() {
 fn a_stamp_joins_what_is_pushed() {
     let pushed = convert(b"a 1\n", &group(), 60, 7).expect("good");
     let now = Decimal::from_units(5);
-    let stamp = crate::stamp(&group(), 60, 7, crate::Outcome::Success { now });
+    let stamp = crate::stamp(&group(), 60, 7, crate::PushOutcome::Success { now });
     let both = pushed.and(stamp);
     assert_eq!((both.families.len(), both.increments.iter().count()), (3, 3));
     assert_eq!(both.check_size(), Ok(()));

@@ -19,7 +19,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse};
 use axum::routing::{get, post};
 use logtally_core::limits::IDEMPOTENCY_KEY_BYTES_MAX;
-use logtally_service::connections::{self, Limits};
+use logtally_service::connections::{self, ConnectionLimits};
 use logtally_service::{Context, landing_page, version};
 use tokio::net::TcpListener;
 
@@ -27,7 +27,7 @@ use super::Push;
 use super::message::PushError;
 
 /// What clients may take of the listener.
-const LIMITS: Limits = Limits {
+const LIMITS: ConnectionLimits = ConnectionLimits {
     // What they send is bounded by the memory for pushes; each connection costs a few kilobytes.
     connections: 2048,
     // Names of groups stand in the path: more than all labels at their longest, encoded.
