@@ -154,7 +154,7 @@ fn load(args: &ConfigArgs, files: &[String], reads: Reads) -> Result<Plan, Confi
             let message = "files are to be read, but their volume, which is a part of their identity, is not named";
             let help = "start with --volume NAME: the same on every host that sees the same disk";
             let help = Some(help.to_owned());
-            Err(ConfigError::at(&config, index, None, "files", message.to_owned(), help))
+            Err(config.error_at(index, None, "files", message.to_owned(), help))
         }
         _ => Ok(plan),
     }

@@ -6,12 +6,12 @@ use std::mem::discriminant;
 
 use logtally_rules::spec::{LabelSpec, Measure, RuleSpec};
 
-use crate::InputSpec;
 use crate::diagnostic::{Diagnostic, Location};
 use crate::positions::Positions;
+use crate::spec::InputSpec;
 
 /// The first rule of a metric.
-struct First {
+struct FirstRule {
     rule: RuleSpec,
     place: Location,
     input: String,
@@ -20,14 +20,15 @@ struct First {
 /// Compares each rule with the first one of its metric, and completes help lines.
 pub(crate) fn check(inputs: &mut [InputSpec], positions: &Positions) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    let mut first: BTreeMap<String, First> = BTreeMap::new();
+    let mut first: BTreeMap<String, FirstRule> = BTreeMap::new();
     complete_help(inputs);
     for (i, input) in inputs.iter_mut().enumerate() {
         for (r, rule) in input.rules.iter_mut().enumerate() {
             let at = |field: &str| positions.of(i, Some(r), field);
-            let Some(First { rule: known, place, input: other }) = first.get(&rule.metric) else {
+            let Some(FirstRule { rule: known, place, input: other }) = first.get(&rule.metric)
+            else {
                 let (rule, input) = (rule.clone(), input.name.clone());
-                first.insert(rule.metric.clone(), First { place: at("metric"), rule, input });
+                first.insert(rule.metric.clone(), FirstRule { place: at("metric"), rule, input });
                 continue;
             };
             if let Some((field, message, help)) = conflict(known, rule) {
@@ -105,9 +106,9 @@ fn names(rule: &RuleSpec) -> Vec<&str> {
 }
 
 /// A histogram has series with endings of their own, which no other metric may be called.
-fn suffixes(metrics: &BTreeMap<String, First>) -> Vec<Diagnostic> {
+fn suffixes(metrics: &BTreeMap<String, FirstRule>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for (name, First { rule, place, .. }) in metrics {
+    for (name, FirstRule { rule, place, .. }) in metrics {
         if !matches!(rule.measure, Measure::Histogram { .. }) {
             continue;
         }

@@ -3,8 +3,6 @@
 
 use std::fmt;
 
-use crate::Config;
-
 /// Characters of a line that are shown; of a longer one, those around the place.
 const LINE_SHOWN_MAX: usize = 120;
 
@@ -121,20 +119,6 @@ impl ConfigError {
     /// What is wrong, in the order of the lines.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
-    }
-
-    /// An error that somebody else found in a field of an input, or of a rule of it. Fields are
-    /// named as in the configuration: `when`, `labels.status.extract`, `format.pattern`, `files.0`.
-    pub fn at(
-        config: &Config,
-        input: usize,
-        rule: Option<usize>,
-        field: &str,
-        message: impl Into<String>,
-        help: Option<String>,
-    ) -> Self {
-        let location = config.location_of(input, rule, field);
-        Self::from(Diagnostic { location, message: message.into(), help })
     }
 
     /// Both errors, each place and message once: a rule of several inputs is compiled several times.

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use logtally_formats::spec::{CsvSpec, FormatSpec, Header, Ragged};
 
-use crate::Files;
 use crate::diagnostic::line_error;
+use crate::files::{Files, reason};
 use crate::reader::{Object, Reader, one_or_more};
 use crate::regexes::expression;
 use crate::shape::{self, FORMATS};
-use crate::yaml::{Node, Value};
+use crate::tree::{Node, Value};
 
 /// Reads the format of an input.
 pub(crate) fn read(reader: &Reader, node: Option<&Node>, files: Files) -> FormatSpec {
@@ -42,7 +42,7 @@ fn long(reader: &Reader, node: &Node, files: Files) -> Option<FormatSpec> {
         return None;
     };
     let name = reader.word(kind, "type", FORMATS)?;
-    let known = strangers(reader, node, name);
+    let known = without_foreign_options(reader, node, name);
     let object = reader.object(&known, "format", shape::format_shape(name))?;
     match name {
         "csv" | "tsv" => Some(csv(object, plain(name))),
@@ -66,7 +66,7 @@ fn long(reader: &Reader, node: &Node, files: Files) -> Option<FormatSpec> {
 }
 
 /// Reports options of other formats, and returns the node without them.
-fn strangers(reader: &Reader, node: &Node, name: &str) -> Node {
+fn without_foreign_options(reader: &Reader, node: &Node, name: &str) -> Node {
     let own = shape::format_shape(name);
     let owner =
         |option: &str| FORMATS.iter().find(|f| shape::format_shape(f).names().any(|n| n == option));
@@ -200,7 +200,7 @@ fn pattern_file(
     let text = match files(path) {
         Ok(text) => text,
         Err(error) => {
-            let message = format!("{path} cannot be read: {}", crate::plain(&error));
+            let message = format!("{path} cannot be read: {}", reason(&error));
             reader.error(node.mark, message, "paths are relative to the configuration's folder");
             return;
         }
@@ -214,7 +214,7 @@ fn pattern_file(
             found.insert(name.to_owned(), pattern.trim_start().to_owned());
         } else {
             let message = "a pattern without an expression";
-            reader.foreign(line_error(path, &text, index, message, "write `NAME regex`"));
+            reader.error_elsewhere(line_error(path, &text, index, message, "write `NAME regex`"));
         }
     }
 }

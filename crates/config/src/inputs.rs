@@ -5,77 +5,34 @@ use std::collections::{BTreeMap, BTreeSet};
 use logtally_formats::spec::{CsvSpec, FormatSpec, Header};
 use logtally_rules::spec::RuleSpec;
 
-use crate::diagnostic::Mark;
-use crate::lookups::Table;
+use crate::files::Files;
+use crate::lookups::LookupTable;
 use crate::paths::placeholders;
-use crate::positions::{Origin, Place};
+use crate::positions::{InputPosition, RulesOrigin};
 use crate::reader::{Object, Reader, one_or_more};
-use crate::suggest::propose;
-use crate::yaml::{Node, Value};
-use crate::{Files, InputSpec, formats, rules, shape};
+use crate::scope::Scope;
+use crate::spec::{InputSpec, default_columns};
+use crate::tree::{Node, Value};
+use crate::{formats, rules, shape};
 
-/// What the rules of an input may refer to.
-pub(crate) struct Scope<'a> {
-    /// Collects the errors.
-    pub reader: &'a Reader<'a>,
-    /// The tables.
-    pub lookups: &'a BTreeMap<String, Table>,
-    /// Labels of the input.
-    pub labels: Option<&'a Node>,
-    /// All columns, where the format tells them.
-    pub columns: Option<Vec<String>>,
-    /// The placeholders of each pattern of files; `None` if the command line has the files.
-    pub placeholders: Option<Vec<(String, Vec<String>)>>,
-}
-
-impl Scope<'_> {
-    /// A column that must be there in every record.
-    pub fn check_column(&self, name: &str, at: Mark) {
-        let Some(columns) = &self.columns else { return };
-        // Columns that begin so come from the program and not from the format.
-        if name.starts_with('@') || columns.iter().any(|column| column == name) {
-            return;
-        }
-        let names: Vec<_> = columns.iter().map(String::as_str).collect();
-        let help = propose(name, &names, "columns of this format");
-        self.reader.error(at, format!("the format has no column `{name}`"), help);
-    }
-
-    /// A placeholder of the path; `always` if a record without it would be rejected.
-    pub fn check_placeholder(&self, name: &str, at: Mark, always: bool) {
-        let Some(patterns) = &self.placeholders else { return };
-        let has = |names: &Vec<String>| names.iter().any(|known| known == name);
-        if !patterns.iter().any(|(_, names)| has(names)) {
-            let all: Vec<_> =
-                patterns.iter().flat_map(|(_, names)| names).map(String::as_str).collect();
-            let help = propose(name, &all, "placeholders in `files`");
-            self.reader.error(at, format!("unknown placeholder `{name}`"), help);
-        } else if let Some((pattern, _)) = patterns.iter().find(|(_, names)| always && !has(names))
-        {
-            let help = "add it there, or say what a record without it is: `missing: skip`";
-            self.reader.error(at, format!("'{pattern}' has no placeholder `{name}`"), help);
-        }
-    }
-}
-
-/// What all inputs share.
-pub(crate) struct Shared<'a> {
+/// Reads the inputs of a configuration, with what all of them share.
+pub(crate) struct InputsReader<'a> {
     /// Collects the errors.
     pub reader: &'a Reader<'a>,
     /// Reads other files.
     pub files: Files<'a>,
     /// The tables.
-    pub lookups: BTreeMap<String, Table>,
+    pub lookups: BTreeMap<String, LookupTable>,
     /// The top-level rules.
     pub rules: Option<&'a Node>,
 }
 
-impl<'a> Shared<'a> {
-    /// Reads all inputs, and tells where each stands.
-    pub fn inputs(&self, node: Option<&'a Node>) -> (Vec<InputSpec>, Vec<Place>) {
+impl<'a> InputsReader<'a> {
+    /// All inputs, and where each stands.
+    pub fn read(&self, node: Option<&'a Node>) -> (Vec<InputSpec>, Vec<InputPosition>) {
         let Some(node) = node else {
             let (input, origin) = self.implicit();
-            return (vec![input], vec![Place { input: None, rules: origin }]);
+            return (vec![input], vec![InputPosition { index: None, rules: origin }]);
         };
         let items = self.reader.items(node, "inputs");
         if matches!(&node.value, Value::List(items) if items.is_empty()) {
@@ -83,26 +40,27 @@ impl<'a> Shared<'a> {
             self.reader.error(node.mark, "`inputs` is empty", help);
         }
         let mut names = BTreeSet::new();
-        let read = items.iter().enumerate().filter_map(|(index, node)| {
-            let input = self.reader.object(node, "input", &shape::INPUT)?;
-            let name = name(input, index, &mut names);
-            let (input, rules) = self.input(input, name);
-            Some((input, Place { input: Some(index), rules }))
-        });
-        let read = read.collect::<Vec<_>>().into_iter().unzip();
+        let (mut inputs, mut positions) = (Vec::new(), Vec::new());
+        for (index, node) in items.iter().enumerate() {
+            let Some(object) = self.reader.object(node, "input", &shape::INPUT) else { continue };
+            let name = name(object, index, &mut names);
+            let (input, rules) = self.input(object, name);
+            inputs.push(input);
+            positions.push(InputPosition { index: Some(index), rules });
+        }
         self.check_unused(items);
-        read
+        (inputs, positions)
     }
 
     /// The one input of a configuration that names none.
-    fn implicit(&self) -> (InputSpec, Origin) {
+    fn implicit(&self) -> (InputSpec, RulesOrigin) {
         let mut format = formats::read(self.reader, None, self.files);
         let scope = self.scope(None, None, None);
         let (rules, origin) = self.rules(None, &scope, &mut format);
         (InputSpec { name: "input1".into(), ..InputSpec::new(format, rules) }, origin)
     }
 
-    fn input(&self, input: Object<'a>, name: String) -> (InputSpec, Origin) {
+    fn input(&self, input: Object<'a>, name: String) -> (InputSpec, RulesOrigin) {
         let mut format = formats::read(self.reader, input.get("format"), self.files);
         let placeholders = input.get("files").map(|node| patterns(self.reader, node));
         let scope = self.scope(input.get("labels"), columns(&format), placeholders);
@@ -134,9 +92,9 @@ impl<'a> Shared<'a> {
         own: Option<&Node>,
         scope: &Scope,
         format: &mut FormatSpec,
-    ) -> (Vec<RuleSpec>, Origin) {
+    ) -> (Vec<RuleSpec>, RulesOrigin) {
         if let Some(node) = own.or(self.rules) {
-            let origin = if own.is_some() { Origin::Own } else { Origin::Shared };
+            let origin = if own.is_some() { RulesOrigin::Own } else { RulesOrigin::Shared };
             return (self.all(node, scope), origin);
         }
         if let FormatSpec::Csv(csv) = format
@@ -144,7 +102,7 @@ impl<'a> Shared<'a> {
         {
             csv.columns = default_columns();
         }
-        (vec![rules::default_with(scope)], Origin::Default)
+        (vec![rules::default_with(scope)], RulesOrigin::Default)
     }
 
     fn all(&self, node: &Node, scope: &Scope) -> Vec<RuleSpec> {
@@ -165,11 +123,6 @@ impl<'a> Shared<'a> {
             self.all(node, &self.scope(None, None, None));
         }
     }
-}
-
-/// The columns that the default rule wants, in their order.
-pub(crate) fn default_columns() -> Vec<String> {
-    vec!["host".into(), "job_name".into()]
 }
 
 fn name(input: Object, index: usize, names: &mut BTreeSet<String>) -> String {

@@ -5,13 +5,13 @@ use logtally_core::limits::{LABEL_VALUE_BYTES_MAX, LABELS_MAX};
 use logtally_rules::spec::{Invalid, LabelSource, LabelSpec, Step};
 
 use crate::diagnostic::Mark;
-use crate::inputs::Scope;
 use crate::names;
 use crate::reader::{Object, one_or_more};
 use crate::regexes::{expression, template};
+use crate::scope::Scope;
 use crate::shape;
 use crate::suggest::propose;
-use crate::yaml::{Node, Value};
+use crate::tree::{Node, Value};
 
 /// All labels of a rule: its own, then those of its input that it does not set.
 pub(crate) fn read(scope: &Scope, rule: Object, histogram: bool) -> Vec<LabelSpec> {

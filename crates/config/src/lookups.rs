@@ -2,22 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use crate::Files;
 use crate::diagnostic::line_error;
+use crate::files::{Files, reason};
 use crate::reader::Reader;
-use crate::yaml::{Node, Value};
+use crate::tree::{Node, Value};
 
 /// A table, by value.
-pub(crate) type Table = BTreeMap<String, String>;
+pub(crate) type LookupTable = BTreeMap<String, String>;
 
 /// All tables by name; one that is wrong is empty.
-pub(crate) fn read(reader: &Reader, node: Option<&Node>, files: Files) -> BTreeMap<String, Table> {
+pub(crate) fn read(
+    reader: &Reader,
+    node: Option<&Node>,
+    files: Files,
+) -> BTreeMap<String, LookupTable> {
     let Some(node) = node else { return BTreeMap::new() };
     let entries = reader.entries(node, "lookups").into_iter();
     entries.map(|(name, _, node)| (name.to_owned(), table(reader, name, node, files))).collect()
 }
 
-fn table(reader: &Reader, name: &str, node: &Node, files: Files) -> Table {
+fn table(reader: &Reader, name: &str, node: &Node, files: Files) -> LookupTable {
     let entries = reader.entries(node, name);
     if let [("file", _, path)] = entries[..] {
         return reader
@@ -36,16 +40,16 @@ fn value(reader: &Reader, key: &str, node: &Node) -> Option<String> {
     reader.scalar(node, key)
 }
 
-fn from_file(reader: &Reader, at: &Node, path: &str, files: Files) -> Table {
+fn from_file(reader: &Reader, at: &Node, path: &str, files: Files) -> LookupTable {
     let text = match files(path) {
         Ok(text) => text,
         Err(error) => {
-            let message = format!("{path} cannot be read: {}", crate::plain(&error));
+            let message = format!("{path} cannot be read: {}", reason(&error));
             reader.error(at.mark, message, "paths are relative to the configuration's folder");
-            return Table::new();
+            return LookupTable::new();
         }
     };
-    let mut table = Table::new();
+    let mut table = LookupTable::new();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let problem = match row(line) {
             None => Some((
@@ -65,7 +69,7 @@ fn from_file(reader: &Reader, at: &Node, path: &str, files: Files) -> Table {
             }
         };
         if let Some((message, help)) = problem {
-            reader.foreign(line_error(path, &text, index, message, help));
+            reader.error_elsewhere(line_error(path, &text, index, message, help));
         }
     }
     table

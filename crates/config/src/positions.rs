@@ -2,11 +2,11 @@
 //! places; keeps no values but those of the file itself.
 
 use crate::diagnostic::Location;
-use crate::yaml::{Node, Value};
+use crate::tree::{Node, Value};
 
 /// Where the rules of an input stand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Origin {
+pub(crate) enum RulesOrigin {
     /// In the input.
     Own,
     /// At the top.
@@ -17,11 +17,11 @@ pub(crate) enum Origin {
 
 /// Where an input stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Place {
+pub(crate) struct InputPosition {
     /// Its index in the file; `None` if the file has no inputs.
-    pub input: Option<usize>,
+    pub index: Option<usize>,
     /// Where its rules stand.
-    pub rules: Origin,
+    pub rules: RulesOrigin,
 }
 
 /// The file, and where its inputs and rules stand in it.
@@ -30,34 +30,24 @@ pub(crate) struct Positions {
     pub file: String,
     pub text: String,
     pub root: Option<Node>,
-    pub places: Vec<Place>,
+    pub inputs: Vec<InputPosition>,
 }
 
 impl Positions {
-    /// The place of a path of names and indices, or the nearest one on the way there.
-    pub fn locate(&self, path: &str) -> Location {
-        match &self.root {
-            Some(root) => self.location(root.nearest(path)),
-            None => Location::file(&self.file),
-        }
-    }
-
-    /// The place of a field of an input, or of one of its rules.
+    /// The place of a field of an input, or of one of its rules; or the nearest one on the way there.
     pub fn of(&self, input: usize, rule: Option<usize>, field: &str) -> Location {
-        let place = self.places.get(input);
-        let (Some(root), Some(place)) = (&self.root, place) else {
+        let (Some(root), Some(position)) = (&self.root, self.inputs.get(input)) else {
             return Location::file(&self.file);
         };
-        let at_input = place.input.map(|index| root.nearest(&format!("inputs.{index}")));
-        let at_rule = match (rule, place.rules) {
-            (Some(rule), Origin::Own) => {
+        let at_input = position.index.map(|index| root.nearest(&format!("inputs.{index}")));
+        let at_rule = match (rule, position.rules) {
+            (Some(rule), RulesOrigin::Own) => {
                 at_input.map(|input| input.nearest(&format!("rules.{rule}")))
             }
-            (Some(rule), Origin::Shared) => Some(root.nearest(&format!("rules.{rule}"))),
+            (Some(rule), RulesOrigin::Shared) => Some(root.nearest(&format!("rules.{rule}"))),
             _ => None,
         };
-        let own = at_rule.filter(|rule| !is_inherited(rule, field));
-        match own.or(at_input) {
+        match at_rule.filter(|rule| !is_inherited(rule, field)).or(at_input) {
             Some(node) => self.location(node.nearest(field)),
             None => Location::file(&self.file),
         }

@@ -9,7 +9,7 @@ use logtally_core::duration::{self, InvalidDuration};
 use crate::diagnostic::{Diagnostic, Location, Mark};
 use crate::shape::Shape;
 use crate::suggest::{list, one_of, similar};
-use crate::yaml::{Entry, Node, Value};
+use crate::tree::{Entry, Node, Value};
 
 /// A file that is being read, and what was found wrong in it.
 pub(crate) struct Reader<'a> {
@@ -36,7 +36,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Adds an error of another file.
-    pub fn foreign(&self, error: Diagnostic) {
+    pub fn error_elsewhere(&self, error: Diagnostic) {
         self.errors.borrow_mut().push(error);
     }
 

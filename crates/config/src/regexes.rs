@@ -4,7 +4,7 @@
 use regex::Regex;
 
 use crate::reader::Reader;
-use crate::yaml::Node;
+use crate::tree::Node;
 
 /// An expression that compiles, or an error at its place.
 pub(crate) fn expression(reader: &Reader, node: &Node, what: &str) -> Option<(String, Regex)> {

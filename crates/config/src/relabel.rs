@@ -6,7 +6,7 @@ use crate::names;
 use crate::reader::{Object, Reader};
 use crate::regexes::expression;
 use crate::shape::{self, ACTIONS};
-use crate::yaml::Node;
+use crate::tree::Node;
 
 /// All steps of a rule.
 pub(crate) fn read(rule: Object) -> Vec<Relabel> {

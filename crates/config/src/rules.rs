@@ -4,11 +4,11 @@
 use logtally_rules::spec::{Invalid, Relabel};
 use logtally_rules::spec::{LabelSpec, Measure, RuleSpec, TenantLimit, ValueSpec};
 
-use crate::inputs::Scope;
 use crate::reader::Object;
+use crate::scope::Scope;
 use crate::shape::{self, TYPES};
 use crate::suggest::propose;
-use crate::yaml::{Node, Value};
+use crate::tree::{Node, Value};
 use crate::{labels, names, relabel, times, when};
 
 /// Types of metrics that need a value.

@@ -288,7 +288,7 @@ pub(crate) static RULE: Shape = closed(
         may(
             "when",
             WHEN,
-            "Which records it takes: a CEL expression; or a map of columns, all of which must hold.",
+            "Which records it matches: a CEL expression; or a map of columns, all of which must hold.",
         ),
         may("limit", Kind::Count, "Series that it may have."),
         may("limit_per", Kind::Object(&LIMIT_PER), "Series per value of one label."),
@@ -348,7 +348,7 @@ pub(crate) static LABEL: Shape = closed(
         may(
             "missing",
             FALLBACK,
-            "A record without the value: reject, skip (this rule does not take it) or {default: text}. Default reject.",
+            "A record without the value: reject, skip (this rule does not match it) or {default: text}. Default reject.",
         ),
         may("invalid", FALLBACK, "A record with an invalid value: as `missing`. Default reject."),
         may(

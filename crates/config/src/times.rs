@@ -3,10 +3,10 @@
 
 use logtally_rules::spec::{TimeFormat, TimeSpec};
 
-use crate::inputs::Scope;
 use crate::reader::Object;
+use crate::scope::Scope;
 use crate::shape;
-use crate::yaml::{Node, Value};
+use crate::tree::{Node, Value};
 
 /// A time: a column with RFC 3339 times, or a map.
 pub(crate) fn read(scope: &Scope, node: &Node) -> Option<TimeSpec> {

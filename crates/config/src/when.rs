@@ -7,7 +7,7 @@ use crate::reader::{Object, Reader, one_or_more};
 use crate::regexes::expression;
 use crate::shape;
 use crate::times;
-use crate::yaml::{Node, Value};
+use crate::tree::{Node, Value};
 
 const NUMBERS: [(&str, Compare); 6] = [
     ("eq", Compare::Eq),

@@ -1,5 +1,5 @@
-//! From YAML to a tree in which every value and key knows where it stands. Knows no field of the
-//! configuration, and never guesses: numbers keep the digits as they were written.
+//! From YAML to a [`tree`](crate::tree). The library resolves anchors and merges and says where each
+//! value stands; what its errors mean to a person is told in [`yaml_error`](crate::yaml_error).
 
 use std::fmt;
 
@@ -8,138 +8,18 @@ use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPo
 use serde_saphyr::{Options, Spanned};
 
 use crate::diagnostic::Mark;
-
-/// A value and its place.
-#[derive(Clone, Debug)]
-pub(crate) struct Node {
-    /// Where it stands.
-    pub mark: Mark,
-    /// What it is.
-    pub value: Value,
-}
-
-/// What YAML knows.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) enum Value {
-    /// Nothing.
-    Null,
-    /// `true` or `false`, as in YAML 1.2.
-    Bool(bool),
-    /// A number, as it was written.
-    Number(String),
-    /// A text.
-    Text(String),
-    /// Values in order.
-    List(Vec<Node>),
-    /// Values by name, in order.
-    Map(Vec<Entry>),
-}
-
-/// A named value.
-#[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    /// Its name.
-    pub key: String,
-    /// Where the name stands.
-    pub mark: Mark,
-    /// The value.
-    pub node: Node,
-}
-
-impl PartialEq for Node {
-    fn eq(&self, other: &Self) -> bool {
-        self.value == other.value
-    }
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key && self.node == other.node
-    }
-}
-
-impl Node {
-    /// What a person would call it.
-    pub fn describe(&self) -> String {
-        match &self.value {
-            Value::Null => "nothing".into(),
-            Value::Bool(value) => format!("`{value}`"),
-            Value::Number(value) => format!("the number {value}"),
-            Value::Text(value) => format!("the text '{value}'"),
-            Value::List(_) => "a list".into(),
-            Value::Map(_) => "a map".into(),
-        }
-    }
-
-    /// The value of a name, if this is a map that has it.
-    pub fn get(&self, key: &str) -> Option<&Node> {
-        match &self.value {
-            Value::Map(entries) => entries.iter().find(|e| e.key == key).map(|e| &e.node),
-            _ => None,
-        }
-    }
-
-    /// The text of a scalar, as it was written.
-    pub fn scalar(&self) -> Option<String> {
-        match &self.value {
-            Value::Bool(value) => Some(value.to_string()),
-            Value::Number(text) | Value::Text(text) => Some(text.clone()),
-            _ => None,
-        }
-    }
-
-    /// The node at a path, or the last one on the way there. Names may contain dots.
-    pub fn nearest(&self, path: &str) -> &Node {
-        match self.step(path) {
-            Some((node, rest)) => node.nearest(rest),
-            None => self,
-        }
-    }
-
-    fn step<'a>(&self, path: &'a str) -> Option<(&Node, &'a str)> {
-        match &self.value {
-            Value::Map(entries) => entries
-                .iter()
-                .filter_map(|e| Some((e.key.len(), &e.node, behind(path, &e.key)?)))
-                .max_by_key(|(length, ..)| *length)
-                .map(|(_, node, rest)| (node, rest)),
-            Value::List(items) => {
-                let (first, rest) = path.split_once('.').unwrap_or((path, ""));
-                let named = |item: &&Node| item.value == Value::Text(first.to_owned());
-                let at = first.parse::<usize>().ok().and_then(|index| items.get(index));
-                Some((at.or_else(|| items.iter().find(named))?, rest))
-            }
-            _ => None,
-        }
-    }
-}
-
-/// What follows a name in a dotted path.
-fn behind<'a>(path: &'a str, name: &str) -> Option<&'a str> {
-    let rest = path.strip_prefix(name)?;
-    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('.') }
-}
-
-/// What the parser did not like.
-pub(crate) struct SyntaxError {
-    /// Where.
-    pub mark: Option<Mark>,
-    /// What.
-    pub message: String,
-    /// The way out, where it can be told.
-    pub help: Option<String>,
-}
+use crate::tree::{Entry, Node, Value};
+use crate::yaml_error::YamlError;
 
 /// Reads a document.
-pub(crate) fn parse(text: &str) -> Result<Node, SyntaxError> {
-    let raw: Spanned<Raw> =
-        serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
+pub(crate) fn parse(text: &str) -> Result<Node, YamlError> {
+    match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options()) {
+        Ok(raw) => Ok(build(raw, text)),
+        Err(error) => {
             let mark = error.location().map(|at| mark_of(at, text));
-            let error = error.without_snippet();
-            let message = plain(&error.to_string());
-            SyntaxError { mark, help: help(&message), message }
-        })?;
-    Ok(build(raw, text))
+            Err(YamlError::new(mark, &error))
+        }
+    }
 }
 
 fn options() -> Options {
@@ -150,32 +30,6 @@ fn options() -> Options {
         non_finite_float_policy: NonFiniteFloatPolicy::AsString,
         with_snippet: false,
     }
-}
-
-/// The parser's message without its own idea of the place, which stands before ours.
-fn plain(message: &str) -> String {
-    // What follows these is advice for programmers who use the parser.
-    let ends = [" at line ", ", set Dup", "; use from_"].into_iter();
-    let end = ends.filter_map(|end| message.find(end)).min().unwrap_or(message.len());
-    message[..end].trim_end_matches([',', '.']).to_owned()
-}
-
-/// The usual slips behind the parser's messages.
-const SLIPS: [(&str, &str); 8] = [
-    ("duplicate", "remove one of the two"),
-    ("tabs", "indent with blanks"),
-    ("escape", "put expressions in single quotes, where a backslash is a backslash"),
-    ("multiple", "remove the line `---`: one file is one configuration"),
-    ("unknown anchor", "a text that begins with * stands in quotes"),
-    ("quoted scalar", "is a quote missing at the end of the text, here or above?"),
-    ("indicator", "indent the line like its neighbours; is a bracket or quote missing above?"),
-    ("block", "indent the line like its neighbours"),
-];
-
-fn help(message: &str) -> Option<String> {
-    let message = message.to_lowercase();
-    let slip = SLIPS.iter().find(|(word, _)| message.contains(word));
-    slip.map(|(_, help)| (*help).to_owned())
 }
 
 fn mark_of(at: serde_saphyr::Location, text: &str) -> Mark {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use logtally_config::{Config, ConfigError};
+use logtally_config::Config;
 use logtally_formats::spec::{CsvSpec, FormatSpec};
 use logtally_rules::spec::{
     Compare, Condition, Invalid, LabelSource, LabelSpec, Measure, Relabel, RelabelAction, RuleSpec,
@@ -59,8 +59,8 @@ fn nothing_written_is_the_default() {
         let config = parse(text);
         assert_eq!(config.inputs, Config::default().inputs, "{text}");
     }
-    let config = Config::default_for(&["a.csv".into()]);
-    assert_eq!(config.inputs[0].files, Some(vec!["a.csv".into()]));
+    let config = Config::default();
+    assert_eq!(config.inputs[0].files, None);
     assert_eq!(config.inputs[0].rules[0].labels, [column("host"), column("job_name")]);
     assert_eq!(config.location_of(0, Some(0), "labels.host").to_string(), "command line");
 }
@@ -229,8 +229,8 @@ fn later_errors_find_their_place() {
     assert_eq!(at(1, Some(1), "value.scale"), "0.001");
     assert_eq!(at(1, Some(1), "when"), r#"'status == "500"'"#);
     assert_eq!(at(1, Some(2), "value.column"), "bytes", "the short form stands for its column");
-    assert_eq!(config.locate(&["rules", "1", "buckets", "3"]).to_string(), "c.yaml:41:29");
-    let error = ConfigError::at(&config, 1, Some(1), "when", "no such function", None);
+    assert_eq!(config.location_of(1, Some(1), "buckets.3").to_string(), "c.yaml:41:29");
+    let error = config.error_at(1, Some(1), "when", "no such function", None);
     let again = error.clone().and(error.clone());
     assert_eq!(again, error);
     assert!(error.to_string().starts_with("c.yaml:42:11: error: no such function\n"), "{error}");

@@ -102,9 +102,7 @@ impl Input {
         files: &[String],
     ) -> Result<Self, ConfigError> {
         let texts = spec.files.as_deref().unwrap_or(files);
-        let at = |field: &str, message: String| {
-            ConfigError::at(config, index, None, field, message, None)
-        };
+        let at = |field: &str, message: String| config.error_at(index, None, field, message, None);
         let pattern = |(i, text): (usize, &String)| {
             Pattern::parse(text).map_err(|message| at(&format!("files.{i}"), message))
         };
@@ -137,17 +135,17 @@ impl Input {
         let rules = RuleSet::compile(specs).map_err(|errors| {
             let diagnostic = |error: logtally_rules::RuleError| {
                 let rule = Some(error.rule + only.unwrap_or(0));
-                ConfigError::at(config, index, rule, &error.field, error.message, error.help)
+                config.error_at(index, rule, &error.field, error.message, error.help)
             };
             let all = errors.into_iter().map(diagnostic).reduce(ConfigError::and);
-            all.unwrap_or_else(|| ConfigError::at(config, index, None, "rules", "invalid", None))
+            all.unwrap_or_else(|| config.error_at(index, None, "rules", "invalid", None))
         })?;
         let format = Format::compile(&spec.format, rules.columns()).map_err(|error| {
             let field = match error.field() {
                 "format" => "format".to_owned(),
                 field => format!("format.{field}"),
             };
-            ConfigError::at(config, index, None, &field, error.to_string(), None)
+            config.error_at(index, None, &field, error.to_string(), None)
         })?;
         let marker = format.marker();
         let marker = (!marker.is_empty()).then(|| memmem::Finder::new(marker).into_owned());
