@@ -93,14 +93,14 @@ impl Drop for AdminHandle {
     }
 }
 
-/// What strangers can make this listener hold on to.
+/// What clients, known or not, can make this listener hold.
 const LIMITS: ConnectionLimits = ConnectionLimits {
     connections: 512,
     head_bytes: 64 << 10,
     // A scraper that asks less often connects anew each time, which is cheap.
     head: Duration::from_secs(10),
     // After that the connection ends with its response, so that a client that does not read its
-    // responses is rid of one day.
+    // responses cannot hold it for ever.
     age: Duration::from_mins(1),
     last_response: Duration::from_secs(1),
 };
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_heart_is_not_healthy() {
+    fn a_silent_watchdog_is_not_healthy() {
         let context = Context::new("test", "1.2.3");
         let admin = start(&context, LIMITS);
         let _steady = context.health.watchdog("steady", Duration::MAX);

@@ -37,13 +37,13 @@ pub async fn serve(
     limits: ConnectionLimits,
     shutdown: &CancellationToken,
 ) {
-    let slots = Arc::new(Semaphore::new(limits.connections));
+    let permits = Arc::new(Semaphore::new(limits.connections));
     let connections = TaskTracker::new();
-    while let Some((stream, slot)) = next(&listener, &slots, shutdown).await {
+    while let Some((stream, permit)) = next(&listener, &permits, shutdown).await {
         let connection = Connection { router: router.clone(), limits, shutdown: shutdown.clone() };
         connections.spawn(async move {
             connection.serve(stream).await;
-            drop(slot);
+            drop(permit);
         });
     }
     drop(listener);
@@ -52,15 +52,15 @@ pub async fn serve(
     connections.wait().await;
 }
 
-/// The next connection as soon as there is a slot for it; `None` to stop.
+/// The next connection as soon as one more is allowed; `None` to stop.
 async fn next(
     listener: &TcpListener,
-    slots: &Arc<Semaphore>,
+    permits: &Arc<Semaphore>,
     shutdown: &CancellationToken,
 ) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let next = async {
-        let slot = Arc::clone(slots).acquire_owned().await.ok()?;
-        Some((accept(listener).await, slot))
+        let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+        Some((accept(listener).await, permit))
     };
     shutdown.run_until_cancelled(next).await.flatten()
 }
@@ -187,7 +187,7 @@ mod tests {
             ConnectionLimits { age: SHORT, last_response: SHORT, connections: 1, ..TEST_LIMITS };
         let server = Server::start(limits).await;
         let stuck = server.send(b"GET /large HTTP/1.1\r\nHost: test\r\n\r\n").await;
-        // There is one slot: an answer to another one means that the first one was cut. That other
+        // One connection is allowed: an answer to another one means that the first one was cut. That other
         // one may be too slow for so short a life, too.
         let answered = async {
             while !read_to_end(server.send(REQUEST).await).await.starts_with(b"HTTP/1.1 200") {}

@@ -1,4 +1,4 @@
-//! Liveness by heartbeats: the process is alive while each of its loops still turns.
+//! Liveness by heartbeats: the process is alive while each of its loops still runs.
 //!
 //! Must never depend on a store or a network: a restart does not repair those, it only adds load to
 //! what already struggles. A loop that waits for a store beats while it waits; that it waits is a
@@ -39,7 +39,7 @@ struct State {
 impl Health {
     /// A new watchdog, which has just beaten and must beat again within `max_silence`.
     ///
-    /// Choose several times what one turn of the loop takes at worst: being wrong here means a
+    /// Choose several times what one round of the loop takes at worst: being wrong here means a
     /// restart.
     pub fn watchdog(&self, name: &'static str, max_silence: Duration) -> Watchdog {
         let mut watchdogs = lock(&self.watchdogs);
@@ -68,7 +68,7 @@ impl Health {
 }
 
 impl Watchdog {
-    /// The loop has turned.
+    /// The loop has gone round once more.
     pub fn beat(&self) {
         self.beat_at(Instant::now());
     }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_heart_is_named_until_it_beats_again() {
+    fn a_silent_watchdog_is_named_until_it_beats_again() {
         let health = Health::default();
         let start = Instant::now();
         let uplink = health.watchdog("uplink", ALLOWED);
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_beat_from_the_future_is_no_silence() {
+    fn a_beat_from_the_future_is_not_silence() {
         let health = Health::default();
         let start = Instant::now();
         let watchdog = health.watchdog("uplink", ALLOWED);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_heart_that_ends_in_order_is_forgotten_and_one_that_panics_is_not() {
+    fn a_watchdog_that_ends_in_order_is_forgotten_and_one_that_panics_is_not() {
         let health = Health::default();
         drop(health.watchdog("import", ALLOWED));
         let watchdog = health.watchdog("uplink", ALLOWED);

@@ -1,43 +1,43 @@
 //! The process kit under every program: arguments that all share, logs, traces, the admin listener,
 //! readiness, liveness, shutdown, build information.
 //!
-//! This crate knows nothing about counting and must never learn: it may not depend on any other
-//! crate of the workspace.
+//! This crate knows nothing about counting, and must not: it may not depend on any other crate of the
+//! workspace.
 //!
 //! A program's `main.rs` calls [`main_with`] with its `run` function. `run` makes a [`Context`],
 //! sets up [`init_telemetry`], binds its listeners with [`bind`], serves the probes with
 //! [`spawn_admin`] and stops when [`Context::shutdown`] is cancelled, which [`cancel_on_signal`]
 //! does.
 
-pub mod program;
-
-pub mod context;
-
-pub mod readiness;
-
-pub mod health;
+mod admin;
 
 pub mod connections;
 
-pub mod listen;
+mod context;
 
-pub mod admin;
+mod health;
 
-pub mod page;
+mod listen;
 
-pub mod signal;
+mod log;
 
-pub mod log;
+mod logfmt;
 
-pub mod logfmt;
-
-pub mod telemetry;
-
-pub mod propagation;
-
-pub mod register;
+mod page;
 
 mod process;
+
+mod program;
+
+mod propagation;
+
+mod readiness;
+
+mod register;
+
+mod signal;
+
+mod telemetry;
 
 mod text;
 

@@ -4,8 +4,9 @@
 //! what is not plain is quoted and escaped.
 
 use std::fmt::{self, Write as _};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::field::RecordFields;
@@ -44,9 +45,7 @@ where
 
 impl FormatTime for UtcMillis {
     fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        // A clock before 1970 is wrong anyway; the epoch itself shows that best.
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        write_utc(writer, since_epoch)
+        writer.write_str(&utc_millis(SystemTime::now()))
     }
 }
 
@@ -56,30 +55,8 @@ impl<'writer> FormatFields<'writer> for NoSpanFields {
     }
 }
 
-fn write_utc(writer: &mut impl fmt::Write, since_epoch: Duration) -> fmt::Result {
-    let seconds = since_epoch.as_secs();
-    let (year, month, day) = civil_from_days(seconds / 86_400);
-    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    let millis = since_epoch.subsec_millis();
-    write!(writer, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
-}
-
-/// Year, month and day of a day counted from 1970-01-01.
-///
-/// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`
-/// (<https://howardhinnant.github.io/date_algorithms.html>), without the years before 0.
-fn civil_from_days(days: u64) -> (u64, u64, u64) {
-    // An era has 400 years, which always have the same number of days; years begin on 1 March, so
-    // that a leap day is the last of its year.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let leap_days = day_of_era / 1_460 + day_of_era / 146_096 - day_of_era / 36_524;
-    let year_of_era = (day_of_era - leap_days) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+fn utc_millis(time: SystemTime) -> String {
+    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// The message and the fields of an event, each with a space before it.
@@ -179,6 +156,7 @@ fn is_unprintable(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use std::io;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use tracing::{error, info};
     use tracing_subscriber::prelude::*;
@@ -211,9 +189,8 @@ mod tests {
     #[test]
     fn times() {
         fn check(since_epoch_millis: u64, expect: &str) {
-            let mut text = String::new();
-            write_utc(&mut text, Duration::from_millis(since_epoch_millis)).expect("writable");
-            assert_eq!(text, expect);
+            let time = UNIX_EPOCH + Duration::from_millis(since_epoch_millis);
+            assert_eq!(utc_millis(time), expect);
         }
 
         // Expected values by GNU date.

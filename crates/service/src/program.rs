@@ -25,7 +25,7 @@ pub const EXIT_USAGE: u8 = 2;
 /// The configuration file is wrong; the error shows where.
 pub const EXIT_CONFIG: u8 = 3;
 
-/// The program found itself in a state that cannot be, and ended at once.
+/// An assertion of the program failed, and it ended at once.
 ///
 /// The code with which Rust programs end on a panic in their main thread.
 pub const EXIT_PANIC: u8 = 101;
@@ -102,20 +102,20 @@ where
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Unlike `eprintln!` this does not panic, and so change the exit code, without a stderr.
-            let _ = writeln!(io::stderr(), "{}", last_words(&error));
+            let _ = writeln!(io::stderr(), "{}", final_message(&error));
             ExitCode::from(exit_code(&error))
         }
     }
 }
 
-/// Ends the process on any panic, after it was told.
+/// Ends the process on any panic, after the panic was reported.
 ///
 /// An assertion that fails in one task would otherwise leave a process that looks alive and does
-/// only a part of its work. Ending at any moment is safe: whoever comes next goes on from the store.
+/// only a part of its work. Ending at any moment is safe: the next process goes on from the store.
 fn end_on_panic() {
-    let tell = std::panic::take_hook();
+    let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        tell(info);
+        report(info);
         std::process::exit(i32::from(EXIT_PANIC));
     }));
 }
@@ -131,7 +131,7 @@ fn block_on(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<
     result
 }
 
-fn last_words(error: &anyhow::Error) -> String {
+fn final_message(error: &anyhow::Error) -> String {
     match error.downcast_ref::<ExitError>() {
         Some(report) if report.is_report => report.to_string().trim_end().to_owned(),
         _ => error_line(error),
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_report_is_shown_as_it_is() {
         let report = ExitError::report(EXIT_CONFIG, "error: bad\n  | line\n").into();
-        assert_eq!(last_words(&report), "error: bad\n  | line");
+        assert_eq!(final_message(&report), "error: bad\n  | line");
         assert_eq!(exit_code(&report), EXIT_CONFIG);
     }
 

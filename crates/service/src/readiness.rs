@@ -17,7 +17,7 @@ pub struct Readiness {
 /// One part's say in the readiness of its process.
 ///
 /// Not ready from its creation. A dropped gate stops counting: a part that has ended for good, like
-/// a one-off import, neither holds the process back nor needs a last call. A part whose end makes
+/// a one-off import, neither holds the process back nor needs a last report. A part whose end makes
 /// the process useless must cancel the shutdown token instead.
 pub struct ReadinessGate {
     id: u64,
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn ready_when_every_latch_is() {
+    fn ready_when_every_gate_is() {
         let readiness = Readiness::default();
         check(&readiness, &[]);
         let store = readiness.gate("store");
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dropped_latch_stops_counting_and_leaves_its_namesake_alone() {
+    fn a_dropped_gate_stops_counting_and_leaves_its_namesake_alone() {
         let readiness = Readiness::default();
         let first = readiness.gate("import");
         let second = readiness.gate("import");

@@ -1,4 +1,4 @@
-//! Signals that end the process: the first asks, the second insists.
+//! Signals that end the process: the first asks it to stop, the second ends it at once.
 //!
 //! Must never do the ending itself on the first signal: what a program holds is flushed by whoever
 //! listens to the token.
@@ -23,12 +23,12 @@ const SIGNAL_EXIT_BASE: i32 = 128;
 /// When called outside of a tokio runtime.
 pub fn cancel_on_signal(token: CancellationToken) {
     match Signals::catch() {
-        Ok(signals) => drop(tokio::spawn(ask_then_insist(signals, token))),
+        Ok(signals) => drop(tokio::spawn(stop_then_force(signals, token))),
         Err(error) => error!(%error, "cannot catch signals, they will end the process at once"),
     }
 }
 
-async fn ask_then_insist(mut signals: Signals, token: CancellationToken) {
+async fn stop_then_force(mut signals: Signals, token: CancellationToken) {
     let (name, _) = signals.next().await;
     info!(signal = name, "stopping, a second signal ends the process at once");
     token.cancel();
