@@ -3,6 +3,7 @@
 //! Must never hold up or fail the work that it describes: spans that cannot be exported are lost,
 //! with one warning.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -155,7 +156,7 @@ impl Export {
     fn start(program: &'static str) -> anyhow::Result<Self> {
         let runtime = ExportRuntime::start()?;
         let exporter = Exporter::new(runtime.handle())
-            .map_err(|error| ExitError::usage(error.context(CANNOT_EXPORT)))?;
+            .map_err(|error| ExitError::usage(anyhow!("{CANNOT_EXPORT}: {}", shown(&error))))?;
         let provider = SdkTracerProvider::builder()
             .with_resource(resource(program))
             .with_batch_exporter(exporter)
@@ -200,6 +201,25 @@ impl Drop for ExportRuntime {
     }
 }
 
+/// An error with its causes. The client repeats the endpoint, which may hold a password: the name of
+/// its variable stands in its place.
+fn shown(error: &impl fmt::Display) -> String {
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    without_secrets(&format!("{error:#}"), variables)
+}
+
+fn without_secrets(text: &str, variables: impl Iterator<Item = (String, String)>) -> String {
+    let mut shown = text.to_owned();
+    for (name, value) in variables {
+        let may_be_secret = name.ends_with("_ENDPOINT") || name.ends_with("_HEADERS");
+        if name.starts_with("OTEL_") && may_be_secret && !value.is_empty() {
+            shown = shown.replace(&value, &format!("${name}"));
+        }
+    }
+    shown
+}
+
 /// The resource of the environment, named `program` if the environment does not name it.
 fn resource(program: &'static str) -> Resource {
     let detected = Resource::builder().build();
@@ -231,7 +251,9 @@ impl Exporter {
     fn report(&self, result: &OTelSdkResult) {
         let was_failing = self.failing.swap(result.is_err(), Ordering::Relaxed);
         match result {
-            Err(error) if !was_failing => warn!(%error, "cannot export traces, spans are lost"),
+            Err(error) if !was_failing => {
+                warn!(error = shown(error), "cannot export traces, spans are lost");
+            }
             Ok(()) if was_failing => info!("traces are exported again"),
             _ => {}
         }
@@ -304,6 +326,20 @@ mod tests {
         check(&[ENDPOINT, all], Err(refused));
         check(&[ENDPOINT, all, ("OTEL_TRACES_EXPORTER", "none")], Ok(false));
         check(&[ENDPOINT, all, ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc")], Ok(true));
+    }
+
+    #[test]
+    fn endpoints_and_headers_are_named_and_not_shown() {
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://u:secret@h"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "key=secret"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let text = "grpc: http://u:secret@h refuses key=secret";
+        let shown = without_secrets(text, variables.into_iter());
+        let expect = "grpc: $OTEL_EXPORTER_OTLP_ENDPOINT refuses $OTEL_EXPORTER_OTLP_HEADERS";
+        assert_eq!(shown, expect);
     }
 
     #[test]

@@ -32,7 +32,7 @@ enum Named {
 pub enum StoreArgsError {
     /// The flag or the variable has another text.
     #[error("--store: {0}")]
-    Url(#[from] InvalidStoreUrl),
+    Url(InvalidStoreUrl),
     /// The file cannot be read.
     #[error("cannot read the file of --store-file, {}: {error}", path.display())]
     Unreadable {
@@ -90,7 +90,7 @@ impl StoreArgs {
     pub fn url(&self) -> Result<Option<StoreUrl>, StoreArgsError> {
         match &self.0 {
             None => Ok(None),
-            Some(Named::Url(text)) => Ok(Some(text.parse()?)),
+            Some(Named::Url(text)) => text.parse().map(Some).map_err(StoreArgsError::Url),
             Some(Named::File(path)) => Ok(Some(read(path)?)),
         }
     }
