@@ -17,7 +17,7 @@ use crate::serve_policy::ViewOptions;
 pub struct ExporterArgs {
     /// The store.
     #[command(flatten)]
-    pub store: StoreArgs,
+    pub(crate) store: StoreArgs,
 
     /// Address of the counts, for Prometheus
     #[arg(
@@ -26,7 +26,7 @@ pub struct ExporterArgs {
         value_name = "ADDRESS",
         default_value = ":8000"
     )]
-    pub web_listen_address: ListenAddress,
+    pub(crate) web_listen_address: ListenAddress,
 
     /// Path of the counts
     #[arg(
@@ -35,7 +35,7 @@ pub struct ExporterArgs {
         value_name = "PATH",
         default_value = "/metrics"
     )]
-    pub web_telemetry_path: TelemetryPath,
+    pub(crate) web_telemetry_path: TelemetryPath,
 
     /// Address of the admin pages: probes, and metrics of this process
     #[arg(
@@ -44,15 +44,15 @@ pub struct ExporterArgs {
         value_name = "ADDRESS",
         default_value = ":8001"
     )]
-    pub admin_listen_address: ListenAddress,
+    pub(crate) admin_listen_address: ListenAddress,
 
     /// How long to be silent rather than wrong.
     #[command(flatten)]
-    pub view: ViewArgs,
+    pub(crate) view: ViewArgs,
 
     /// Logs.
     #[command(flatten)]
-    pub log: LogArgs,
+    pub(crate) log: LogArgs,
 }
 
 /// How long to be silent rather than wrong. Flatten it into the arguments of a program.

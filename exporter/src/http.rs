@@ -51,7 +51,7 @@ const WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// The path of the page of counts.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TelemetryPath(String);
+pub(crate) struct TelemetryPath(String);
 
 impl Default for TelemetryPath {
     fn default() -> Self {
@@ -61,7 +61,7 @@ impl Default for TelemetryPath {
 
 impl TelemetryPath {
     /// The path as text.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

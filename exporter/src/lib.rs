@@ -4,10 +4,10 @@
 //! before it was asked for; if that cannot be known, there is no page. This crate never sees how
 //! counts come into the store, and nothing that differs between replicas may reach the page.
 //!
-//! Read in this order: the `state` is what is known of the counts, the `layout` says which lines stand
-//! where, the `page` is the text, kept in pieces and changed where the counts change. Imports go in this
-//! direction only. The sync reads the store into the state, the serve policy decides whether a page may
-//! be shown.
+//! Read in this order: the `state` is what is known of the counts, the `layout` says which lines
+//! stand where, the `page` is the text, kept in pieces and changed where the counts change. The page
+//! imports from the layout and the layout from the state, never the other way round. The sync reads
+//! the store into the state, the serve policy decides whether a page may be shown.
 
 mod state;
 
@@ -45,10 +45,9 @@ mod tests;
 
 pub use args::{ExporterArgs, ViewArgs};
 pub use exporter::Exporter;
-pub use http::TelemetryPath;
 pub use layout::{Arranged, View};
 pub use page::{Form, PageFormat, PageSnapshot, Pages, render};
 pub use serve_policy::ViewOptions;
-pub use server::{run, serve, serve_at};
+pub use server::{run, serve};
 pub use state::{CountState, Needs, NotLinked, Shortfall};
 pub use unavailable::Unavailable;

@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 use crate::page::{Form, PageSnapshot, Pages};
 use crate::serve_policy::{Judgement, ServePolicy, ViewOptions};
 use crate::state::Shortfall;
-use crate::sync::{Sync, on_view};
+use crate::sync::{StoreSync, on_view};
 use crate::unavailable::Unavailable;
 
 /// Changed series up to which the view is looked at without going to another thread.
@@ -28,7 +28,7 @@ type Verdict = Result<(), Unavailable>;
 /// The state of one replica.
 pub(crate) struct Replica {
     view: Arc<Mutex<View>>,
-    sync: Sync,
+    sync: StoreSync,
     policy: ServePolicy,
     /// Of the last sync.
     verdict: Verdict,
@@ -48,7 +48,7 @@ impl Replica {
     ) -> Self {
         let view = Arc::<Mutex<View>>::default();
         Self {
-            sync: Sync::new(store, Arc::clone(&view), metrics.clone()),
+            sync: StoreSync::new(store, Arc::clone(&view), metrics.clone()),
             view,
             policy: ServePolicy::new(options),
             verdict: Err(Unavailable::Starting),

@@ -1,5 +1,5 @@
-//! Whether a page may be served, and how long to be silent otherwise: after the store's server was replaced, while sources recover, and while
-//! totals are below what was served.
+//! Whether a page may be served, and how long to be silent otherwise: after the store's server was
+//! replaced, while sources recover, and while totals are below what was served.
 //!
 //! A pure decision over times that are passed in. It must never let a page out that may be behind
 //! what another replica showed, as long as waiting can still help.

@@ -26,7 +26,7 @@ pub async fn serve(
 }
 
 /// As [`serve`], with another path for the page of counts.
-pub async fn serve_at(
+pub(crate) async fn serve_at(
     path: &TelemetryPath,
     listener: TcpListener,
     exporter: Exporter,

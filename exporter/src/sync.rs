@@ -29,7 +29,7 @@ const APPLIED_AT_ONCE_BYTES: usize = 64 << 10;
 const ATTEMPTS: usize = 5;
 
 /// Reads a store into a view.
-pub(crate) struct Sync {
+pub(crate) struct StoreSync {
     store: Arc<dyn SnapshotReader>,
     view: Arc<Mutex<View>>,
     metrics: Metrics,
@@ -47,7 +47,7 @@ enum Rest {
     Load,
 }
 
-impl Sync {
+impl StoreSync {
     /// Reads `store` into `view`.
     pub(crate) fn new(
         store: Arc<dyn SnapshotReader>,

@@ -25,8 +25,8 @@ impl PatchableBlock {
     pub const ABSENT: u32 = u32::MAX;
 
     /// Compresses a text. `values` are the places of its values, ascending, with
-    /// [`PatchableBlock::ABSENT`] for those that are left out; each value is ASCII and ends before a line
-    /// feed.
+    /// [`PatchableBlock::ABSENT`] for those that are left out; each value is ASCII and ends before a
+    /// line feed.
     pub fn new(text: &[u8], values: &[u32]) -> Self {
         let mut block = Self::default();
         block.set(text, values);

@@ -11,9 +11,9 @@
 //! (`deflate`), checksums that follow a change without reading the text again (`crc`), and the blocks
 //! that use both.
 //!
-//! The crate is pure: no I/O, no clock, no randomness. It must never write anything that does not follow
-//! from the text and the places of its values: equal texts are equal after compression, too, and a
-//! patched block is equal to one that was compressed anew.
+//! The crate is pure: no I/O, no clock, no randomness. It must never write anything that does not
+//! follow from the text and the places of its values: equal texts are equal after compression, too,
+//! and a patched block is equal to one that was compressed anew.
 
 mod block;
 

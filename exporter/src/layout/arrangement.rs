@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
+use logtally_core::names::HistogramSuffix;
 use logtally_core::series::Kind;
 
 use super::bounds::common_bounds;
@@ -15,9 +16,6 @@ use super::pieces::{Cut, Pieces};
 use crate::state::{
     CountState, DirtySet, Families, FamilyIx, Knowledge, LayoutChanges, SeriesSlot,
 };
-
-/// What the names of a histogram's samples end with.
-const SUFFIXES: [&str; 3] = ["_bucket", "_sum", "_count"];
 
 /// All metrics, by name.
 pub(super) struct Arrangement {
@@ -28,16 +26,16 @@ pub(super) struct Arrangement {
 
 /// What is not shown, so that the rest can be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct LeftOut {
+pub(crate) struct LeftOut {
     /// Families whose description is nowhere in the store.
-    pub unknown: u64,
+    pub(crate) unknown: u64,
     /// Families whose names cannot stand on a page.
-    pub invalid: u64,
+    pub(crate) invalid: u64,
     /// Families with the name of another one of a different kind, and histograms with a sample that has
     /// the name of another metric.
-    pub conflicting: u64,
+    pub(crate) conflicting: u64,
     /// Series that do not fit to their family.
-    pub strays: u64,
+    pub(crate) strays: u64,
 }
 
 impl Arrangement {
@@ -167,6 +165,6 @@ fn choose(families: &Families) -> (BTreeMap<&str, Vec<FamilyIx>>, LeftOut) {
 /// sake.
 fn clashes(name: &str, shown: &BTreeMap<&str, Vec<FamilyIx>>, families: &Families) -> bool {
     let kind = shown.get(name).and_then(|chosen| families.kind(*chosen.first()?));
-    let taken = |suffix: &&str| shown.contains_key(format!("{name}{suffix}").as_str());
-    kind == Some(Kind::Histogram) && SUFFIXES.iter().any(taken)
+    let taken = |suffix: &HistogramSuffix| shown.contains_key(suffix.of(name).as_str());
+    kind == Some(Kind::Histogram) && HistogramSuffix::ALL.iter().any(taken)
 }

@@ -1,17 +1,17 @@
 //! The lines of the page: series in their order, equal label sets of several families as one.
 //!
-//! What a family's time-to-live hides is decided here, by the journal's time, which replicas that
-//! took in the same entries agree on. Hidden is not forgotten: totals and high-water marks know nothing of it.
+//! What a family's time-to-live hides is told by the journal's time, which replicas that took in the
+//! same entries agree on. Hidden is not forgotten: totals and high-water marks know nothing of it.
 
 use logtally_core::decimal::Decimal;
-use logtally_core::series::{Family, Kind, Value};
+use logtally_core::series::{Family, Kind, NEVER_HIDES, Value, hides_at, is_hidden};
 
 use super::arrangement::Arrangement;
 use super::bounds::Bound;
 use super::metric::Metric;
 use super::pieces::{PieceId, Pieces};
 use super::rank::Rank;
-use crate::state::{CountState, FamilyIx, SeriesSlot, earlier, last, push_text, shown_labels};
+use crate::state::{CountState, FamilyIx, SeriesSlot, earlier, push_text};
 
 /// What is known of the counts, in the order of the page.
 #[derive(Clone, Copy)]
@@ -127,7 +127,9 @@ impl<'a> MetricLines<'a> {
 
     /// The families, and the labels of each.
     pub(crate) fn labels(self) -> impl Iterator<Item = (FamilyIx, &'a [String])> {
-        let labels = move |ix| self.state.families().known(ix).map_or(&[][..], shown_labels);
+        let labels = move |ix| {
+            self.state.families().known(ix).map_or(&[][..], Family::labels_without_bucket)
+        };
         self.metric.families.iter().map(move |ix| (*ix, labels(*ix)))
     }
 
@@ -139,7 +141,8 @@ impl<'a> MetricLines<'a> {
     /// Appends the labels of a series: `{name="value",…}`, or nothing.
     pub(crate) fn push_labels(self, out: &mut Vec<u8>, slot: SeriesSlot) {
         let (family, values) = self.labelled(slot);
-        let names = self.state.families().known(family).map_or(&[][..], shown_labels);
+        let names =
+            self.state.families().known(family).map_or(&[][..], Family::labels_without_bucket);
         push_text(out, names, values);
     }
 
@@ -189,7 +192,7 @@ impl<'a> MetricLines<'a> {
         let mut buckets = vec![0; bounds.len() + 1];
         for slot in slots {
             // `+Inf` is not a decimal; neither is what only a damaged store has.
-            let at = match Decimal::parse(last(self.state.table().values(*slot))) {
+            let at = match Decimal::parse(self.state.table().bucket(*slot)) {
                 Ok(le) => bounds.partition_point(|bound| bound.value < le),
                 Err(_) => bounds.len(),
             };
@@ -202,25 +205,22 @@ impl<'a> MetricLines<'a> {
         HistogramLine { slot: line.slot, buckets, sum, created_ms: line.created_ms }
     }
 
-    /// The time at which a label set is hidden if nothing is counted before, `u64::MAX` for never: if
-    /// all its series have a time-to-live, and none of them lives. One without keeps the line: it may
+    /// The time at which a label set is hidden if nothing is counted before, [`NEVER_HIDES`] for never:
+    /// if all its series have a time-to-live, and none of them lives. One without keeps the line: it may
     /// count at this moment, because nothing tells when it did last.
     pub(crate) fn hides_at(self, slots: &[SeriesSlot]) -> u64 {
         if !self.may_hide {
-            return u64::MAX;
+            return NEVER_HIDES;
         }
-        let (families, table) = (self.state.families(), self.state.table());
-        let hides_at = |slot: &SeriesSlot| {
-            let ttl_s = families.known(table.family(*slot)).map_or(0, |family| family.ttl_s);
-            let touched_ms = self.state.touched_ms(*slot);
-            let hides_at = touched_ms.saturating_add(ttl_s.saturating_mul(1000));
-            if ttl_s > 0 { hides_at } else { u64::MAX }
+        let of_series = |slot: &SeriesSlot| {
+            let family = self.state.families().known(self.state.table().family(*slot));
+            family.map_or(NEVER_HIDES, |family| hides_at(family, self.state.touched_ms(*slot)))
         };
-        slots.iter().map(hides_at).max().unwrap_or(u64::MAX)
+        slots.iter().map(of_series).max().unwrap_or(NEVER_HIDES)
     }
 
     /// Whether what hides at this time is hidden now.
     pub(crate) fn is_past(self, hides_at: u64) -> bool {
-        hides_at < u64::MAX && self.now_ms >= hides_at
+        is_hidden(hides_at, self.now_ms)
     }
 }

@@ -18,7 +18,7 @@ mod rank;
 
 mod view;
 
-pub use self::arrangement::LeftOut;
+pub(crate) use self::arrangement::LeftOut;
 pub(crate) use self::bounds::Bound;
 pub use self::lines::Arranged;
 pub(crate) use self::lines::{HistogramLine, Line, MetricLines};

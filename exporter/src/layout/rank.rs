@@ -2,11 +2,9 @@
 
 use std::cmp::Ordering;
 
-use logtally_core::series::Kind;
+use logtally_core::series::{Family, Kind};
 
-use crate::state::{
-    CountState, Families, FamilyIx, SeriesSlot, SeriesTable, canonical, shown_labels, without_last,
-};
+use crate::state::{CountState, Families, FamilyIx, SeriesSlot, SeriesTable, canonical};
 
 /// Compares series of one metric.
 #[derive(Clone, Copy)]
@@ -47,7 +45,7 @@ impl<'a> Rank<'a> {
         let has_buckets = first == Some(Kind::Histogram);
         move |a, b| {
             if alike && has_buckets {
-                without_last(self.table.values(a)).cmp(without_last(self.table.values(b)))
+                self.table.values_without_bucket(a).cmp(self.table.values_without_bucket(b))
             } else if alike {
                 self.table.values(a).cmp(self.table.values(b))
             } else {
@@ -66,6 +64,6 @@ impl<'a> Rank<'a> {
 
     fn canonical(self, slot: SeriesSlot) -> Vec<(&'a str, &'a [u8])> {
         let family = self.families.known(self.table.family(slot));
-        canonical(family.map_or(&[], shown_labels), self.table.values(slot))
+        canonical(family.map_or(&[], Family::labels_without_bucket), self.table.values(slot))
     }
 }

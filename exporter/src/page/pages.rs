@@ -58,7 +58,7 @@ impl Pages {
     }
 
     /// Whether a page costs so little that it need not be written on a thread of its own.
-    pub fn is_quick(&self, view: &View, form: Form) -> bool {
+    pub(crate) fn is_quick(&self, view: &View, form: Form) -> bool {
         /// A few hundred nanoseconds each.
         const SERIES_MAX: usize = 2_000;
         let page = self.cached(form.format).page.as_ref();

@@ -1,5 +1,6 @@
 //! One metric as text.
 
+use logtally_core::names::HistogramSuffix;
 use logtally_core::series::{Kind, Value};
 
 use super::format::PageFormat;
@@ -209,11 +210,12 @@ fn push_escaped(out: &mut Vec<u8>, text: &str, is_special: impl Fn(u8) -> bool) 
 }
 
 fn push_buckets(out: &mut Vec<u8>, name: &str, les: &[&str], labels: &[u8], line: &HistogramLine) {
+    let suffix = HistogramSuffix::Bucket.as_str().as_bytes();
     for (le, count) in les.iter().chain(&["+Inf"]).zip(&line.buckets) {
         // The bound joins the labels that are there.
         let open: &[&[u8]] = match labels.split_last() {
-            Some((_, labels)) => &[name.as_bytes(), b"_bucket", labels, b",le=\"", le.as_bytes()],
-            None => &[name.as_bytes(), b"_bucket", b"{le=\"", le.as_bytes()],
+            Some((_, labels)) => &[name.as_bytes(), suffix, labels, b",le=\"", le.as_bytes()],
+            None => &[name.as_bytes(), suffix, b"{le=\"", le.as_bytes()],
         };
         out.extend(open.iter().copied().flatten());
         push_sample(out, &[b"\"}"], |out| push_number(out, *count));
@@ -221,10 +223,13 @@ fn push_buckets(out: &mut Vec<u8>, name: &str, les: &[&str], labels: &[u8], line
 }
 
 fn push_sum_and_count(out: &mut Vec<u8>, name: &str, labels: &[u8], line: &HistogramLine) {
-    let series = |suffix| [name.as_bytes(), suffix, labels];
-    push_sample(out, &series(b"_sum"), |out| push_decimal(out, line.sum));
-    let count = line.buckets.last().copied().unwrap_or(0);
-    push_sample(out, &series(b"_count"), |out| push_number(out, count));
+    let [sum, count] = [HistogramSuffix::Sum, HistogramSuffix::Count].map(|suffix| {
+        // The sample's name and labels.
+        [name.as_bytes(), suffix.as_str().as_bytes(), labels]
+    });
+    push_sample(out, &sum, |out| push_decimal(out, line.sum));
+    let values = line.buckets.last().copied().unwrap_or(0);
+    push_sample(out, &count, |out| push_number(out, values));
 }
 
 fn push_sample(out: &mut Vec<u8>, series: &[&[u8]], value: impl FnOnce(&mut Vec<u8>)) {

@@ -8,7 +8,7 @@ use logtally_core::series::{Family, FamilyId, Value};
 use super::dirty_set::DirtySet;
 use super::families::{Families, FamilyEntry, Knowledge};
 use super::ids::{FamilyIx, SeriesSlot};
-use super::labels::{push_text, shown_labels, split};
+use super::labels::{push_text, split};
 use super::partition::{PartitionState, merge};
 use super::series_table::SeriesTable;
 use super::totals::{MembershipChange, Totals};
@@ -368,7 +368,7 @@ impl CountState {
         match self.families.known(self.table.family(slot)) {
             Some(family) => {
                 let mut name = family.name.clone().into_bytes();
-                push_text(&mut name, shown_labels(family), self.table.values(slot));
+                push_text(&mut name, family.labels_without_bucket(), self.table.values(slot));
                 String::from_utf8_lossy(&name).into_owned()
             }
             None => String::from_utf8_lossy(self.table.key(slot)).replace('\0', "|"),

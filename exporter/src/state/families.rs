@@ -4,6 +4,7 @@
 
 use hashbrown::HashMap;
 use logtally_core::decimal::Decimal;
+use logtally_core::names::{BUCKET_LABEL, is_label_name, is_metric_name};
 use logtally_core::series::{Family, FamilyId, Kind};
 
 use super::ids::FamilyIx;
@@ -131,8 +132,8 @@ impl Families {
 /// store is no place to rely on.
 fn is_valid(family: &Family) -> bool {
     let distinct = |i: usize| !family.labels[..i].contains(&family.labels[i]);
-    is_name(&family.name, ":")
-        && family.labels.iter().all(|label| is_name(label, "") && !label.starts_with("__"))
+    is_metric_name(&family.name)
+        && family.labels.iter().all(|label| is_label_name(label) && !label.starts_with("__"))
         && (0..family.labels.len()).all(distinct)
         && (family.kind != Kind::Histogram || has_buckets(family))
 }
@@ -141,15 +142,9 @@ fn is_valid(family: &Family) -> bool {
 fn has_buckets(family: &Family) -> bool {
     let bound = |text: &String| Decimal::parse(text.as_bytes()).ok();
     let bounds: Option<Vec<Decimal>> = family.buckets.iter().map(bound).collect();
-    family.labels.last().is_some_and(|label| label == "le")
-        && !family.labels[..family.labels.len() - 1].iter().any(|label| label == "le")
+    family.labels.last().is_some_and(|label| label == BUCKET_LABEL)
+        && !family.labels[..family.labels.len() - 1].iter().any(|label| label == BUCKET_LABEL)
         && bounds.is_some_and(|bounds| bounds.is_sorted_by(|a, b| a < b))
-}
-
-fn is_name(name: &str, also: &str) -> bool {
-    let first = |c: char| c.is_ascii_alphabetic() || c == '_' || also.contains(c);
-    let rest = |c: char| first(c) || c.is_ascii_digit();
-    name.starts_with(first) && name.chars().all(rest)
 }
 
 #[cfg(test)]

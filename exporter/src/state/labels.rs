@@ -1,31 +1,8 @@
 //! Label sets: how they stand in a series key, their text, and when two of them are the same.
 
-use logtally_core::series::{Family, Kind};
-
-/// The labels that make a label set: those of a histogram without the bound of the bucket, which stands
-/// last.
-pub(crate) fn shown_labels(family: &Family) -> &[String] {
-    match (family.kind, family.labels.split_last()) {
-        (Kind::Histogram, Some((_, labels))) => labels,
-        _ => &family.labels,
-    }
-}
-
 /// The label values in a series key from its family id on: `NUL value NUL value …`.
 pub(crate) fn split(values: &[u8]) -> impl Iterator<Item = &[u8]> {
     values.split(|byte| *byte == 0).skip(1)
-}
-
-/// Label values without the last one. Ordered bytewise, values that are the same without their last one
-/// stand together.
-pub(crate) fn without_last(values: &[u8]) -> &[u8] {
-    let end = values.iter().rposition(|byte| *byte == 0);
-    &values[..end.unwrap_or(0)]
-}
-
-/// The last label value.
-pub(crate) fn last(values: &[u8]) -> &[u8] {
-    split(values).last().unwrap_or_default()
 }
 
 /// Appends `{name="value",…}`, or nothing if there are no labels.

@@ -29,7 +29,5 @@ pub(crate) use self::counts::{LayoutChanges, earlier};
 pub(crate) use self::dirty_set::DirtySet;
 pub(crate) use self::families::{Families, Knowledge};
 pub(crate) use self::ids::{FamilyIx, SeriesSlot};
-pub(crate) use self::labels::{
-    canonical, last, push_escaped, push_text, shown_labels, split, without_last,
-};
+pub(crate) use self::labels::{canonical, push_escaped, push_text, split};
 pub(crate) use self::series_table::SeriesTable;

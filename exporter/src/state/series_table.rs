@@ -6,7 +6,7 @@
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
-use logtally_core::series::FAMILY_ID_BYTES;
+use logtally_core::series::{FAMILY_ID_BYTES, split_bucket};
 
 use super::ids::{FamilyIx, SeriesSlot};
 
@@ -77,6 +77,17 @@ impl SeriesTable {
     /// the values, because NUL is below every other byte.
     pub(crate) fn values(&self, slot: SeriesSlot) -> &[u8] {
         self.key(slot).get(FAMILY_ID_BYTES..).unwrap_or_default()
+    }
+
+    /// The same without the bound of a histogram's bucket. In the order of the values, the buckets of
+    /// one label set stand together.
+    pub(crate) fn values_without_bucket(&self, slot: SeriesSlot) -> &[u8] {
+        split_bucket(self.key(slot)).0.get(FAMILY_ID_BYTES..).unwrap_or_default()
+    }
+
+    /// The bound of a histogram's bucket; nothing for other kinds.
+    pub(crate) fn bucket(&self, slot: SeriesSlot) -> &[u8] {
+        split_bucket(self.key(slot)).1.unwrap_or_default()
     }
 
     /// The family of a slot.

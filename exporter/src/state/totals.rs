@@ -1,7 +1,7 @@
 //! The totals of all series, and their high-water marks: what this replica has served.
 //!
-//! Whether a total is below its high-water mark is known at every moment without looking at all of them, so
-//! that a scrape pays for what changed only.
+//! Whether a total is below its high-water mark is known at every moment without looking at all of
+//! them, so that a scrape pays for what changed only.
 
 use super::dirty_set::DirtySet;
 use super::ids::SeriesSlot;
@@ -50,7 +50,8 @@ impl Totals {
         self.below
     }
 
-    /// How many totals may have changed since the high-water marks were raised, `None` if it may be any.
+    /// How many totals may have changed since the high-water marks were raised, `None` if it may be
+    /// any.
     pub(super) fn changed(&self) -> Option<usize> {
         self.changed.listed()
     }
@@ -99,8 +100,8 @@ impl Totals {
         self.below = self.high_water.iter().filter(|mark| **mark > 0).count();
     }
 
-    /// Raises every high-water mark to its total, because that is what is served now. The slots that may have
-    /// changed since the last time.
+    /// Raises every high-water mark to its total, because that is what is served now. The slots that
+    /// may have changed since the last time.
     ///
     /// # Panics
     /// If a total is below its high-water mark: then nothing may be served.

@@ -15,6 +15,7 @@ pub const NEVER_HIDES: u64 = u64::MAX;
 /// | --- | --- |
 /// | has no time-to-live | never |
 /// | has one | that long after its last increment |
+#[inline]
 pub fn hides_at(family: &Family, touched_ms: u64) -> u64 {
     match family.ttl_s {
         0 => NEVER_HIDES,
@@ -23,6 +24,7 @@ pub fn hides_at(family: &Family, touched_ms: u64) -> u64 {
 }
 
 /// Whether what hides at `hides_at` is hidden at `now_ms`: from that very millisecond on.
+#[inline]
 pub fn is_hidden(hides_at: u64, now_ms: u64) -> bool {
     hides_at != NEVER_HIDES && hides_at <= now_ms
 }
