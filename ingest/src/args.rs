@@ -13,7 +13,7 @@ use crate::follow::FollowArgs;
 /// Reads log files, accepts pushed records, and sends their counts to the aggregators.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "logtally-ingest", version, after_help = EXAMPLES)]
-pub struct Args {
+pub struct IngestArgs {
     /// Files or globs to follow, unless the configuration names them. Quote globs, so that files which
     /// appear later are found as well. Without any files, only pushes are accepted.
     #[arg(value_name = "FILES")]
@@ -96,16 +96,16 @@ pub struct ConfigArgs {
     pub enable_lifecycle: bool,
 }
 
-/// What a process may read.
+/// What this process is allowed to read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reads {
     /// Files, and pushes.
     Files,
-    /// Pushes only: the files' volume is not named.
+    /// Pushes only, since no volume is named.
     PushesOnly,
 }
 
-impl Args {
+impl IngestArgs {
     /// The aggregators.
     pub fn peers(&self) -> Result<Vec<Peer>, ExitError> {
         let peers = self.aggregators.iter().map(|text| Peer::parse(text));
@@ -117,7 +117,7 @@ impl Args {
         if self.volume.is_some() { Reads::Files } else { Reads::PushesOnly }
     }
 
-    /// The share of this ingest.
+    /// The share of the files that this ingest reads.
     pub fn own_shard(&self) -> Result<Shard, ExitError> {
         let pod = std::env::var("POD_NAME").unwrap_or_else(|_| host_name());
         let volume = self.volume.as_deref().map_or(Ok(()), check_volume);

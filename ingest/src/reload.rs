@@ -1,7 +1,7 @@
 //! The configuration in force: loaded at the start, replaced at SIGHUP and `POST /-/reload`.
 //!
-//! A configuration that is not valid is refused, and the old one goes on. What a reload means for each
-//! source is the follower's business.
+//! A configuration that is not valid is refused, and the old one stays in force. Must never look at
+//! sources: what a new plan means for each of them is decided by whoever reads it.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::{ConfigArgs, Reads};
 
-/// Loads configurations and hands out the plans that they make. Clones are handles to the same thing.
+/// Loads configurations and hands out the plans made from them. Clones are handles to the same state.
 #[derive(Clone)]
 pub struct Reloader {
     inner: Arc<Inner>,
@@ -33,10 +33,10 @@ struct Inner {
     files: Vec<String>,
     reads: Reads,
     plans: watch::Sender<Arc<Plan>>,
-    metrics: Metrics,
+    metrics: ReloadMetrics,
 }
 
-struct Metrics {
+struct ReloadMetrics {
     successful: IntGauge,
     success_time: Gauge,
     reloads: IntCounterVec,
@@ -52,7 +52,7 @@ impl Reloader {
     ) -> anyhow::Result<Self> {
         let plan =
             load(args, files, reads).map_err(|error| ExitError::report(EXIT_CONFIG, error))?;
-        let metrics = Metrics::new(registry)?;
+        let metrics = ReloadMetrics::new(registry)?;
         metrics.note(true);
         let plans = watch::Sender::new(Arc::new(plan));
         let (args, files) = (args.clone(), files.to_vec());
@@ -64,7 +64,7 @@ impl Reloader {
         self.inner.plans.subscribe()
     }
 
-    /// Loads the configuration again. If it is not valid, the old one goes on.
+    /// Loads the configuration again. If it is not valid, the old one stays in force.
     pub fn reload(&self) -> Result<(), ConfigError> {
         let Inner { args, files, reads, plans, metrics } = &*self.inner;
         let loaded = load(args, files, *reads);
@@ -149,18 +149,17 @@ fn load(args: &ConfigArgs, files: &[String], reads: Reads) -> Result<Plan, Confi
     }
     let plan = Plan::compile(&config, files)?;
     let with_files = plan.inputs.iter().position(|input| !input.patterns.is_empty());
-    match with_files {
-        Some(index) if reads == Reads::PushesOnly => {
-            let message = "files are to be read, but their volume, which is a part of their identity, is not named";
-            let help = "start with --volume NAME: the same on every host that sees the same disk";
-            let help = Some(help.to_owned());
-            Err(config.error_at(index, None, "files", message.to_owned(), help))
-        }
-        _ => Ok(plan),
+    if let Some(index) = with_files
+        && reads == Reads::PushesOnly
+    {
+        let message = "files are to be read, but their volume, which is a part of their identity, is not named";
+        let help = "start with --volume NAME: the same on every host that sees the same disk";
+        return Err(config.error_at(index, None, "files", message, Some(help.to_owned())));
     }
+    Ok(plan)
 }
 
-impl Metrics {
+impl ReloadMetrics {
     fn new(registry: &Registry) -> prometheus::Result<Self> {
         let reloads = Opts::new("logtally_config_reloads_total", "Reloads, by result");
         Ok(Self {

@@ -1,4 +1,5 @@
-//! The ingest as a program: follower, receiver of pushes, and their listeners.
+//! Runs the ingest: the follower, the receiver of pushes, and their listeners. Must never decide anything
+//! about files or pushes.
 
 use logtally_receive::{Listeners, Pushing};
 use logtally_service::{
@@ -7,11 +8,11 @@ use logtally_service::{
 use logtally_tail::metrics::TailMetrics;
 use logtally_tail::{FollowView, follow, raise_file_limit};
 
-use crate::args::Args;
+use crate::args::IngestArgs;
 use crate::reload::Reloader;
 
 /// Runs the program until it is told to stop.
-pub async fn run(args: Args) -> anyhow::Result<()> {
+pub async fn run(args: IngestArgs) -> anyhow::Result<()> {
     let telemetry = init_telemetry("logtally-ingest", &args.log)?;
     let context = Context::new("logtally-ingest", version());
     cancel_on_signal(context.shutdown.clone());

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::mem::discriminant;
 
+use logtally_core::names::HistogramSuffix;
 use logtally_rules::spec::{LabelSpec, Measure, RuleSpec};
 
 use crate::diagnostic::{Diagnostic, Location};
@@ -112,8 +113,8 @@ fn suffixes(metrics: &BTreeMap<String, FirstRule>) -> Vec<Diagnostic> {
         if !matches!(rule.measure, Measure::Histogram { .. }) {
             continue;
         }
-        for ending in ["_bucket", "_count", "_sum"] {
-            if let Some(other) = metrics.get(&format!("{name}{ending}")) {
+        for suffix in HistogramSuffix::ALL {
+            if let Some(other) = metrics.get(&suffix.of(name)) {
                 let message =
                     format!("the histogram `{name}` at {place} has series with this name");
                 let help = Some("rename one of them".to_owned());

@@ -145,7 +145,7 @@ fn patterns(reader: &Reader, node: &Node) -> Vec<(String, Vec<String>)> {
     }
     let mut all = Vec::new();
     for node in nodes {
-        // A value of another type is told where the files themselves are read.
+        // A value of another type is reported where the files themselves are read.
         let Value::Text(pattern) = &node.value else { continue };
         if pattern.is_empty() {
             reader.error(node.mark, "a path is empty", "name a file or a glob");

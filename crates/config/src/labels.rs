@@ -2,6 +2,7 @@
 //! what it reads.
 
 use logtally_core::limits::{LABEL_VALUE_BYTES_MAX, LABELS_MAX};
+use logtally_core::names::BUCKET_LABEL;
 use logtally_rules::spec::{Invalid, LabelSource, LabelSpec, Step};
 
 use crate::diagnostic::Mark;
@@ -20,7 +21,7 @@ pub(crate) fn read(scope: &Scope, rule: Object, histogram: bool) -> Vec<LabelSpe
         own(scope, node, &mut labels);
     }
     inherit(scope, &mut labels);
-    if histogram && labels.iter().any(|label| label.name == "le") {
+    if histogram && labels.iter().any(|label| label.name == BUCKET_LABEL) {
         rule.error(
             "labels",
             "a histogram has the label `le` already",

@@ -1,9 +1,11 @@
 //! Which names metrics and labels may have: the classic rules of Prometheus, and what logtally keeps
 //! for itself.
 
+use logtally_core::names::{is_label_char, is_label_name, is_metric_name};
+
 /// What is wrong with a metric's name, and the way out.
 pub(crate) fn metric(name: &str) -> Result<(), (String, String)> {
-    if !is_name(name, ":") {
+    if !is_metric_name(name) {
         let message = format!("`{name}` is not a metric name");
         return Err((message, format!("use letters, digits, _ and :, e.g. `{}`", repaired(name))));
     }
@@ -17,7 +19,7 @@ pub(crate) fn metric(name: &str) -> Result<(), (String, String)> {
 
 /// What is wrong with a label's name, and the way out.
 pub(crate) fn label(name: &str) -> Result<(), (String, String)> {
-    if !is_name(name, "") {
+    if !is_label_name(name) {
         let message = format!("`{name}` is not a label name");
         let help = format!("use letters, digits and _: `{}: {name}`", repaired(name));
         return Err((message, help));
@@ -29,14 +31,9 @@ pub(crate) fn label(name: &str) -> Result<(), (String, String)> {
     Ok(())
 }
 
-fn is_name(name: &str, also: &str) -> bool {
-    let part = |c: char| c.is_ascii_alphanumeric() || c == '_' || also.contains(c);
-    name.chars().all(part) && name.chars().next().is_some_and(|c| !c.is_ascii_digit())
-}
-
 /// The nearest legal name.
 fn repaired(name: &str) -> String {
-    let part = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let part = |c: char| if is_label_char(c) { c } else { '_' };
     let text: String = name.chars().map(part).collect();
     if text.chars().next().is_none_or(|c| c.is_ascii_digit()) { format!("_{text}") } else { text }
 }

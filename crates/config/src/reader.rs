@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
         }
         let object = Object { reader: self, node, what };
         let missing = |name: &str| {
-            // A slip in the name was told already, with the right one.
+            // A slip in the name was reported already, with the right one.
             let slip = |e: &Entry| similar(&e.key, shape.names()) == Some(name);
             node.get(name).is_none() && !entries.iter().any(slip)
         };
@@ -122,7 +122,7 @@ impl<'a> Reader<'a> {
                 let quoted = format!("put it in quotes: '{}'", node.scalar().unwrap_or_default());
                 self.wrong(node, what, "a text", &quoted);
             }
-            // A field without a value was told already.
+            // A field without a value was reported already.
             Value::Null => {}
             _ => self.wrong(node, what, "a text", ""),
         }

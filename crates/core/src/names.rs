@@ -23,7 +23,8 @@ pub fn is_metric_char(c: char) -> bool {
     is_label_char(c) || c == ':'
 }
 
-fn is_label_char(c: char) -> bool {
+/// Whether a character may stand in the name of a label.
+pub fn is_label_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 

@@ -7,6 +7,7 @@
 //!
 //! Must never depend on what was pushed before.
 
+use logtally_core::names::HistogramSuffix;
 use logtally_core::push::Group;
 use logtally_core::series::{Amount, Kind, Latest, Value};
 
@@ -70,15 +71,15 @@ fn add_summary(
     metric: &Metric<'_>,
     tie: u64,
 ) -> Result<(), ExpositionError> {
-    let sums = format!("{}_sum", metric.name);
-    let counts = format!("{}_count", metric.name);
+    let sums = HistogramSuffix::Sum.of(metric.name);
+    let counts = HistogramSuffix::Count.of(metric.name);
     let mut quantiles = Shapes::new(metric.name, metric.help(), Kind::Last);
     let mut sums = Shapes::new(sums, metric.help(), Kind::SumCounter);
     let mut counts = Shapes::new(counts, metric.help(), Kind::SumCounter);
     for SampleLine { line, sample } in &metric.samples {
-        let (shapes, value) = match &sample.name[metric.name.len()..] {
-            "_sum" => (&mut sums, sum(sample)),
-            "_count" => (&mut counts, whole(sample)),
+        let (shapes, value) = match metric.suffix_of(sample) {
+            Some(HistogramSuffix::Sum) => (&mut sums, sum(sample)),
+            Some(HistogramSuffix::Count) => (&mut counts, whole(sample)),
             _ if has_quantile(sample) && number::is_nan(sample.value) => continue,
             _ => (&mut quantiles, quantile(sample, tie)),
         };

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use logtally_core::decimal::Decimal;
 use logtally_core::limits::BUCKETS_MAX;
+use logtally_core::names::{BUCKET_LABEL, HistogramSuffix};
 use logtally_core::series::{Amount, Kind, SeriesKey, Value};
 
 use crate::error::{ExpositionError, LineProblem};
@@ -16,8 +17,6 @@ use crate::number::{self, Bound};
 use crate::sample::{decimal, observations};
 use crate::table::{LabelSet, Refusal, SeriesTable, Shapes};
 use crate::text::Sample;
-
-const LE: &str = "le";
 
 /// What is pushed of one label set.
 #[derive(Default)]
@@ -53,29 +52,47 @@ fn gather<'s>(
     let mut series: Vec<(LabelSet<'s>, Parts)> = Vec::new();
     for SampleLine { line, sample } in &metric.samples {
         let own = sample.labels.iter().map(|(name, value)| (*name, &**value));
-        let labels = table.own_labels(own.filter(|(name, _)| *name != LE));
+        let labels = table.own_labels(own.filter(|(name, _)| *name != BUCKET_LABEL));
         let at = *index.entry(labels).or_insert_with_key(|labels| {
             series.push((labels.clone(), Parts { line: *line, ..Parts::default() }));
             series.len() - 1
         });
         let parts = &mut series[at].1;
-        parts.take(metric.name, *line, sample).map_err(|problem| problem.at(*line))?;
+        parts.take(metric, *line, sample).map_err(|problem| problem.at(*line))?;
     }
     Ok(series)
 }
 
 impl Parts {
-    fn take(&mut self, name: &str, line: usize, sample: &Sample<'_>) -> Result<(), LineProblem> {
-        let le = sample.labels.iter().find(|(label, _)| *label == LE).map(|(_, value)| &**value);
-        let before = match (&sample.name[name.len()..], le) {
-            ("_bucket", Some(le)) => return self.take_bucket(name, le, observations(sample)?),
-            ("_bucket", None) => return Err(LineProblem::NoBound(name.to_owned())),
-            ("_sum" | "_count", Some(_)) => {
+    fn take(
+        &mut self,
+        metric: &Metric<'_>,
+        line: usize,
+        sample: &Sample<'_>,
+    ) -> Result<(), LineProblem> {
+        let name = metric.name;
+        let le = sample
+            .labels
+            .iter()
+            .find(|(label, _)| *label == BUCKET_LABEL)
+            .map(|(_, value)| &**value);
+        let before = match (metric.suffix_of(sample), le) {
+            (Some(HistogramSuffix::Bucket), Some(le)) => {
+                return self.take_bucket(name, le, observations(sample)?);
+            }
+            (Some(HistogramSuffix::Bucket), None) => {
+                return Err(LineProblem::NoBound(name.to_owned()));
+            }
+            (Some(HistogramSuffix::Sum | HistogramSuffix::Count), Some(_)) => {
                 return Err(LineProblem::StrayBound(sample.name.to_owned()));
             }
-            ("_sum", None) => self.sum.replace((line, decimal(sample)?)).is_some(),
-            ("_count", None) => self.count.replace((line, observations(sample)?)).is_some(),
-            _ => return Err(LineProblem::NotOfHistogram(name.to_owned())),
+            (Some(HistogramSuffix::Sum), None) => {
+                self.sum.replace((line, decimal(sample)?)).is_some()
+            }
+            (Some(HistogramSuffix::Count), None) => {
+                self.count.replace((line, observations(sample)?)).is_some()
+            }
+            (None, _) => return Err(LineProblem::NotOfHistogram(name.to_owned())),
         };
         if before { Err(LineProblem::SeriesTwice(sample.name.to_owned())) } else { Ok(()) }
     }

@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+use logtally_core::names::HistogramSuffix;
+
 use crate::error::{ExpositionError, LineProblem};
 use crate::stamp;
 use crate::text::{Line, Lines, Sample, Type};
@@ -29,6 +31,12 @@ impl Metric<'_> {
     /// Its type.
     pub fn kind(&self) -> Type {
         self.declared.unwrap_or(Type::Untyped)
+    }
+
+    /// What the name of one of its samples adds to its own.
+    pub fn suffix_of(&self, sample: &Sample<'_>) -> Option<HistogramSuffix> {
+        let rest = sample.name.strip_prefix(self.name)?;
+        HistogramSuffix::ALL.into_iter().find(|suffix| suffix.as_str() == rest)
     }
 
     /// Its help, empty if nothing says it.
@@ -101,20 +109,20 @@ impl<'a> Metrics<'a> {
         if self.by_name.contains_key(name) {
             return name;
         }
-        let mut bases = ["_bucket", "_sum", "_count"].iter().filter_map(|suffix| {
-            let base = name.strip_suffix(suffix)?;
-            let declared = self.all[*self.by_name.get(base)?].declared?;
-            suffixes(declared).contains(suffix).then_some(base)
-        });
-        bases.next().unwrap_or(name)
+        let Some((base, suffix)) = HistogramSuffix::split(name) else { return name };
+        let declared = self.by_name.get(base).and_then(|at| self.all[*at].declared);
+        match declared {
+            Some(kind) if suffixes(kind).contains(&suffix) => base,
+            _ => name,
+        }
     }
 }
 
 /// What the names of the samples of a type end with.
-fn suffixes(kind: Type) -> &'static [&'static str] {
+fn suffixes(kind: Type) -> &'static [HistogramSuffix] {
     match kind {
-        Type::Histogram => &["_bucket", "_sum", "_count"],
-        Type::Summary => &["_sum", "_count"],
+        Type::Histogram => &HistogramSuffix::ALL,
+        Type::Summary => &[HistogramSuffix::Sum, HistogramSuffix::Count],
         Type::Counter | Type::Gauge | Type::Untyped => &[],
     }
 }
@@ -125,7 +133,7 @@ fn check_names(metrics: &[Metric<'_>]) -> Result<(), ExpositionError> {
         metrics.iter().map(|metric| Cow::Borrowed(metric.name)).collect();
     for metric in metrics {
         for suffix in suffixes(metric.kind()) {
-            let name = format!("{}{suffix}", metric.name);
+            let name = suffix.of(metric.name);
             if !taken.insert(Cow::Owned(name.clone())) {
                 return Err(LineProblem::NameTwice { name }.at(metric.line));
             }

@@ -10,16 +10,15 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use logtally_core::limits::{LABEL_VALUE_BYTES_MAX, LABELS_MAX};
+use logtally_core::names::{BUCKET_LABEL, is_label_name};
 use logtally_core::push::Group;
 use logtally_core::rule::{Reject, check_value};
-
-use crate::text::is_label_name;
 
 const JOB: &str = "job";
 const BASE64: &str = "@base64";
 
 /// Labels that no group can have, because buckets and quantiles need them.
-const TAKEN: [&str; 2] = ["le", "quantile"];
+const TAKEN: [&str; 2] = [BUCKET_LABEL, "quantile"];
 
 /// Why a path names no group.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

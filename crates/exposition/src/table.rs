@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use logtally_core::limits::{DELTA_BYTES_MAX, LABELS_MAX};
+use logtally_core::names::BUCKET_LABEL;
 use logtally_core::push::Group;
 use logtally_core::series::{Amount, Family, FamilyId, Increments, Kind, SeriesKey};
 
@@ -81,7 +82,7 @@ impl<'g> SeriesTable<'g> {
     ) -> Result<FamilyId, Refusal> {
         let mut names: Vec<String> = labels.iter().map(|(name, _)| (*name).to_owned()).collect();
         if shapes.kind == Kind::Histogram {
-            names.push("le".to_owned());
+            names.push(BUCKET_LABEL.to_owned());
         }
         if names.len() > LABELS_MAX {
             return Err(LineProblem::TooManyLabels(shapes.name.to_string()).into());

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use logtally_core::limits::{LABEL_VALUE_BYTES_MAX, LABELS_MAX};
+use logtally_core::names::{is_label_char, is_label_name, is_metric_char, is_metric_name};
 use logtally_core::rule::{Reject, check_value};
 
 /// The type of a metric.
@@ -209,7 +210,7 @@ fn read_type(text: &str) -> Result<Type, SyntaxError> {
 }
 
 fn read_sample(line: &str) -> Result<Sample<'_>, SyntaxError> {
-    let end = line.find(|c| !is_name_char(c)).unwrap_or(line.len());
+    let end = line.find(|c| !is_metric_char(c)).unwrap_or(line.len());
     let (name, rest) = line.split_at(end);
     if !is_metric_name(name) || !rest.starts_with(|c| BLANKS.contains(&c) || c == '{') {
         let is_whole = rest.is_empty() && is_metric_name(name);
@@ -334,23 +335,6 @@ fn check_length(name: &str) -> Result<(), SyntaxError> {
 /// The beginning of a text that may be long.
 fn shown(text: &str) -> String {
     text.chars().take(60).collect()
-}
-
-fn is_metric_name(name: &str) -> bool {
-    name.starts_with(|c: char| !c.is_ascii_digit()) && name.chars().all(is_name_char)
-}
-
-fn is_name_char(c: char) -> bool {
-    is_label_char(c) || c == ':'
-}
-
-/// Whether a text can be the name of a label.
-pub(crate) fn is_label_name(name: &str) -> bool {
-    name.starts_with(|c: char| !c.is_ascii_digit()) && name.chars().all(is_label_char)
-}
-
-fn is_label_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
 }
 
 #[cfg(test)]

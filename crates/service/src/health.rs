@@ -50,12 +50,8 @@ impl Health {
         Watchdog { id, watchdogs: Arc::clone(&self.watchdogs) }
     }
 
-    /// Whether every watchdog has beaten in time.
-    pub fn is_healthy(&self) -> bool {
-        self.reasons().is_empty()
-    }
-
-    /// Name and reason of each watchdog that has not, in order of creation.
+    /// Name and reason of each watchdog that has not beaten in time, in order of creation; empty if the
+    /// process is healthy.
     pub fn reasons(&self) -> Vec<(&'static str, String)> {
         self.reasons_at(Instant::now())
     }
@@ -158,6 +154,6 @@ mod tests {
         });
         assert!(looping.join().is_err());
         check(&health, Instant::now() + ALLOWED * 9, &[("uplink", "panicked")]);
-        assert!(!health.is_healthy());
+        assert!(!health.reasons().is_empty());
     }
 }

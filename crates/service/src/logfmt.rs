@@ -1,6 +1,6 @@
 //! Log lines in logfmt: `ts=… level=info target=… msg="followed file" path=/x bytes=12`.
 //!
-//! A value may come from a stranger's log file, so it must never be able to forge a line or a field:
+//! A value may come from an untrusted log file, so it must never be able to forge a line or a field:
 //! what is not plain is quoted and escaped.
 
 use std::fmt::{self, Write as _};

@@ -1,6 +1,6 @@
 //! The landing page of a listener: what this is and where to go.
 //!
-//! Must never load anything from elsewhere: it is read in networks without a way out.
+//! Must never load anything from elsewhere: it is read in networks without access to the internet.
 
 use std::fmt::Write as _;
 

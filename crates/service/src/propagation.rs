@@ -1,7 +1,7 @@
 //! Carrying a trace from one process to the next, as a W3C `traceparent`
 //! (<https://www.w3.org/TR/trace-context/>).
 //!
-//! Must never fail: whoever counts does not care whether somebody watches.
+//! Must never fail: counting does not depend on tracing.
 
 use std::collections::HashMap;
 
@@ -31,7 +31,7 @@ pub fn current_traceparent() -> String {
 /// a span that has started keeps its parent.
 pub fn set_parent(span: &Span, traceparent: &str) {
     if let Some(remote) = remote_context(traceparent) {
-        // Fails when traces are off, which is no mistake.
+        // Fails when traces are off, which is fine.
         let _ = span.set_parent(remote);
     }
 }
