@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use clap::Parser;
 use logtally_core::duration;
+use logtally_core::limits::PUSHED_SOURCE_RETENTION_MIN;
 use logtally_service::{ListenAddress, LogArgs};
 use logtally_store::StoreArgs;
 use logtally_store::redis::Durability;
-
-use crate::janitor::RETENTION_MIN;
 
 /// Commits the deltas of ingests to the store, and folds the journal into the counts.
 #[derive(Parser, Clone, Debug)]
@@ -71,7 +70,7 @@ pub struct RetentionArgs {
 
 fn parse_retention(text: &str) -> Result<Duration, String> {
     let retention = duration::parse(text).map_err(|error| error.to_string())?;
-    if retention < RETENTION_MIN {
+    if retention < PUSHED_SOURCE_RETENTION_MIN {
         // Ingests use some of these sources for hours, and clocks differ.
         return Err("keys must be kept for at least 12h".to_owned());
     }

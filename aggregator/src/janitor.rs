@@ -1,8 +1,8 @@
 //! Forgets the sources of pushes that nobody comes back to: idempotency keys, and the lanes of pushes
 //! without one.
 //!
-//! Both are opened with the time in their note, and are forgotten when that is longer ago than the
-//! retention, by the store's time. What they counted stays. Every aggregator does this now and then;
+//! The note of both holds the time of their last push, and they are forgotten when that is longer ago
+//! than the retention, by the store's time. What they counted stays. Every aggregator does this now and then;
 //! each source is compared with its whole state before it goes, so two at once, or a commit in between,
 //! do no harm. Nothing here ever forgets the position of a file or of a named producer.
 
@@ -14,13 +14,6 @@ use logtally_store::{SharedStore, StoreError};
 use rand::Rng;
 
 use crate::metrics::Metrics;
-
-/// How long keys and lanes are kept if nothing else is said.
-pub const RETENTION_DEFAULT: Duration = Duration::from_hours(24);
-
-/// The least: twice the age at which an ingest takes a new lane, so that a lane in use never goes, even
-/// if the clock of its ingest is some hours behind that of the store.
-pub const RETENTION_MIN: Duration = Duration::from_hours(12);
 
 /// How often all partitions are looked through: a small part of the shortest retention.
 const SWEEP_EVERY: Duration = Duration::from_mins(10);
@@ -97,6 +90,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
+    use logtally_core::limits::PUSHED_SOURCE_RETENTION_DEFAULT;
     use logtally_core::push::{Group, ProducerName, Scope};
     use logtally_core::source::Generation;
     use logtally_store::memory::MemoryStore;
@@ -121,7 +115,7 @@ mod tests {
         let store = Arc::new(MemoryStore::new().with_clock(clock));
         store.create(Some(1)).await.expect("a fresh store");
         let metrics = Metrics::new(&Registry::new()).expect("valid names");
-        let retention = RETENTION_DEFAULT;
+        let retention = PUSHED_SOURCE_RETENTION_DEFAULT;
         let janitor = Janitor { store: store.clone(), partitions: 1, retention, metrics };
         Bench { janitor, now_s, store }
     }
@@ -163,7 +157,7 @@ mod tests {
             bench.open(source, *note).await;
         }
         let all = bench.left().await;
-        bench.now_s.fetch_add(RETENTION_DEFAULT.as_secs(), Ordering::Relaxed);
+        bench.now_s.fetch_add(PUSHED_SOURCE_RETENTION_DEFAULT.as_secs(), Ordering::Relaxed);
         assert_eq!(bench.janitor.sweep(P).await.expect("answers"), 0);
         assert_eq!(bench.left().await, all);
         bench.now_s.fetch_add(1, Ordering::Relaxed);

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::Stream;
-use logtally_core::limits::{COMMIT_QUEUE_MAX, GROUPS_BYTES_MAX, MESSAGE_BYTES_MAX, STREAMS_MAX};
+use logtally_core::limits::{
+    COMMIT_QUEUE_MAX, GROUPS_BYTES_MAX, MESSAGE_BYTES_MAX, PUSHED_SOURCE_RETENTION_DEFAULT,
+    STREAMS_MAX,
+};
 use logtally_core::partition::Partition;
 use logtally_proto::v1::aggregator_service_server::AggregatorServiceServer;
 use logtally_proto::v1::group_service_server::GroupServiceServer;
@@ -25,7 +28,7 @@ use crate::committer::Committer;
 use crate::exchange::Exchange;
 use crate::folder::{Backlog, fold_forever};
 use crate::groups::Groups;
-use crate::janitor::{Janitor, RETENTION_DEFAULT};
+use crate::janitor::Janitor;
 use crate::limits::Limits;
 use crate::lives::Lives;
 use crate::metrics::Metrics;
@@ -58,7 +61,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             partitions: None,
-            key_retention: RETENTION_DEFAULT,
+            key_retention: PUSHED_SOURCE_RETENTION_DEFAULT,
             message_bytes_max: MESSAGE_BYTES_MAX,
         }
     }

@@ -5,7 +5,7 @@
 //! It never sees a request, a link or a clock: `logtally-session` has the machine that asks and sends.
 
 use crate::delta::Span;
-use crate::source::{Generation, SourceState};
+use crate::source::{Generation, SourceState, Tail};
 
 /// Who talks to the store about a source. That decides who may open it, and what is lost if nobody
 /// looks at the stored state again.
@@ -31,7 +31,8 @@ pub enum Reaction {
     GoAhead,
     /// The store does not know the source: open it again.
     OpenAgain,
-    /// Another generation of the source is stored: compare it with the file.
+    /// Another generation of the source is stored, or other content was counted: compare it with the
+    /// file.
     LookAgain,
 }
 
@@ -51,7 +52,7 @@ pub enum Course {
 }
 
 /// How a conversation begins, or begins again after a break, with `known` the last state that was
-/// heard:
+/// received:
 ///
 /// | party | nothing is known | a state is known |
 /// | --- | --- | --- |
@@ -78,29 +79,50 @@ pub fn after_question(party: Party, stored: Option<&SourceState>) -> Course {
     }
 }
 
-/// Reacts to the stored state that answers `span`, which was read in `generation` while `sent` was
-/// the end of everything sent so far:
+/// A delta that was sent, as far as its answer is measured by it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SentSpan {
+    /// What it covers.
+    pub span: Span,
+    /// Hash of what stands before its end.
+    pub tail_after: Tail,
+}
+
+/// Reacts to the stored state that answers `answered`, one of the deltas that were `sent` in this order,
+/// all of them in `generation`. `end` is the end of the last one:
 ///
 /// | stored | reaction |
 /// | --- | --- |
 /// | nothing | [`Reaction::OpenAgain`] |
 /// | another generation | [`Reaction::LookAgain`] |
 /// | `position < to` | [`Reaction::GoBack`] |
-/// | `to ≤ position ≤ sent` | [`Reaction::CarryOn`] |
-/// | `position > sent` | [`Reaction::GoAhead`] |
+/// | `position > end` | [`Reaction::GoAhead`] |
+/// | `to ≤ position ≤ end`, where a delta ends with another tail | [`Reaction::LookAgain`] |
+/// | `to ≤ position ≤ end` otherwise | [`Reaction::CarryOn`] |
+///
+/// The tail matters where a file was replaced before anything of it was counted: what was sent of the
+/// older content may arrive late, through a link that was given up, and reach the same position.
 pub fn react(
     generation: Generation,
-    span: Span,
-    sent: u64,
+    answered: Span,
+    sent: impl Iterator<Item = SentSpan>,
     stored: Option<&SourceState>,
 ) -> Reaction {
-    match stored {
-        None => Reaction::OpenAgain,
-        Some(state) if state.generation != generation => Reaction::LookAgain,
-        Some(state) if state.position < span.to() => Reaction::GoBack,
-        Some(state) if state.position > sent => Reaction::GoAhead,
-        Some(_) => Reaction::CarryOn,
+    let Some(state) = stored else { return Reaction::OpenAgain };
+    if state.generation != generation {
+        return Reaction::LookAgain;
     }
+    if state.position < answered.to() {
+        return Reaction::GoBack;
+    }
+    let mut end = answered.to();
+    for SentSpan { span, tail_after } in sent {
+        if span.to() == state.position && tail_after != state.tail {
+            return Reaction::LookAgain;
+        }
+        end = span.to();
+    }
+    if state.position > end { Reaction::GoAhead } else { Reaction::CarryOn }
 }
 
 /// What the answer to a delta means for who sent it:
@@ -123,7 +145,7 @@ pub fn after_delta(party: Party, reaction: Reaction) -> Course {
 }
 
 /// What a look at the stored state means while nothing is under way, with `known` the last state that
-/// was heard:
+/// was received:
 ///
 /// | stored | course |
 /// | --- | --- |
@@ -152,7 +174,6 @@ pub fn known_if_absent(party: Party, known: Option<SourceState>) -> Option<Sourc
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Tail;
 
     const G: Generation = Generation(1);
 
@@ -162,8 +183,11 @@ mod tests {
 
     #[test]
     fn every_answer_has_one_reaction() {
-        let span = Span::new(10, 20).expect("valid");
-        let check = |stored: Option<SourceState>| react(G, span, 40, stored.as_ref());
+        let span = |from, to| Span::new(from, to).expect("valid");
+        let sent = [(10, 20), (20, 30), (30, 40)]
+            .map(|(from, to)| SentSpan { span: span(from, to), tail_after: Tail::empty() });
+        let check =
+            |stored: Option<SourceState>| react(G, span(10, 20), sent.into_iter(), stored.as_ref());
         assert_eq!(check(None), Reaction::OpenAgain);
         assert_eq!(check(Some(SourceState::start(Generation(2)))), Reaction::LookAgain);
         assert_eq!(check(Some(at(10))), Reaction::GoBack);
@@ -171,6 +195,10 @@ mod tests {
         assert_eq!(check(Some(at(20))), Reaction::CarryOn);
         assert_eq!(check(Some(at(40))), Reaction::CarryOn);
         assert_eq!(check(Some(at(41))), Reaction::GoAhead);
+        for position in [20, 30, 40] {
+            let other = SourceState { tail: Tail(9), ..at(position) };
+            assert_eq!(check(Some(other)), Reaction::LookAgain, "{position}");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! A limit is a promise about memory or about time. What is full stops reading; nothing is dropped.
 
+use std::time::Duration;
+
 /// Largest record (bytes, terminator excluded). Longer ones are rejected as `oversized`.
 ///
 /// One mebibyte is far above any sane log line and small enough that a reader can always hold one
@@ -145,9 +147,36 @@ pub const PRODUCER_IN_FLIGHT_BYTES_MAX: usize = PUSH_IN_FLIGHT_BYTES_MAX / 8;
 /// their bytes.
 pub const PRODUCER_IN_FLIGHT_MESSAGES_MAX: usize = 1024;
 
-/// Producers, keys and lanes that one ingest remembers between two pushes; one that it has forgotten
-/// costs a question to an aggregator.
-pub const LANES_MAX: usize = 100_000;
+/// Producers, keys and anonymous sources that one ingest remembers between two pushes; one that it has
+/// forgotten costs a question to an aggregator.
+pub const PUSHED_SOURCES_MAX: usize = 100_000;
+
+/// How long they are remembered: long enough for senders that come every few minutes.
+pub const PUSHED_SOURCE_IDLE_MAX: Duration = Duration::from_mins(10);
+
+/// How long a pushed message may wait for its commit before its sender is told to try again.
+pub const PUSH_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// How long a stopping ingest waits for what was pushed and is under way.
+pub const PUSH_DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// How long push streams have to end then: they still carry the replies to that.
+pub const PUSH_STREAM_DRAIN_MAX: Duration = PUSH_DRAIN_MAX.saturating_add(Duration::from_secs(1));
+
+/// How long anonymous pushes go to one source. Then they go to a new one, so that old ones can be
+/// forgotten.
+pub const ANONYMOUS_SOURCE_AGE_MAX: Duration = Duration::from_hours(6);
+
+/// The least time for which keys and anonymous sources are kept after their last use: twice the time for
+/// which an anonymous source is used, so that none in use is ever forgotten, even if the clock of its
+/// ingest is some hours behind that of the store. A source that is forgotten while it is used is opened
+/// again, and what is under way may count twice.
+pub const PUSHED_SOURCE_RETENTION_MIN: Duration = ANONYMOUS_SOURCE_AGE_MAX.saturating_mul(2);
+
+/// How long they are kept if nothing else is said: a retry may come a day later.
+pub const PUSHED_SOURCE_RETENTION_DEFAULT: Duration = Duration::from_hours(24);
+const _: () =
+    assert!(PUSHED_SOURCE_RETENTION_DEFAULT.as_secs() >= PUSHED_SOURCE_RETENTION_MIN.as_secs());
 
 /// Longest idempotency key (bytes).
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;

@@ -6,7 +6,7 @@ use logtally_core::limits::DELTA_BYTES_MAX;
 use logtally_core::rule::Reject;
 use memchr::memchr;
 
-use super::message::{PushError, Rejection};
+use crate::message::{PushError, Rejection};
 use logtally_count::reading::Reading;
 use logtally_count::records::{BYTE_ORDER_MARK, Cursor};
 use logtally_count::tally::{Counted, Tally};
@@ -22,7 +22,7 @@ thread_local! {
 }
 
 /// Counts the records of the message with this number (whatever orders the messages of a sender).
-pub fn count_block(
+pub(crate) fn count_block(
     reading: &Reading,
     number: u64,
     records: &[u8],

@@ -10,7 +10,7 @@ use logtally_core::limits::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::message::PushError;
+use crate::message::PushError;
 
 /// How long somebody who can be told to come back later waits for room.
 const WAIT_MAX: Duration = Duration::from_secs(3);
@@ -23,14 +23,14 @@ const ENVELOPE_BYTES: usize = 2048;
 
 /// The memory of one process.
 #[derive(Clone, Debug)]
-pub struct Budget {
+pub(crate) struct Budget {
     bytes: Arc<Semaphore>,
     size: usize,
 }
 
 /// A share of the memory, given back when it is dropped.
 #[derive(Debug)]
-pub struct Permit {
+pub(crate) struct Permit {
     bytes: usize,
     _held: OwnedSemaphorePermit,
     _within: Option<Box<Permit>>,
@@ -38,13 +38,13 @@ pub struct Permit {
 
 impl Permit {
     /// Its size.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// The same share of two memories: that of a stream, and within it that of the process.
     #[must_use]
-    pub fn with(self, within: Self) -> Self {
+    pub(crate) fn with(self, within: Self) -> Self {
         Self { _within: Some(Box::new(within)), ..self }
     }
 }
@@ -57,22 +57,22 @@ impl Default for Budget {
 
 impl Budget {
     /// A memory of so many bytes, which must be more than the largest message takes.
-    pub fn new(size: usize) -> Self {
+    pub(crate) fn new(size: usize) -> Self {
         Self { bytes: Arc::new(Semaphore::new(size)), size }
     }
 
     /// What one stream may have under way.
-    pub fn of_stream() -> Self {
+    pub(crate) fn of_stream() -> Self {
         Self::new(PRODUCER_IN_FLIGHT_BYTES_MAX)
     }
 
     /// Bytes that are held.
-    pub fn used(&self) -> usize {
+    pub(crate) fn used(&self) -> usize {
         self.size - self.bytes.available_permits()
     }
 
     /// Waits for room for a message of so many bytes. More than a message may have is refused at once.
-    pub async fn wait(&self, message_bytes: usize) -> Result<Permit, PushError> {
+    pub(crate) async fn wait(&self, message_bytes: usize) -> Result<Permit, PushError> {
         if message_bytes > PUSH_BYTES_MAX + ENVELOPE_BYTES {
             return Err(PushError::TooLarge);
         }
@@ -84,7 +84,7 @@ impl Budget {
     }
 
     /// Waits for room for a short time only.
-    pub async fn try_wait(&self, message_bytes: usize) -> Result<Permit, PushError> {
+    pub(crate) async fn try_wait(&self, message_bytes: usize) -> Result<Permit, PushError> {
         let waited = tokio::time::timeout(WAIT_MAX, self.wait(message_bytes)).await;
         waited.map_err(|_| PushError::Busy)?
     }

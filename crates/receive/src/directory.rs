@@ -10,7 +10,7 @@ use logtally_proto::v1::group_service_client::GroupServiceClient;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
-use super::message::PushError;
+use crate::message::PushError;
 use logtally_session::uplink::Peer;
 
 /// How long an aggregator may take: it looks through a partition.
@@ -18,7 +18,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// Asks aggregators about groups.
 #[derive(Clone)]
-pub struct Directory {
+pub(crate) struct Directory {
     peers: Arc<[Peer]>,
 }
 
@@ -29,7 +29,7 @@ impl Directory {
     }
 
     /// All groups.
-    pub async fn list(&self) -> Result<Vec<v1::PushedGroup>, PushError> {
+    pub(crate) async fn list(&self) -> Result<Vec<v1::PushedGroup>, PushError> {
         let ask = |mut client: Client| async move {
             client.list_groups(request(v1::ListGroupsRequest {})).await
         };
@@ -37,7 +37,7 @@ impl Directory {
     }
 
     /// Forgets all series of a group. Returns how many there were.
-    pub async fn delete(&self, group: &Group) -> Result<u64, PushError> {
+    pub(crate) async fn delete(&self, group: &Group) -> Result<u64, PushError> {
         let label = |(name, value): &(String, String)| v1::Label {
             name: name.clone(),
             value: value.clone(),

@@ -17,7 +17,7 @@ const UNITS_PER_NS: i128 = 1_000;
 
 /// What a push counts: `body` in the text format, at `now_ns` nanoseconds since 1970, in a group whose
 /// series are hidden `ttl_s` seconds after their last push, with 0 never.
-pub fn group_push(
+pub(crate) fn group_push(
     group: &Group,
     body: &[u8],
     ttl_s: u64,
@@ -31,7 +31,7 @@ pub fn group_push(
 }
 
 /// What a push that was refused leaves in its group: the time of that.
-pub fn group_failure(group: &Group, ttl_s: u64, now_ns: u64) -> Counted {
+pub(crate) fn group_failure(group: &Group, ttl_s: u64, now_ns: u64) -> Counted {
     let failure = PushOutcome::Failure { now: seconds(now_ns) };
     counted(stamp(group, ttl_s, now_ns, failure))
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use logtally_core::limits::PUSH_STREAM_DRAIN_MAX;
 use logtally_proto::v1::push_service_server::SERVICE_NAME;
 use logtally_service::{BindError, Context, ListenAddress, bind};
 use tokio::net::TcpListener;
@@ -9,7 +10,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 
-use crate::Push;
+use crate::push::Push;
 
 /// Streams of one connection: a client may have one per producer.
 const STREAMS_MAX: u32 = 1024;
@@ -17,9 +18,6 @@ const STREAMS_MAX: u32 = 1024;
 /// Flow-control windows (bytes): what the system keeps of one stream, and of one connection, before
 /// there is room for it.
 const WINDOWS: (u32, u32) = (128 << 10, 512 << 10);
-
-/// How long streams have to end.
-const DRAIN_MAX: Duration = Duration::from_secs(6);
 
 /// A silent client is asked for a sign of life after this time, and given up after the same again.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -99,7 +97,7 @@ async fn serve_grpc(listener: TcpListener, push: &Push, context: &Context) -> an
         for service in ["", SERVICE_NAME] {
             health.set_service_status(service, ServingStatus::NotServing).await;
         }
-        tokio::time::sleep(DRAIN_MAX).await;
+        tokio::time::sleep(PUSH_STREAM_DRAIN_MAX).await;
     };
     tokio::select! {
         result = server => result?,

@@ -3,16 +3,16 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use logtally_core::limits::{DELTA_BYTES_MAX, PUSH_BYTES_MAX};
+use logtally_core::limits::{DELTA_BYTES_MAX, POSITION_MAX, PUSH_BYTES_MAX};
 use logtally_core::push::{ProducerName, Scope};
 use logtally_core::source::{RecordCounts, SourceState};
 
-use super::budget::Permit;
+use crate::budget::Permit;
 use logtally_count::tally::Counted;
 
 /// Who pushes, which decides what a retry does.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Sender {
+pub(crate) enum Sender {
     /// A named producer: counts once.
     Producer {
         /// Its name.
@@ -31,8 +31,8 @@ pub enum Sender {
         /// The key.
         key: Vec<u8>,
     },
-    /// Somebody else: counts at least once.
-    Anybody {
+    /// A sender without a name: counts at least once.
+    Anonymous {
         /// Where it belongs.
         scope: Scope,
     },
@@ -40,64 +40,72 @@ pub enum Sender {
 
 /// One message, already counted.
 #[derive(Debug)]
-pub struct Message {
+pub(crate) struct Message {
     /// Who pushes.
-    pub sender: Sender,
+    pub(crate) sender: Sender,
     /// Hash of the content.
-    pub hash: u64,
+    pub(crate) hash: u64,
     /// What it counts.
-    pub counted: Counted,
+    pub(crate) counted: Counted,
     /// Records that cannot be counted.
-    pub rejections: Vec<Rejection>,
+    pub(crate) rejections: Vec<Rejection>,
     /// Its share of the memory for pushed records, until it is acknowledged.
-    pub permit: Permit,
+    pub(crate) permit: Permit,
 }
 
 /// Records of a message that cannot be counted.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Rejection {
+pub(crate) struct Rejection {
     /// Why.
-    pub reason: &'static str,
+    pub(crate) reason: &'static str,
     /// How many.
-    pub records: u64,
+    pub(crate) records: u64,
     /// Offset in the message just after the first of them.
-    pub first: u64,
+    pub(crate) first: u64,
 }
 
 /// The message is counted.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Acknowledged {
+pub(crate) struct Acknowledgement {
     /// The last message of the producer that is counted; 0 without a producer.
-    pub sequence: u64,
+    pub(crate) sequence: u64,
     /// Whether that survives a crash of the store.
-    pub durable: bool,
+    pub(crate) durable: bool,
     /// Whether sending it again would count it again.
-    pub exactly_once: bool,
+    pub(crate) exactly_once: bool,
     /// Whether it had been counted before; then the rest is empty.
-    pub duplicate: bool,
+    pub(crate) duplicate: bool,
     /// What became of its records.
-    pub records: RecordCounts,
+    pub(crate) records: RecordCounts,
     /// Why some were rejected.
-    pub rejections: Vec<Rejection>,
+    pub(crate) rejections: Vec<Rejection>,
 }
 
 /// A producer was opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Opened {
+pub(crate) struct OpenedProducer {
     /// As it is stored now: its generation is the epoch.
-    pub state: SourceState,
+    pub(crate) state: SourceState,
     /// Whether that survives a crash of the store.
-    pub durable: bool,
+    pub(crate) durable: bool,
 }
 
 /// Why a message was not counted, or may not have been.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum PushError {
+pub(crate) enum PushError {
     /// A field is wrong.
     #[error("{field}: {message}")]
     Invalid {
         /// The field, as in the messages.
         field: &'static str,
+        /// What is wrong with it, and what to do.
+        message: String,
+    },
+    /// A header names a form of the body that nobody here reads.
+    #[error("{header}: {message}")]
+    Unsupported {
+        /// The header.
+        header: &'static str,
         /// What is wrong with it, and what to do.
         message: String,
     },
@@ -158,7 +166,7 @@ pub enum PushError {
 
 impl PushError {
     /// How long to wait before trying again; `None` if that would not help.
-    pub fn retry_after(&self) -> Option<Duration> {
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy => Some(Duration::from_millis(500)),
             Self::Draining => Some(Duration::from_millis(100)),
@@ -168,7 +176,24 @@ impl PushError {
     }
 
     /// A wrong field.
-    pub fn invalid(field: &'static str, message: impl Display) -> Self {
-        Self::Invalid { field, message: format!("{message}") }
+    pub(crate) fn invalid(field: &'static str, message: impl Display) -> Self {
+        Self::Invalid { field, message: message.to_string() }
+    }
+
+    /// A form of the body that nobody here reads.
+    pub(crate) fn unsupported(header: &'static str, message: impl Display) -> Self {
+        Self::Unsupported { header, message: message.to_string() }
+    }
+}
+
+/// Whether a producer may use a number.
+pub(crate) fn check_sequence(sequence: u64) -> Result<(), PushError> {
+    if (1..=POSITION_MAX).contains(&sequence) {
+        Ok(())
+    } else {
+        Err(PushError::invalid(
+            "sequence",
+            "the first message has the number 1, and all are below 2^53",
+        ))
     }
 }

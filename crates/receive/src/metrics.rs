@@ -5,23 +5,23 @@ use std::time::Duration;
 use logtally_service::register;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-use super::message::{Acknowledged, PushError};
+use crate::message::{Acknowledgement, PushError};
 
 /// Handles to all metrics.
 #[derive(Clone)]
-pub struct PushMetrics {
+pub(crate) struct PushMetrics {
     /// Messages by what became of them.
     messages: IntCounterVec,
     /// From taking in a message to its acknowledgement.
     seconds: Histogram,
     /// Producers opened.
-    pub opened: IntCounter,
-    /// Producers, keys and lanes that are remembered.
-    pub lanes: IntGauge,
+    pub(crate) opened: IntCounter,
+    /// Producers, keys and anonymous sources that are remembered.
+    pub(crate) sources: IntGauge,
     /// Memory held by messages that are not acknowledged.
-    pub held_bytes: IntGauge,
+    pub(crate) held_bytes: IntGauge,
     /// Streams that are open.
-    pub streams: IntGauge,
+    pub(crate) streams: IntGauge,
 }
 
 /// All that can become of a message.
@@ -43,7 +43,7 @@ const OUTCOMES: [&str; 13] = [
 
 impl PushMetrics {
     /// Registers all metrics.
-    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+    pub(crate) fn new(registry: &Registry) -> prometheus::Result<Self> {
         let name = |name: &str| format!("logtally_ingest_push_{name}");
         let gauge = |text: &str, help: &str| register(registry, IntGauge::new(name(text), help));
         let messages = Opts::new(name("messages_total"), "Pushed messages, by what became of them");
@@ -60,14 +60,17 @@ impl PushMetrics {
             messages,
             seconds: register(registry, Histogram::with_opts(seconds))?,
             opened: register(registry, opened)?,
-            lanes: gauge("sources", "Producers, keys and lanes remembered between pushes")?,
+            sources: gauge(
+                "sources",
+                "Producers, keys and anonymous sources remembered between pushes",
+            )?,
             held_bytes: gauge("held_bytes", "Memory held by messages not acknowledged yet")?,
             streams: gauge("streams", "Push streams that are open")?,
         })
     }
 
     /// Notes what became of a message, and after what time.
-    pub(super) fn note(&self, result: &Result<Acknowledged, PushError>, took: Duration) {
+    pub(crate) fn note(&self, result: &Result<Acknowledgement, PushError>, took: Duration) {
         if result.is_ok() {
             self.seconds.observe(took.as_secs_f64());
         }
@@ -75,17 +78,17 @@ impl PushMetrics {
     }
 
     /// Notes a message that was refused before it was counted.
-    pub(super) fn note_refused(&self, error: &PushError) {
+    pub(crate) fn note_refused(&self, error: &PushError) {
         self.messages.with_label_values(&[outcome(&Err(error.clone()))]).inc();
     }
 }
 
-fn outcome(result: &Result<Acknowledged, PushError>) -> &'static str {
+fn outcome(result: &Result<Acknowledgement, PushError>) -> &'static str {
     match result {
         Ok(acknowledged) if acknowledged.duplicate => "duplicate",
         Ok(_) => "counted",
         Err(error) => match error {
-            PushError::Invalid { .. } => "invalid",
+            PushError::Invalid { .. } | PushError::Unsupported { .. } => "invalid",
             PushError::Fenced => "fenced",
             PushError::Unknown => "unknown",
             PushError::Gap { .. } => "gap",

@@ -7,13 +7,13 @@ use logtally_core::source::{Generation, SourceId, SourceState};
 use logtally_proto::Action;
 use tokio::sync::oneshot;
 
-use super::message::{Opened, PushError};
+use crate::message::{OpenedProducer, PushError};
 
 /// How often it is tried while others open the same producer.
 const ATTEMPTS_MAX: u32 = 16;
 
 /// One opening.
-pub(super) struct Opening {
+pub(super) struct ProducerOpening {
     /// The producer's source.
     pub(super) source: SourceId,
     /// The link that was asked.
@@ -23,15 +23,15 @@ pub(super) struct Opening {
     /// The epoch that is being installed.
     fresh: Option<Generation>,
     attempts: u32,
-    answer: oneshot::Sender<Result<Opened, PushError>>,
+    reply_to: oneshot::Sender<Result<OpenedProducer, PushError>>,
 }
 
-impl Opening {
+impl ProducerOpening {
     pub(super) fn new(
         source: SourceId,
-        answer: oneshot::Sender<Result<Opened, PushError>>,
+        reply_to: oneshot::Sender<Result<OpenedProducer, PushError>>,
     ) -> Self {
-        Self { source, owner: None, since: Instant::now(), fresh: None, attempts: 0, answer }
+        Self { source, owner: None, since: Instant::now(), fresh: None, attempts: 0, reply_to }
     }
 
     pub(super) fn asked_by(self, owner: Option<usize>) -> Self {
@@ -39,7 +39,7 @@ impl Opening {
     }
 
     /// Takes in what is stored now. Returns what to ask next, or answers.
-    pub(super) fn hear(
+    pub(super) fn on_response(
         mut self,
         stored: Option<SourceState>,
         durable: bool,
@@ -47,7 +47,7 @@ impl Opening {
         if let Some(state) = stored
             && self.fresh == Some(state.generation)
         {
-            let _ = self.answer.send(Ok(Opened { state, durable }));
+            let _ = self.reply_to.send(Ok(OpenedProducer { state, durable }));
             return None;
         }
         self.attempts += 1;
@@ -66,6 +66,6 @@ impl Opening {
     }
 
     pub(super) fn fail(self, error: PushError) {
-        let _ = self.answer.send(Err(error));
+        let _ = self.reply_to.send(Err(error));
     }
 }

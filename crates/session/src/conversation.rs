@@ -6,9 +6,9 @@
 
 use std::collections::VecDeque;
 
-use logtally_core::delta::Span;
 use logtally_core::exchange::{
-    Course, Party, after_check, after_delta, after_question, begin, known_if_absent, react,
+    Course, Party, SentSpan, after_check, after_delta, after_question, begin, known_if_absent,
+    react,
 };
 use logtally_core::source::{Generation, SourceState};
 
@@ -28,7 +28,7 @@ impl Tags {
 #[derive(Debug)]
 pub struct Flight<P> {
     tag: u64,
-    span: Span,
+    sent: SentSpan,
     /// What its sender gave.
     pub payload: P,
 }
@@ -54,7 +54,7 @@ pub enum NextStep<P> {
     Nothing,
     /// Ask for the stored state. Nothing else is under way.
     Ask {
-        /// The last state that was heard.
+        /// The last state that was received.
         acknowledged: Option<SourceState>,
         /// Tag of the question.
         tag: u64,
@@ -84,7 +84,7 @@ pub enum NextStep<P> {
 pub struct Conversation<P> {
     party: Party,
     phase: Phase,
-    /// The last state that was heard and taken.
+    /// The last state that was received and taken.
     known: Option<SourceState>,
     /// Deltas under way, in order. There are none unless the phase is [`Phase::Ready`].
     flights: VecDeque<Flight<P>>,
@@ -113,7 +113,7 @@ impl<P> Conversation<P> {
         matches!(self.phase, Phase::Asking { .. })
     }
 
-    /// The last state that was heard.
+    /// The last state that was received.
     pub fn known(&self) -> Option<SourceState> {
         self.known
     }
@@ -130,7 +130,7 @@ impl<P> Conversation<P> {
 
     /// The end of everything sent so far.
     pub fn sent(&self) -> u64 {
-        self.flights.back().map_or(self.position(), |flight| flight.span.to())
+        self.flights.back().map_or(self.position(), |flight| flight.sent.span.to())
     }
 
     /// How many deltas are under way.
@@ -171,12 +171,13 @@ impl<P> Conversation<P> {
     /// # Panics
     /// If nothing may be sent now, or the delta does not continue what was sent: the store would refuse
     /// it anyway.
-    pub fn send(&mut self, span: Span, payload: P, tags: &mut Tags) -> u64 {
+    pub fn send(&mut self, sent: SentSpan, payload: P, tags: &mut Tags) -> u64 {
+        let span = sent.span;
         assert!(self.is_ready(), "{span:?} is sent while the stored state is not known");
         assert_eq!(span.from(), self.sent(), "spans are sent in order");
         self.end_check();
         let tag = tags.fresh();
-        self.flights.push_back(Flight { tag, span, payload });
+        self.flights.push_back(Flight { tag, sent, payload });
         tag
     }
 
@@ -213,8 +214,11 @@ impl<P> Conversation<P> {
             return self.follow(after_check(&known, stored.as_ref()), tags);
         }
         let flight = self.flights.iter().find(|flight| flight.tag == tag);
-        let Some(span) = flight.map(|flight| flight.span) else { return NextStep::Nothing };
-        let reaction = react(known.generation, span, self.sent(), stored.as_ref());
+        let Some(answered) = flight.map(|flight| flight.sent.span) else {
+            return NextStep::Nothing;
+        };
+        let sent = self.flights.iter().map(|flight| flight.sent);
+        let reaction = react(known.generation, answered, sent, stored.as_ref());
         self.on_answer(after_delta(self.party, reaction), stored, tags)
     }
 
@@ -265,7 +269,7 @@ impl<P> Conversation<P> {
     /// What the stored state covers is counted, also if its own answer is still to come.
     fn land(&mut self, state: SourceState) -> NextStep<P> {
         self.known = Some(state);
-        let landed = self.flights.partition_point(|flight| flight.span.to() <= state.position);
+        let landed = self.flights.partition_point(|flight| flight.sent.span.to() <= state.position);
         NextStep::Landed { state, flights: self.flights.drain(..landed).collect() }
     }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use logtally_core::delta::Delta;
-use logtally_core::exchange::Party;
+use logtally_core::exchange::{Party, SentSpan};
 use logtally_core::source::{SourceId, SourceState};
 use logtally_count::reading::Reading;
 use logtally_session::conversation::{Conversation, NextStep, Tags};
@@ -192,7 +192,8 @@ impl Slot {
     /// # Panics
     /// If the delta does not continue what was sent: the store would refuse it anyway.
     pub fn send(&mut self, delta: &Delta, sent: SentDelta, tags: &mut Tags) -> u64 {
-        self.conversation.send(delta.span, sent, tags)
+        let span = SentSpan { span: delta.span, tail_after: delta.tail_after };
+        self.conversation.send(span, sent, tags)
     }
 
     /// Begins a look at the stored state, if nothing is under way and nothing is being read. Returns

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
+use logtally_proto::v1::push_service_server::SERVICE_NAME;
 use tonic::Status;
 use tonic::server::NamedService;
 use tower::Service;
@@ -75,9 +76,32 @@ where
     fn call(&mut self, mut request: http::Request<tonic::body::Body>) -> S::Future {
         let intake = Intake::default();
         request.extensions_mut().insert(intake.clone());
-        let is_stream = request.uri().path().ends_with("Stream");
-        let room = Room { process: self.budget.clone(), stream: is_stream.then(Budget::of_stream) };
+        let stream = match Call::of(request.uri().path()) {
+            Call::Stream => Some(Budget::of_stream()),
+            Call::Single => None,
+        };
+        let room = Room { process: self.budget.clone(), stream };
         self.inner.call(request.map(|body| IntakeBody::new(body, room, intake)))
+    }
+}
+
+/// How many messages a call may have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Call {
+    /// One.
+    Single,
+    /// Any number.
+    Stream,
+}
+
+impl Call {
+    /// The call that a path names. An unknown one is refused by the service, whatever it is here.
+    fn of(path: &str) -> Self {
+        let method = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+        match method {
+            Some((SERVICE_NAME, "PushStream")) => Self::Stream,
+            _ => Self::Single,
+        }
     }
 }
 
@@ -219,6 +243,8 @@ impl Body for IntakeBody {
 mod tests {
     use http_body_util::{BodyExt, StreamBody};
     use logtally_core::limits::PUSH_BYTES_MAX;
+    use prost::Message;
+    use prost_types::FileDescriptorSet;
 
     use super::*;
 
@@ -248,6 +274,28 @@ mod tests {
         let stream = is_stream.then(Budget::of_stream);
         let room = Room { process: process.clone(), stream };
         (IntakeBody::new(inner, room, intake.clone()), intake)
+    }
+
+    #[test]
+    fn calls_are_the_ones_of_the_protocol() {
+        let files =
+            FileDescriptorSet::decode(logtally_proto::FILE_DESCRIPTOR_SET).expect("decodes");
+        let mut methods = 0;
+        for file in files.file {
+            for service in &file.service {
+                let name = format!("{}.{}", file.package(), service.name());
+                if name != SERVICE_NAME {
+                    continue;
+                }
+                for method in &service.method {
+                    let path = format!("/{name}/{}", method.name());
+                    let is_stream = Call::of(&path) == Call::Stream;
+                    assert_eq!(is_stream, method.client_streaming(), "{path}");
+                    methods += 1;
+                }
+            }
+        }
+        assert_eq!(methods, 3);
     }
 
     #[tokio::test]

@@ -10,10 +10,10 @@ use logtally_proto::v1::push_service_server::PushServiceServer;
 
 use self::intake::WithIntake;
 use self::service::Service;
-use super::Push;
+use crate::push::Push;
 
 /// The service, to be added to a server.
-pub fn service(
+pub(crate) fn service(
     push: &Push,
 ) -> impl tower::Service<
     http::Request<tonic::body::Body>,

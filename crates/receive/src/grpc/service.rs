@@ -17,8 +17,8 @@ use tonic::{Request, Response, Status, Streaming};
 use super::intake::Intake;
 use super::status::status;
 use crate::budget::Permit;
-use crate::message::{Acknowledged, PushError, Sender};
-use crate::{Pending, Push, Records, answered};
+use crate::message::{Acknowledgement, PushError, Sender};
+use crate::push::{Pending, Push, PushedRecords, replied};
 
 /// Answers that wait until a client takes them; then its messages wait, too.
 const ANSWERS_MAX: usize = 64;
@@ -29,9 +29,9 @@ pub(super) struct Service {
     push: Push,
 }
 
-/// What a message of a stream leaves out, because an earlier one said it.
+/// What a message of a stream leaves out, because an earlier one gave it.
 #[derive(Default)]
-struct Before {
+struct StreamDefaults {
     producer: String,
     epoch: u64,
     input: String,
@@ -51,7 +51,7 @@ impl Service {
         if bytes.len() > PUSH_BYTES_MAX {
             return Err(PushError::TooLarge);
         }
-        let records = Records { input, format, bytes };
+        let records = PushedRecords { input, format, bytes };
         self.push.records(sender, records, expected_hash, permit).await
     }
 
@@ -62,7 +62,7 @@ impl Service {
         intake: Intake,
         pending: mpsc::Sender<Result<Pending, Status>>,
     ) {
-        let mut before = Before::default();
+        let mut before = StreamDefaults::default();
         loop {
             let next = tokio::select! {
                 next = messages.message() => next,
@@ -88,7 +88,7 @@ impl Service {
     }
 }
 
-impl Before {
+impl StreamDefaults {
     /// Fills in what was said before, and remembers what is said now.
     fn complete(&mut self, message: &mut v1::PushRequest) {
         let keep = |text: &mut String, before: &mut String| {
@@ -121,7 +121,7 @@ fn sender(message: &v1::PushRequest) -> Result<Sender, PushError> {
             return Err(PushError::invalid("producer", text));
         }
         return Ok(match key {
-            [] => Sender::Anybody { scope: Scope::Lines },
+            [] => Sender::Anonymous { scope: Scope::Lines },
             key => Sender::Key { scope: Scope::Lines, key: key.to_vec() },
         });
     }
@@ -146,7 +146,7 @@ fn sender(message: &v1::PushRequest) -> Result<Sender, PushError> {
 struct Sum(v1::PushResponse);
 
 impl Sum {
-    fn add(&mut self, one: Acknowledged) {
+    fn add(&mut self, one: Acknowledgement) {
         let sum = &mut self.0;
         sum.sequence = sum.sequence.max(one.sequence);
         sum.durable = (sum.messages == 0 || sum.durable) && one.durable;
@@ -192,7 +192,7 @@ async fn respond(
                     }
                     Err(_) => Err(status(&PushError::Draining)),
                 },
-                Ok(answer) => answered(answer).await.map_err(|error| status(&error)),
+                Ok(answer) => replied(answer).await.map_err(|error| status(&error)),
                 Err(error) => Err(error),
             };
             match answer {
@@ -245,7 +245,7 @@ impl PushService for Service {
         let permit = intake(&request)?.take()?;
         let pending = self.take(request.into_inner(), permit).await;
         let pending = pending.map_err(|error| status(&error))?;
-        let acknowledged = answered(pending).await.map_err(|error| status(&error))?;
+        let acknowledged = replied(pending).await.map_err(|error| status(&error))?;
         let mut sum = Sum::default();
         sum.add(acknowledged);
         Ok(Response::new(sum.0))

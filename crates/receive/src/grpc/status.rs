@@ -20,7 +20,9 @@ pub(super) fn status(error: &PushError) -> Status {
         _ => HashMap::new(),
     };
     details.set_error_info(reason, DOMAIN, metadata);
-    if let PushError::Invalid { field, message } = error {
+    if let PushError::Invalid { field, message }
+    | PushError::Unsupported { header: field, message } = error
+    {
         details.add_bad_request_violation(*field, message);
     }
     if let Some(after) = error.retry_after() {
@@ -32,7 +34,9 @@ pub(super) fn status(error: &PushError) -> Status {
 /// The code and the reason.
 fn code(error: &PushError) -> (Code, &'static str) {
     match error {
-        PushError::Invalid { .. } => (Code::InvalidArgument, "INVALID"),
+        PushError::Invalid { .. } | PushError::Unsupported { .. } => {
+            (Code::InvalidArgument, "INVALID")
+        }
         PushError::TooLarge => (Code::InvalidArgument, "TOO_LARGE"),
         PushError::TooManySeries { .. } => (Code::InvalidArgument, "TOO_MANY_SERIES"),
         PushError::Fenced => (Code::FailedPrecondition, "PRODUCER_FENCED"),

@@ -7,11 +7,11 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::message::{Acknowledged, Opened, PushError};
+use crate::message::{Acknowledgement, OpenedProducer, PushError};
 
 /// What became of a push.
 #[derive(Serialize)]
-struct Told {
+struct PushResponse {
     /// The last message of the producer that is counted; 0 without a producer.
     sequence: u64,
     /// Whether that survives a crash of the store.
@@ -28,7 +28,7 @@ struct Told {
 
 /// A producer that was opened.
 #[derive(Serialize)]
-struct Producer {
+struct OpenResponse {
     /// 16 hexadecimal digits, for the header of each message: as a number it would lose digits in many
     /// programs.
     epoch: String,
@@ -40,7 +40,7 @@ struct Producer {
 }
 
 #[derive(Serialize)]
-struct Failed {
+struct ErrorResponse {
     error: String,
     /// The last message that is counted, where some are missing.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,7 +48,7 @@ struct Failed {
 }
 
 /// The answer to a push.
-pub(super) fn told(result: Result<Acknowledged, PushError>) -> Response {
+pub(super) fn reply(result: Result<Acknowledgement, PushError>) -> Response {
     match result {
         Ok(acknowledged) => counted(acknowledged),
         Err(error) => failed(&error),
@@ -56,9 +56,9 @@ pub(super) fn told(result: Result<Acknowledged, PushError>) -> Response {
 }
 
 /// The answer to a push that is counted.
-fn counted(acknowledged: Acknowledged) -> Response {
+fn counted(acknowledged: Acknowledgement) -> Response {
     let rejections = acknowledged.rejections.into_iter().map(|r| (r.reason, r.records));
-    Json(Told {
+    Json(PushResponse {
         sequence: acknowledged.sequence,
         durable: acknowledged.durable,
         guarantee: if acknowledged.exactly_once { "exactly_once" } else { "at_least_once" },
@@ -71,8 +71,8 @@ fn counted(acknowledged: Acknowledged) -> Response {
 }
 
 /// The answer to an opening.
-pub(super) fn opened(opened: Opened) -> Response {
-    Json(Producer {
+pub(super) fn opened(opened: OpenedProducer) -> Response {
+    Json(OpenResponse {
         epoch: format!("{:016x}", opened.state.generation.0),
         sequence: opened.state.position,
         note: opened.state.note,
@@ -87,7 +87,7 @@ pub(super) fn failed(error: &PushError) -> Response {
         PushError::Gap { sequence } => Some(*sequence),
         _ => None,
     };
-    let body = Json(Failed { error: error.to_string(), sequence });
+    let body = Json(ErrorResponse { error: error.to_string(), sequence });
     let mut response = (code(error), body).into_response();
     if let Some(after) = error.retry_after() {
         // Whole seconds, at least one.
@@ -99,9 +99,7 @@ pub(super) fn failed(error: &PushError) -> Response {
 
 fn code(error: &PushError) -> StatusCode {
     match error {
-        PushError::Invalid { field: "content-type" | "content-encoding", .. } => {
-            StatusCode::UNSUPPORTED_MEDIA_TYPE
-        }
+        PushError::Unsupported { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         PushError::Invalid { .. } | PushError::Damaged { .. } => StatusCode::BAD_REQUEST,
         PushError::TooLarge | PushError::TooManySeries { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         PushError::Fenced | PushError::Gap { .. } => StatusCode::CONFLICT,

@@ -10,7 +10,7 @@ use flate2::read::MultiGzDecoder;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use logtally_core::limits::PUSH_BYTES_MAX;
 
-use super::header;
+use super::request::header;
 use crate::budget::{Budget, Permit};
 use crate::message::PushError;
 
@@ -28,7 +28,7 @@ pub(super) async fn read(
         "gzip" | "x-gzip" => true,
         other => {
             let text = format!("`{other}` is not understood; send gzip, or nothing of the kind");
-            return Err(PushError::invalid("content-encoding", text));
+            return Err(PushError::unsupported("content-encoding", text));
         }
     };
     let stated = header(headers, "content-length")?.parse().ok();

@@ -17,16 +17,17 @@ use logtally_exposition::group;
 use logtally_proto::v1;
 use serde::{Deserialize, Serialize};
 
-use super::{answer, body, idempotency_key, media_type, query};
+use super::request::{self, idempotency_key, media_type};
+use super::{answer, body};
 use crate::groups::{group_failure, group_push};
-use crate::message::{Acknowledged, Message, PushError, Sender};
-use crate::{Push, answered};
+use crate::message::{Acknowledgement, Message, PushError, Sender};
+use crate::push::{Push, replied};
 use logtally_count::tally::Counted;
 
 /// What the address of a push says beside its group.
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct GroupPushQuery {
     /// After what time without a push its series are hidden.
     ttl: String,
 }
@@ -46,31 +47,31 @@ struct Listed {
 pub(super) async fn push(
     State(push): State<Push>,
     OriginalUri(uri): OriginalUri,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    query: Result<Query<GroupPushQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let counted = async {
-        let wanted = query(wanted)?;
-        count(&push, &uri, &wanted, &headers, body).await
+        let query = request::query(query)?;
+        count(&push, &uri, &query, &headers, body).await
     };
-    answer::told(counted.await)
+    answer::reply(counted.await)
 }
 
 async fn count(
     push: &Push,
     uri: &Uri,
-    wanted: &Wanted,
+    query: &GroupPushQuery,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Acknowledged, PushError> {
+) -> Result<Acknowledgement, PushError> {
     let group = group_of(uri)?;
-    let ttl_s = ttl_s(&wanted.ttl)?;
+    let ttl_s = ttl_s(&query.ttl)?;
     check_type(&media_type(headers)?)?;
     let scope = Scope::Group(group.clone());
     let sender = match idempotency_key(headers)? {
         Some(key) => Sender::Key { scope, key },
-        None => Sender::Anybody { scope },
+        None => Sender::Anonymous { scope },
     };
     let (bytes, permit) = body::read(push.budget(), headers, body).await?;
     let hash = hash64(&bytes);
@@ -80,16 +81,16 @@ async fn count(
     match counted.and_then(|counted| check_names(push, counted)) {
         Ok(counted) => {
             let message = Message { sender, hash, counted, rejections: Vec::new(), permit };
-            answered(push.message(message).await?).await
+            replied(push.message(message).await?).await
         }
         Err(error) => {
             push.metrics().note_refused(&error);
             let counted = group_failure(&group, ttl_s, now_ns);
-            let sender = Sender::Anybody { scope: Scope::Group(group) };
+            let sender = Sender::Anonymous { scope: Scope::Group(group) };
             let failure = Message { sender, hash, counted, rejections: Vec::new(), permit };
             // That it is noted does not matter to who pushed; if it cannot be, the error says enough.
             if let Ok(pending) = push.message(failure).await {
-                let _ = answered(pending).await;
+                let _ = replied(pending).await;
             }
             Err(error)
         }
@@ -170,7 +171,7 @@ fn check_type(media_type: &str) -> Result<(), PushError> {
             let text = format!(
                 "`{other}` is not understood; send the text format of Prometheus as text/plain"
             );
-            Err(PushError::invalid("content-type", text))
+            Err(PushError::unsupported("content-type", text))
         }
     }
 }

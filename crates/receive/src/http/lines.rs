@@ -9,14 +9,15 @@ use logtally_core::limits::POSITION_MAX;
 use logtally_core::push::{ProducerName, Scope};
 use serde::Deserialize;
 
-use super::{answer, body, header, idempotency_key, media_type, query};
-use crate::message::{Acknowledged, PushError, Sender};
-use crate::{Push, Records, answered};
+use super::request::{self, header, idempotency_key, media_type};
+use super::{answer, body};
+use crate::message::{Acknowledgement, PushError, Sender};
+use crate::push::{Push, PushedRecords, replied};
 
 /// What the address of a push says.
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct PushQuery {
     /// The push input.
     input: String,
     /// The format; else that of the body's media type, else that of the input.
@@ -38,24 +39,24 @@ pub(super) async fn open(State(push): State<Push>, Path(name): Path<String>) -> 
 /// Counts a body of records.
 pub(super) async fn push(
     State(push): State<Push>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    query: Result<Query<PushQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let counted = async {
-        let wanted = query(wanted)?;
-        count(&push, wanted, &headers, body).await
+        let query = request::query(query)?;
+        count(&push, query, &headers, body).await
     };
-    answer::told(counted.await)
+    answer::reply(counted.await)
 }
 
 async fn count(
     push: &Push,
-    wanted: Wanted,
+    query: PushQuery,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Acknowledged, PushError> {
-    let format = match wanted.format {
+) -> Result<Acknowledgement, PushError> {
+    let format = match query.format {
         format if format.is_empty() => format_of(&media_type(headers)?)?.to_owned(),
         format => format,
     };
@@ -65,8 +66,8 @@ async fn count(
         text => Some(hexadecimal("logtally-content-hash", text)?),
     };
     let (bytes, permit) = body::read(push.budget(), headers, body).await?;
-    let records = Records { input: wanted.input, format, bytes };
-    answered(push.records(sender, records, hash, permit).await?).await
+    let records = PushedRecords { input: query.input, format, bytes };
+    replied(push.records(sender, records, hash, permit).await?).await
 }
 
 /// The format that a media type means; empty for the input's own. What curl sends by itself says
@@ -83,7 +84,7 @@ fn format_of(media_type: &str) -> Result<&'static str, PushError> {
             let text = format!(
                 "`{other}` is not understood; send text/csv, application/x-ndjson or text/plain"
             );
-            Err(PushError::invalid("content-type", text))
+            Err(PushError::unsupported("content-type", text))
         }
     }
 }
@@ -97,7 +98,7 @@ fn sender(headers: &HeaderMap) -> Result<Sender, PushError> {
             let text = "a message with a sequence needs the name of its producer";
             Err(PushError::invalid("logtally-producer", text))
         }
-        ("", None) => Ok(Sender::Anybody { scope: Scope::Lines }),
+        ("", None) => Ok(Sender::Anonymous { scope: Scope::Lines }),
         (_, Some(_)) => {
             let text = "a message of a producer has its sequence number, and no key";
             Err(PushError::invalid("idempotency-key", text))

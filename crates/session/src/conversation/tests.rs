@@ -1,13 +1,16 @@
 //! One answer at a time. What follows from many, in any order, is in `tests/interleavings`.
 
+use logtally_core::delta::Span;
+use logtally_core::source::Tail;
+
 use super::*;
 
 fn at(generation: u64, position: u64) -> SourceState {
     SourceState { position, ..SourceState::start(Generation(generation)) }
 }
 
-fn span(from: u64, to: u64) -> Span {
-    Span::new(from, to).expect("valid")
+fn span(from: u64, to: u64) -> SentSpan {
+    SentSpan { span: Span::new(from, to).expect("valid"), tail_after: Tail::empty() }
 }
 
 /// A conversation at a state, with tags from 1 on.
@@ -67,6 +70,15 @@ fn acknowledgements_move_on_and_everything_else_begins_again() {
 }
 
 #[test]
+fn the_same_position_of_other_content_is_not_what_was_sent() {
+    let (mut conversation, mut tags) = ready(Party::File, at(1, 0));
+    let first = conversation.send(span(0, 10), (), &mut tags);
+    conversation.send(span(10, 20), (), &mut tags);
+    let other = SourceState { tail: Tail(9), ..at(1, 20) };
+    assert_eq!(name(&conversation.on_response(first, Some(other), &mut tags)), "ask");
+}
+
+#[test]
 fn an_answer_lands_everything_that_it_covers() {
     let (mut conversation, mut tags) = ready(Party::File, at(1, 0));
     let first = conversation.send(span(0, 10), (), &mut tags);
@@ -120,7 +132,7 @@ fn a_replaced_file_is_looked_at_before_it_is_opened() {
 }
 
 #[test]
-fn a_file_tells_what_was_acknowledged_until_it_hears_of_another_state() {
+fn a_file_tells_what_was_acknowledged_until_another_state_is_received() {
     let (mut conversation, mut tags) = ready(Party::File, at(1, 10));
     conversation.ask(&mut tags);
     let Phase::Asking { tag } = conversation.phase() else { panic!("asking") };

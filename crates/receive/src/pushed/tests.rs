@@ -1,4 +1,4 @@
-//! Lanes against a store that is only the admission rule.
+//! Pushed sources against a store that is only the admission rule.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,13 @@ use logtally_core::admission::{Admission, admit, may_open};
 use logtally_core::push::{ProducerName, Scope};
 use logtally_core::rule::default_family;
 use logtally_core::series::SeriesKey;
+use logtally_core::source::Generation;
+use logtally_count::tally::Counted;
 use proptest::prelude::*;
 
 use super::*;
-use logtally_count::tally::Counted;
 
-type Answered = (u64, Result<Acknowledged, PushError>);
+type Answered = (u64, Result<Acknowledgement, PushError>);
 
 /// What is stored of one source, and how often each message was counted, by hash.
 #[derive(Default)]
@@ -49,57 +50,63 @@ impl Store {
     }
 }
 
-/// A lane with its requests under way and the answers that were given.
+/// A pushed source with its requests under way and the answers that were given.
 struct Bench {
-    lane: Lane<u64>,
-    tag: u64,
-    requests: VecDeque<Step<u64>>,
+    source: PushedSource<u64>,
+    tags: Tags,
+    requests: VecDeque<Effect<u64>>,
     answers: Vec<Answered>,
 }
 
 impl Bench {
-    fn new(role: Role) -> Self {
-        let id = match role {
-            Role::Producer => ProducerName::new("p").expect("a name").source(),
-            Role::Key => Scope::Lines.key(b"k"),
-            Role::Anybody => Scope::Lines.anonymous(1),
+    fn new(kind: SenderKind) -> Self {
+        let id = match kind {
+            SenderKind::Producer => ProducerName::new("p").expect("a name").source(),
+            SenderKind::Key => Scope::Lines.key(b"k"),
+            SenderKind::Anonymous => Scope::Lines.anonymous(1),
         };
-        Self { lane: Lane::new(id, role), tag: 0, requests: VecDeque::new(), answers: Vec::new() }
+        let source = PushedSource::new(id, kind);
+        Self { source, tags: Tags::default(), requests: VecDeque::new(), answers: Vec::new() }
     }
 
-    fn act(&mut self, act: impl FnOnce(&mut Lane<u64>, &mut dyn FnMut() -> u64)) {
-        let tag = &mut self.tag;
-        act(&mut self.lane, &mut || {
-            *tag += 1;
-            *tag
-        });
-        for step in self.lane.take_steps() {
-            match step {
-                Step::Reply { to, result } => self.answers.push((to, result)),
+    fn act(&mut self, act: impl FnOnce(&mut PushedSource<u64>, &mut Tags)) {
+        act(&mut self.source, &mut self.tags);
+        for effect in self.source.take_effects() {
+            match effect {
+                Effect::Reply { to, result } => self.answers.push((to, result)),
                 request => self.requests.push_back(request),
             }
         }
     }
 
     fn submit(&mut self, epoch: u64, sequence: u64, hash: u64, reply: u64) {
-        self.act(|lane, tags| lane.submit(entry(epoch, sequence, hash, reply), tags));
+        let message = message(epoch, sequence, hash, reply);
+        self.act(|source, tags| source.submit(message, tags));
     }
 
     /// Carries the oldest request to the store, and the answer back unless it is lost.
     fn carry(&mut self, store: &mut Store, lost: bool) -> bool {
         let Some(request) = self.requests.pop_front() else { return false };
         let (tag, stored) = match request {
-            Step::Ask { tag, .. } => (tag, store.state),
-            Step::Open { tag } => {
+            Effect::Ask { tag, .. } => (tag, store.state),
+            Effect::Open { tag } => {
                 (tag, store.open(None, SourceState::start(Generation(tag + 100))))
             }
-            Step::Commit { tag, delta } => (tag, store.commit(&delta)),
-            Step::Reply { .. } => unreachable!("replies are no requests"),
+            Effect::Commit { tag, delta } => (tag, store.commit(&delta)),
+            Effect::Reply { .. } => unreachable!("replies are no requests"),
         };
         if !lost {
-            self.act(|lane, tags| lane.hear(tag, stored, true, tags));
+            self.act(|source, tags| source.on_response(tag, stored, true, tags));
         }
         true
+    }
+
+    /// The tag of the question that is under way.
+    fn asked(&self) -> u64 {
+        match self.requests.back() {
+            Some(Effect::Ask { tag, .. }) => *tag,
+            other => panic!("{other:?}"),
+        }
     }
 
     fn settle(&mut self, store: &mut Store) {
@@ -112,18 +119,18 @@ impl Bench {
 }
 
 /// A message that counts once under its own hash.
-fn entry(epoch: u64, sequence: u64, hash: u64, reply: u64) -> Entry<u64> {
+fn message(epoch: u64, sequence: u64, hash: u64, reply: u64) -> PendingMessage<u64> {
     let family = default_family();
     let key = SeriesKey::new(family.id(), [hash.to_string().as_str()]);
     let records = RecordCounts { counted: 1, ..RecordCounts::default() };
     let increments = Increments::pack([(key.as_bytes(), 1)]);
     let counted = Counted { families: vec![family.into()], limits: vec![], increments, records };
-    let epoch = Generation(epoch);
-    Entry { epoch, sequence, hash, note: None, counted, rejections: vec![], reply }
+    let generation = Generation(epoch);
+    PendingMessage { generation, sequence, hash, note: None, counted, rejections: vec![], reply }
 }
 
 fn outcome(answers: Vec<Answered>) -> Vec<(u64, String)> {
-    let text = |result: Result<Acknowledged, PushError>| match result {
+    let text = |result: Result<Acknowledgement, PushError>| match result {
         Ok(ok) if ok.duplicate => format!("duplicate {}", ok.sequence),
         Ok(ok) => format!("counted {}", ok.sequence),
         Err(PushError::Gap { sequence }) => format!("gap {sequence}"),
@@ -144,7 +151,7 @@ fn check(bench: &mut Bench, store: &mut Store, expected: &[(u64, &str)]) {
 
 #[test]
 fn messages_of_a_producer_count_once_and_in_order() {
-    let (mut bench, mut store) = (Bench::new(Role::Producer), Store::default());
+    let (mut bench, mut store) = (Bench::new(SenderKind::Producer), Store::default());
     bench.submit(7, 1, 11, 1);
     check(&mut bench, &mut store, &[(1, "unknown")]);
     store.open_producer(7);
@@ -165,7 +172,7 @@ fn messages_of_a_producer_count_once_and_in_order() {
 
 #[test]
 fn the_same_message_twice_under_way_counts_once() {
-    let (mut bench, mut store) = (Bench::new(Role::Producer), Store::default());
+    let (mut bench, mut store) = (Bench::new(SenderKind::Producer), Store::default());
     store.open_producer(7);
     bench.submit(7, 1, 11, 0);
     bench.settle(&mut store);
@@ -179,7 +186,7 @@ fn the_same_message_twice_under_way_counts_once() {
 
 #[test]
 fn an_older_epoch_is_fenced_wherever_it_pushes() {
-    let (mut bench, mut store) = (Bench::new(Role::Producer), Store::default());
+    let (mut bench, mut store) = (Bench::new(SenderKind::Producer), Store::default());
     store.open_producer(7);
     bench.submit(7, 1, 11, 1);
     check(&mut bench, &mut store, &[(1, "counted 1")]);
@@ -196,7 +203,7 @@ fn an_older_epoch_is_fenced_wherever_it_pushes() {
 #[test]
 fn a_lost_answer_is_asked_for_again() {
     for lost_commit in [false, true] {
-        let (mut bench, mut store) = (Bench::new(Role::Producer), Store::default());
+        let (mut bench, mut store) = (Bench::new(SenderKind::Producer), Store::default());
         store.open_producer(7);
         bench.submit(7, 1, 11, 1);
         bench.carry(&mut store, false);
@@ -205,7 +212,7 @@ fn a_lost_answer_is_asked_for_again() {
         } else {
             bench.carry(&mut store, true);
         }
-        bench.act(|lane, tags| lane.restart(tags));
+        bench.act(PushedSource::restart);
         check(&mut bench, &mut store, &[(1, "counted 1")]);
         assert_eq!(store.counted[&11], 1);
     }
@@ -213,7 +220,7 @@ fn a_lost_answer_is_asked_for_again() {
 
 #[test]
 fn a_store_that_went_back_is_a_gap_to_those_ahead_of_it() {
-    let (mut bench, mut store) = (Bench::new(Role::Producer), Store::default());
+    let (mut bench, mut store) = (Bench::new(SenderKind::Producer), Store::default());
     let before = store.open_producer(7);
     bench.submit(7, 1, 11, 1);
     check(&mut bench, &mut store, &[(1, "counted 1")]);
@@ -227,22 +234,22 @@ fn a_store_that_went_back_is_a_gap_to_those_ahead_of_it() {
 #[test]
 fn a_question_from_before_a_message_says_nothing_against_it() {
     for (was, is) in [(None, 7), (Some(6), 7), (Some(7), 7)] {
-        let (mut bench, mut store) = (Bench::new(Role::Producer), Store::default());
+        let (mut bench, mut store) = (Bench::new(SenderKind::Producer), Store::default());
         if let Some(epoch) = was {
             store.open_producer(epoch);
         }
         bench.submit(7, 1, 11, 1);
-        let (seen, asked) = (store.state, bench.tag);
+        let (seen, asked) = (store.state, bench.asked());
         // Meanwhile the producer goes on through another ingest.
         store.open_producer(is);
-        let mut other = Bench::new(Role::Producer);
+        let mut other = Bench::new(SenderKind::Producer);
         other.submit(7, 1, 11, 1);
         other.submit(7, 2, 12, 2);
         other.settle(&mut store);
         // It comes back with its next message before the old answer is there.
         bench.submit(7, 3, 13, 3);
         bench.requests.clear();
-        bench.act(|lane, tags| lane.hear(asked, seen, true, tags));
+        bench.act(|source, tags| source.on_response(asked, seen, true, tags));
         bench.settle(&mut store);
         let late = outcome(bench.take()).into_iter().find(|(to, _)| *to == 3);
         assert_eq!(late, Some((3, "counted 3".to_owned())), "{was:?}");
@@ -251,7 +258,7 @@ fn a_question_from_before_a_message_says_nothing_against_it() {
 
 #[test]
 fn a_key_counts_once_and_only_for_its_content() {
-    let (mut bench, mut store) = (Bench::new(Role::Key), Store::default());
+    let (mut bench, mut store) = (Bench::new(SenderKind::Key), Store::default());
     bench.submit(0, 1, 11, 1);
     bench.submit(0, 1, 11, 2);
     check(&mut bench, &mut store, &[(2, "duplicate 0"), (1, "counted 0")]);
@@ -259,15 +266,15 @@ fn a_key_counts_once_and_only_for_its_content() {
     bench.submit(0, 1, 99, 4);
     check(&mut bench, &mut store, &[(3, "duplicate 0"), (4, "conflict idempotency key")]);
     // Another ingest, which knows nothing.
-    let mut other = Bench::new(Role::Key);
+    let mut other = Bench::new(SenderKind::Key);
     other.submit(0, 1, 11, 1);
     check(&mut other, &mut store, &[(1, "duplicate 0")]);
     assert_eq!(store.counted, BTreeMap::from([(11, 1)]));
 }
 
 #[test]
-fn a_lane_goes_on_when_its_source_is_gone() {
-    let (mut bench, mut store) = (Bench::new(Role::Anybody), Store::default());
+fn an_anonymous_source_is_opened_again_when_it_is_gone() {
+    let (mut bench, mut store) = (Bench::new(SenderKind::Anonymous), Store::default());
     bench.submit(0, 0, 11, 1);
     bench.submit(0, 0, 12, 2);
     check(&mut bench, &mut store, &[(1, "counted 0"), (2, "counted 0")]);
@@ -279,7 +286,7 @@ fn a_lane_goes_on_when_its_source_is_gone() {
 
 #[test]
 fn many_small_messages_travel_together() {
-    let (mut bench, mut store) = (Bench::new(Role::Producer), Store::default());
+    let (mut bench, mut store) = (Bench::new(SenderKind::Producer), Store::default());
     store.open_producer(7);
     for sequence in 1..=100 {
         bench.submit(7, sequence, sequence, sequence);
@@ -322,7 +329,7 @@ proptest! {
     #[test]
     fn a_producer_counts_once_through_two_ingests(all in happenings()) {
         let mut store = Store::default();
-        let mut ingests = [Bench::new(Role::Producer), Bench::new(Role::Producer)];
+        let mut ingests = [Bench::new(SenderKind::Producer), Bench::new(SenderKind::Producer)];
         let mut client = Client { epoch: 1, acknowledged: 0 };
         store.open_producer(client.epoch);
         for one in all {
@@ -331,23 +338,23 @@ proptest! {
                 Happening::Carry { ingest, lost } => drop(ingests[ingest].carry(&mut store, lost)),
                 Happening::Break { ingest } => {
                     ingests[ingest].requests.clear();
-                    ingests[ingest].act(|lane, tags| lane.restart(tags));
+                    ingests[ingest].act(PushedSource::restart);
                 }
                 Happening::Reopen => client.reopen(&mut store),
             }
-            client.hear(&mut ingests, &store)?;
+            client.take_replies(&mut ingests, &store)?;
         }
         // A fresh client finishes the work.
         client.reopen(&mut store);
         for ingest in &mut ingests {
-            ingest.act(|lane, tags| lane.restart(tags));
+            ingest.act(PushedSource::restart);
             ingest.settle(&mut store);
         }
-        client.hear(&mut ingests, &store)?;
+        client.take_replies(&mut ingests, &store)?;
         client.send(&mut ingests[0], 5);
         ingests[0].settle(&mut store);
         let goal = client.acknowledged + 5;
-        client.hear(&mut ingests, &store)?;
+        client.take_replies(&mut ingests, &store)?;
         prop_assert_eq!(client.acknowledged, goal);
         let expected: BTreeMap<u64, u64> = (1..=goal).map(|n| (hash_of(n), 1)).collect();
         prop_assert_eq!(&store.counted, &expected);
@@ -376,7 +383,11 @@ impl Client {
         self.acknowledged = store.open_producer(self.epoch).position;
     }
 
-    fn hear(&mut self, ingests: &mut [Bench; 2], store: &Store) -> Result<(), TestCaseError> {
+    fn take_replies(
+        &mut self,
+        ingests: &mut [Bench; 2],
+        store: &Store,
+    ) -> Result<(), TestCaseError> {
         for (sequence, result) in ingests.iter_mut().flat_map(Bench::take) {
             match result {
                 Ok(ok) => {
