@@ -11,19 +11,20 @@ use logtally_count::reading::Reading;
 use logtally_tail::content::Content;
 use logtally_tail::reader::{End, Reader, Scratch};
 
-use crate::{Loop, text};
+use crate::repetition::Repetition;
+use crate::text;
 
 /// Records of two columns, without quotes.
-pub fn narrow() -> Result<Loop> {
+pub fn narrow() -> Result<Repetition> {
     repeat(text::NARROW, &text::narrow())
 }
 
 /// Records of six columns, a third of them quoted.
-pub fn wide() -> Result<Loop> {
+pub fn wide() -> Result<Repetition> {
     repeat(text::WIDE, &text::wide())
 }
 
-fn repeat(columns: &str, text: &str) -> Result<Loop> {
+fn repeat(columns: &str, text: &str) -> Result<Repetition> {
     let mut file = tempfile::tempfile()?;
     file.write_all(text.as_bytes())?;
     let (reading, mut scratch) = (reading(columns)?, Scratch::new(0));

@@ -3,7 +3,8 @@
 use anyhow::{Result, ensure};
 use logtally_core::series::{Increments, SeriesKey};
 
-use crate::{Loop, text};
+use crate::repetition::Repetition;
+use crate::text;
 
 /// Blocks that are merged, and the increments of each.
 const BLOCKS: usize = 4;
@@ -14,7 +15,7 @@ pub const INCREMENTS: usize = BLOCKS * EACH;
 
 /// Packs blocks that overlap by half, checks and merges them.
 #[expect(clippy::unnecessary_wraps, reason = "as the other cases are prepared")]
-pub fn merge() -> Result<Loop> {
+pub fn merge() -> Result<Repetition> {
     let keys: Vec<SeriesKey> = (0..EACH * BLOCKS).map(text::key).collect();
     Ok(Box::new(move || {
         let mut blocks = Vec::new();

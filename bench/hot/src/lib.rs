@@ -3,6 +3,8 @@
 //!
 //! Must never measure anything itself, and never do anything but the loop in a repetition.
 
+mod repetition;
+
 mod text;
 
 mod count;
@@ -15,6 +17,8 @@ mod page;
 
 use anyhow::Result;
 
+use self::repetition::Repetition;
+
 /// Something that is done again and again.
 pub struct Case {
     /// Its name.
@@ -25,11 +29,8 @@ pub struct Case {
     pub units: u64,
     /// Repetitions that are enough to be exact.
     pub repetitions: u32,
-    prepare: fn() -> Result<Loop>,
+    prepare: fn() -> Result<Repetition>,
 }
-
-/// A repetition.
-type Loop = Box<dyn FnMut() -> Result<()>>;
 
 /// All of them.
 pub const CASES: [Case; 6] = [

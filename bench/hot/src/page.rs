@@ -8,8 +8,9 @@ use logtally_exporter::{Exporter, PageFormat, ViewOptions};
 use logtally_service::Context;
 use logtally_store::CountStore as _;
 
+use crate::repetition::Repetition;
 use crate::store::Stored;
-use crate::{Loop, text};
+use crate::text;
 
 /// Series on the page.
 pub const SERIES: usize = 10_000;
@@ -19,13 +20,13 @@ pub const SERIES: usize = 10_000;
 const CHANGED: usize = 2;
 
 /// A new exporter loads the store, and writes its first page.
-pub fn load() -> Result<Loop> {
+pub fn load() -> Result<Repetition> {
     let (stored, _) = filled()?;
     Ok(Box::new(move || page(&stored, &exporter(&stored))))
 }
 
 /// An exporter writes its page again after a few of the series have changed.
-pub fn again() -> Result<Loop> {
+pub fn again() -> Result<Repetition> {
     let (mut stored, keys) = filled()?;
     let changed: Vec<SeriesKey> = keys.into_iter().step_by(CHANGED).collect();
     let exporter = exporter(&stored);

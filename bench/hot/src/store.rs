@@ -14,7 +14,8 @@ use logtally_store::memory::MemoryStore;
 use logtally_store::{CountStore as _, Opening};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{Loop, text};
+use crate::repetition::Repetition;
+use crate::text;
 
 /// Increments of a commit.
 pub const INCREMENTS: usize = 10_000;
@@ -23,7 +24,7 @@ pub const INCREMENTS: usize = 10_000;
 const AT: Partition = Partition(0);
 
 /// Commits the same increments again and again, and folds them.
-pub fn commit() -> Result<Loop> {
+pub fn commit() -> Result<Repetition> {
     let keys: Vec<SeriesKey> = (0..INCREMENTS).map(text::key).collect();
     let mut store = Stored::new()?;
     Ok(Box::new(move || {

@@ -8,12 +8,11 @@ use std::io::Cursor;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use logtally_e2e::cluster::local;
 use logtally_e2e::exposition::admin_value;
 use logtally_e2e::http;
 use logtally_e2e::program::Program;
 use logtally_e2e::wait::{holds, until};
-use logtally_testkit::{RedisServer, free_port};
+use logtally_testkit::{RedisServer, free_port, local};
 use tempfile::TempDir;
 
 use super::data::{Counts, Data, read_page};

@@ -15,6 +15,8 @@ mod plot;
 
 mod records;
 
+mod case;
+
 mod report;
 
 mod side;
@@ -28,9 +30,10 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 
+use self::case::{Case, Timed};
 use self::data::{Counts, Data};
 use self::peers::{Home, Peer};
-use self::report::{Case, Report, Timed};
+use self::report::Report;
 use self::side::{Bench, Side};
 use self::workload::Kind;
 use crate::machine::{self, Machine};

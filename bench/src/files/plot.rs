@@ -1,6 +1,7 @@
 //! The plot of all sides and files.
 
-use super::report::{Case, Report};
+use super::case::{Case, Timed};
+use super::report::Report;
 use crate::svg::bars::{Bar, Group, plot as bars};
 
 /// Processor time per record of every side, by file.
@@ -10,7 +11,7 @@ pub fn plot(report: &Report) -> String {
 }
 
 fn group(case: &Case) -> Group {
-    let bar = |timed: &super::report::Timed| Bar {
+    let bar = |timed: &Timed| Bar {
         name: timed.side.name().replace('`', ""),
         value: timed.ns(),
         colour: timed.side.colour(),

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use super::case::{Case, Timed};
 use super::peers::Peer;
-use super::report::{Case, Timed};
 use super::side::Side;
 use super::workload::Kind;
 use crate::table::figure;

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::Size;
 use super::data::Shape;
 use super::experiment::{Experiment, rows};
+use super::size::Size;
 use crate::files::ours::{self, Threads};
 use crate::table::grouped;
 

@@ -3,6 +3,8 @@
 
 mod data;
 
+mod size;
+
 mod experiment;
 
 mod files;
@@ -17,6 +19,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use self::experiment::Experiment;
+use self::size::Size;
 use crate::machine::{self, Machine};
 use crate::output::Output;
 use crate::{docs, output, svg};
@@ -65,17 +68,6 @@ enum What {
     Partitions,
     /// Exporters of one store.
     Replicas,
-}
-
-/// How large everything is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Size {
-    /// To see that it works.
-    Short,
-    /// As a rule.
-    Usual,
-    /// As large as promised.
-    Full,
 }
 
 /// Everything.

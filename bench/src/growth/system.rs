@@ -12,9 +12,9 @@ use logtally_e2e::program::Program;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::Size;
 use super::data::{Shape, line};
 use super::experiment::{Experiment, rows};
+use super::size::Size;
 use crate::cpu;
 use crate::files::distributed::System;
 use crate::table::grouped;

@@ -12,8 +12,9 @@ use logtally_e2e::wait::{holds, until};
 use rand::Rng as _;
 use rand::rngs::StdRng;
 
+use super::layout::layout;
 use super::page::{LINE, Page};
-use super::{Times, layout};
+use super::times::Times;
 
 /// Longest pause before a line.
 const PAUSE_MAX: Duration = Duration::from_millis(300);

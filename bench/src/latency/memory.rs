@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use logtally_e2e::cluster::Cluster;
 
-use super::layout;
+use super::layout::layout;
 use crate::client::Client;
 use crate::series::{check_page, labels};
 

@@ -4,6 +4,10 @@
 //! A record that was acknowledged must be on the first page that is asked for afterwards. If it is not,
 //! nothing is reported.
 
+mod layout;
+
+mod times;
+
 mod appended;
 
 mod memory;
@@ -13,12 +17,10 @@ mod page;
 mod pushed;
 
 use anyhow::Result;
-use logtally_e2e::cluster::Layout;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use crate::outcome::{Figure, Outcome, OutputArgs};
-use crate::stats::percentile;
 
 /// Flags.
 #[derive(clap::Args, Debug)]
@@ -80,23 +82,6 @@ pub fn run(args: &Args) -> Result<bool> {
     outcome.add("Appended, to the page of the exporter", times.figures(APPENDED_MS_MAX));
     outcome.add("Largest memory of the ingest, 10,000 series", memory_figures(megabytes)?);
     outcome.publish(&args.output)
-}
-
-/// One of each.
-fn layout() -> Layout {
-    Layout { aggregators: 1, ingests: 1, sharded: false, exporters: 1, ..Layout::default() }
-}
-
-/// How long it took each time (milliseconds).
-struct Times(Vec<f64>);
-
-impl Times {
-    fn figures(&self, p99_max: f64) -> Vec<Figure> {
-        let at = |what: &str, percent| {
-            Figure::new(what, "ms", vec![percentile(self.0.iter().copied(), percent)])
-        };
-        vec![at("p50", 50), at("p99", 99).at_most(p99_max), at("longest", 100)]
-    }
 }
 
 fn memory_figures(megabytes: &[u64]) -> Result<Vec<Figure>> {

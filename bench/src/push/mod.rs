@@ -12,6 +12,8 @@ mod latency;
 
 mod load;
 
+mod side;
+
 mod report;
 
 mod system;
@@ -29,6 +31,7 @@ use self::data::{Data, Expected, Shape};
 use self::latency::{Rate, Way};
 use self::load::{Producer, Until};
 use self::report::{Report, Run, Settings};
+use self::side::Side;
 use self::system::System;
 use crate::output::Output;
 
@@ -87,15 +90,6 @@ pub struct Args {
 
 /// Runs of each size, their length, and that of the timing, if it is to be short.
 const SHORT: (u32, Duration, Duration) = (1, Duration::from_millis(200), Duration::from_secs(1));
-
-/// Who takes the lines.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Side {
-    /// The ingest, in messages of so many lines.
-    Ingest(usize),
-    /// The baseline.
-    Baseline,
-}
 
 /// Measures, reports, and says whether all targets are met.
 pub fn run(args: &Args) -> Result<bool> {

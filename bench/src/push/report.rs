@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::Side;
 use super::data::{Data, Shape};
 use super::latency::Latency;
+use super::side::Side;
 use super::system::Cpu;
 use crate::cpu;
 use crate::stats::median;

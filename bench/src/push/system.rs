@@ -6,12 +6,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use logtally_e2e::cluster::{local, scrape, wait_for_records};
+use logtally_e2e::cluster::{scrape, wait_for_records};
 use logtally_e2e::exposition::{counted_series, difference, rejected_total};
 use logtally_e2e::http;
 use logtally_e2e::program::Program;
 use logtally_e2e::wait::{holds, until};
-use logtally_testkit::{RedisServer, free_port};
+use logtally_testkit::{RedisServer, free_port, local};
 use tempfile::TempDir;
 
 use super::data::{Data, Expected};

@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use logtally_e2e::cluster::local;
 use logtally_e2e::program::Program;
-use logtally_testkit::free_port;
+use logtally_testkit::{free_port, local};
 use tempfile::TempDir;
 
 use crate::client::Client;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use logtally_core::series::{Increments, SeriesKey};
 
-use super::Load;
+use super::load::Load;
 use super::server::Server;
 use crate::writer::Writer;
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use anyhow::{Result, ensure};
 use logtally_core::series::SeriesKey;
 
-use super::Load;
+use super::load::Load;
 use super::server::Server;
 
 /// The hash.

@@ -4,6 +4,8 @@
 //! Commits go through the crate that the aggregators use. What is stored must be exactly what was
 //! committed, in every series, or nothing is reported.
 
+mod load;
+
 mod commits;
 
 mod hashes;
@@ -13,11 +15,9 @@ mod memory;
 mod server;
 
 use anyhow::Result;
-use rand::rngs::StdRng;
-use rand::seq::SliceRandom as _;
-use rand::{Rng as _, SeedableRng as _};
 
 use self::commits::Commits;
+use self::load::Load;
 use self::memory::Memory;
 use crate::outcome::{Figure, Outcome, OutputArgs};
 use crate::series;
@@ -93,50 +93,6 @@ pub fn run(args: &Args) -> Result<bool> {
     outcome.publish(&args.output)
 }
 
-/// What is committed: the same to both sides.
-struct Load {
-    /// Series of the increments.
-    series: usize,
-    /// Increments of a commit.
-    size: usize,
-    /// Series and amount of each increment, commit after commit.
-    increments: Vec<(usize, u64)>,
-}
-
-impl Load {
-    /// As many whole commits as make so many increments. No series comes twice in a commit, because a
-    /// batch is merged before it is committed.
-    fn new(seed: u64, series: usize, size: usize, increments: usize) -> Self {
-        let mut rng = StdRng::seed_from_u64(seed);
-        let size = size.min(series);
-        let mut order: Vec<usize> = (0..series).collect();
-        let mut all = Vec::with_capacity(increments + size);
-        while all.len() < increments {
-            order.shuffle(&mut rng);
-            all.extend(order[..size].iter().map(|which| (*which, rng.random_range(1..20))));
-        }
-        Self { series, size, increments: all }
-    }
-
-    fn commits(&self) -> impl Iterator<Item = &[(usize, u64)]> {
-        self.increments.chunks(self.size)
-    }
-
-    /// What each series must be at the end.
-    fn sums(&self) -> Vec<u64> {
-        let mut sums = vec![0; self.series];
-        for (series, amount) in &self.increments {
-            sums[*series] += amount;
-        }
-        sums
-    }
-
-    /// Processor time per increment (microseconds).
-    fn micros(&self, seconds: f64) -> f64 {
-        seconds * 1e6 / self.increments.len() as f64
-    }
-}
-
 /// Processor time of Redis per increment (microseconds).
 struct Run {
     commits: Commits,
@@ -177,22 +133,4 @@ fn stored_figures(memory: &Memory) -> Vec<Figure> {
         one("longest command of a cold load", "ms", memory.load_ms).at_most(COMMAND_MS_MAX),
         one("cold load, processor time of Redis", "s", memory.load_cpu),
     ]
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn a_commit_has_each_series_once_and_the_sums_are_those_of_all() {
-        let load = Load::new(1, 100, 30, 1_000);
-        for commit in load.commits() {
-            let series: BTreeSet<usize> = commit.iter().map(|(series, _)| *series).collect();
-            assert_eq!(series.len(), 30);
-        }
-        let all: u64 = load.increments.iter().map(|(_, amount)| amount).sum();
-        assert_eq!(load.sums().iter().sum::<u64>(), all);
-    }
 }

@@ -1,6 +1,7 @@
 //! Horizontal bars in groups, on one logarithmic scale.
 
-use super::{Axis, Picture, short};
+use super::axis::{Axis, short};
+use super::picture::Picture;
 use crate::table::figure;
 
 const WIDTH: f64 = 760.0;

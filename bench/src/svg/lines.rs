@@ -1,6 +1,7 @@
 //! Small plots side by side: something against something that grows, both on logarithmic scales.
 
-use super::{Axis, Picture, short};
+use super::axis::{Axis, short};
+use super::picture::Picture;
 
 const PANEL: (f64, f64) = (380.0, 230.0);
 const COLUMNS: usize = 2;

@@ -38,17 +38,22 @@ pub(crate) struct Uses {
     pub(crate) unknown: Vec<String>,
     /// Paths into other crates of the workspace, with the file and the line.
     pub(crate) elsewhere: Vec<(PathBuf, Named)>,
+    /// What paths begin with that do not begin in this crate: other crates, among others.
+    pub(crate) beginnings: BTreeSet<String>,
 }
 
 impl Uses {
     /// Reads them from a tree.
     pub(crate) fn read(tree: &Tree) -> Self {
-        let mut uses = Self { edges: BTreeSet::new(), unknown: Vec::new(), elsewhere: Vec::new() };
+        let mut uses = Self {
+            edges: BTreeSet::new(),
+            unknown: Vec::new(),
+            elsewhere: Vec::new(),
+            beginnings: BTreeSet::new(),
+        };
         for (id, module) in tree.modules.iter().enumerate() {
             for import in &module.content.imports {
-                let named =
-                    Named { segments: import.path.clone(), line: import.line, is_macro: false };
-                uses.add(tree, id, &named, import.reexport);
+                uses.add(tree, id, &Named::from_import(import), import.reexport);
             }
             for named in &module.content.named {
                 uses.add(tree, id, named, false);
@@ -70,10 +75,13 @@ impl Uses {
                 let path = named.segments.join("::");
                 self.unknown.push(format!("{}:{}: {path}", file.display(), named.line));
             }
-            Resolved::Elsewhere if named.segments[0].starts_with("logtally_") => {
-                self.elsewhere.push((file.clone(), named.clone()));
+            Resolved::Elsewhere => {
+                self.beginnings.insert(named.segments[0].clone());
+                if named.segments[0].starts_with("logtally_") {
+                    self.elsewhere.push((file.clone(), named.clone()));
+                }
             }
-            Resolved::Here(_) | Resolved::Elsewhere => {}
+            Resolved::Here(_) => {}
         }
     }
 

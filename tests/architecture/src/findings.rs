@@ -45,6 +45,8 @@ pub enum Rule {
     RootFolders,
     /// `ingest` is too large.
     LargeIngest,
+    /// A manifest names a dependency that only tests use, or nobody.
+    UnusedDependency,
     /// A crate takes something from `ingest` other than what runs it.
     IngestImport,
 }
@@ -85,6 +87,7 @@ pub fn inside(of: &Crate) -> Vec<Finding> {
         findings.types(target);
         findings.ingest_imports(target);
     }
+    findings.dependencies();
     findings.sizes();
     findings.found
 }
@@ -134,6 +137,20 @@ impl Findings<'_> {
             if self.of.name != "logtally" || !runs {
                 let path = named.segments.join("::");
                 self.add(Rule::IngestImport, format!("{}:{}: {path}", file.display(), named.line));
+            }
+        }
+    }
+
+    fn dependencies(&mut self) {
+        // What is generated names crates, too.
+        if self.of.targets.iter().any(|target| target.tree.includes_files()) {
+            return;
+        }
+        for name in &self.of.dependencies {
+            let written = name.replace('-', "_");
+            let uses = |target: &Target| target.uses.beginnings.contains(&written);
+            if !self.of.targets.iter().any(uses) {
+                self.add(Rule::UnusedDependency, name.clone());
             }
         }
     }

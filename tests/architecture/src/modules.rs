@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context as _, Result};
 use syn::{Attribute, Expr, Item, Lit, Meta, Visibility};
 
-use crate::content::Content;
+use crate::content::{Content, Generator};
 use crate::syntax::{is_test, plain};
 
 /// Rust files by their paths, and what stands in them.
@@ -42,6 +42,12 @@ impl Tree {
         let place = Place { file: root.to_owned(), folder, parent: None, public: true };
         tree.add_file(files, &place)?;
         Ok(tree)
+    }
+
+    /// Whether code is included that stands in no module.
+    pub(crate) fn includes_files(&self) -> bool {
+        let generators = self.modules.iter().map(|module| module.content.generator);
+        generators.into_iter().any(|generator| generator == Some(Generator::AnotherFile))
     }
 
     fn add_file(&mut self, files: &Files, place: &Place) -> Result<ModuleId> {

@@ -11,7 +11,7 @@ use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Block, ImplItem, Item, Macro, Meta, Path, Stmt, Visibility};
 
-use crate::syntax::{attributes, imports, is_test, plain};
+use crate::syntax::{Import, attributes, imports, is_test, plain};
 
 /// A path that code names.
 #[derive(Clone, Debug)]
@@ -20,14 +20,22 @@ pub(crate) struct Named {
     pub(crate) line: usize,
     /// Whether it is the name of a macro that is called.
     pub(crate) is_macro: bool,
+    /// Whether it begins with `::`, so that it begins in another crate.
+    pub(crate) is_global: bool,
 }
 
 impl Named {
+    pub(crate) fn from_import(import: &Import) -> Self {
+        let Import { path, line, is_global, .. } = import;
+        Self { segments: path.clone(), line: *line, is_macro: false, is_global: *is_global }
+    }
+
     pub(crate) fn from_path(path: &Path) -> Self {
         Self {
             segments: path.segments.iter().map(|segment| plain(&segment.ident)).collect(),
             line: path.span().start().line,
             is_macro: false,
+            is_global: path.leading_colon.is_some(),
         }
     }
 }
@@ -45,6 +53,10 @@ pub(crate) struct Collector {
 impl Collector {
     fn add(&mut self, mut named: Named) {
         let Some(first) = named.segments.first() else { return };
+        if named.is_global {
+            self.found.push(named);
+            return;
+        }
         let local = self.blocks.iter().rev().find_map(|block| block.get(first));
         match local {
             Some(None) => return,
@@ -126,7 +138,7 @@ fn read_path(tokens: &[TokenTree], from: usize) -> (Named, usize) {
     }
     let is_macro = is_punct(tokens.get(at), '!') && !is_punct(tokens.get(at + 1), '=');
     let line = tokens[from].span().start().line;
-    (Named { segments, line, is_macro }, at)
+    (Named { segments, line, is_macro, is_global: false }, at)
 }
 
 /// What is named inside of a block only.
@@ -194,15 +206,11 @@ impl<'ast> Visit<'ast> for Collector {
     }
 
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        for import in imports(item) {
-            self.found.push(Named { segments: import.path, line: import.line, is_macro: false });
-        }
+        self.found.extend(imports(item).iter().map(Named::from_import));
     }
 
     fn visit_path(&mut self, path: &'ast Path) {
-        if path.leading_colon.is_none() {
-            self.add(Named::from_path(path));
-        }
+        self.add(Named::from_path(path));
         visit::visit_path(self, path);
     }
 
@@ -212,6 +220,10 @@ impl<'ast> Visit<'ast> for Collector {
     }
 
     fn visit_attribute(&mut self, attribute: &'ast Attribute) {
+        // `#[test]` and the like are of the language.
+        if attribute.path().segments.len() > 1 {
+            self.add(Named::from_path(attribute.path()));
+        }
         let Meta::List(list) = &attribute.meta else { return };
         if ["cfg", "cfg_attr", "allow", "expect"].iter().any(|name| list.path.is_ident(name)) {
             return;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use crate::content::Kind;
 use crate::modules::{ModuleId, Tree};
 use crate::paths::Named;
+use crate::syntax::Import;
 
 /// What a path leads to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -34,6 +35,9 @@ type Seen = BTreeSet<(ModuleId, String)>;
 impl Tree {
     /// What some code in a module names.
     pub(crate) fn resolve(&self, from: ModuleId, named: &Named) -> Resolved {
+        if named.is_global {
+            return Resolved::Elsewhere;
+        }
         let found = self.walk(from, &named.segments, &mut Seen::new());
         if found == Resolved::Elsewhere && named.is_macro && named.segments.len() == 1 {
             return self.textual_macro(from, &named.segments[0]);
@@ -41,9 +45,16 @@ impl Tree {
         found
     }
 
-    /// What the path of an import in a module leads to.
-    pub(crate) fn resolve_path(&self, from: ModuleId, path: &[String]) -> Resolved {
-        self.walk(from, path, &mut Seen::new())
+    /// What an import in a module leads to.
+    pub(crate) fn resolve_import(&self, from: ModuleId, import: &Import) -> Resolved {
+        self.follow(from, import, &mut Seen::new())
+    }
+
+    fn follow(&self, from: ModuleId, import: &Import, seen: &mut Seen) -> Resolved {
+        if import.is_global {
+            return Resolved::Elsewhere;
+        }
+        self.walk(from, &import.path, seen)
     }
 
     fn walk(&self, from: ModuleId, path: &[String], seen: &mut Seen) -> Resolved {
@@ -111,7 +122,7 @@ impl Tree {
         }
         for import in &of.content.imports {
             if import.name.as_deref() == Some(name)
-                && let Resolved::Here(targets) = self.walk(module, &import.path, seen)
+                && let Resolved::Here(targets) = self.follow(module, import, seen)
             {
                 found.extend(targets);
             }
@@ -125,7 +136,7 @@ impl Tree {
             if import.name.is_some() {
                 continue;
             }
-            let Resolved::Here(targets) = self.walk(module, &import.path, seen) else { continue };
+            let Resolved::Here(targets) = self.follow(module, import, seen) else { continue };
             for target in targets {
                 if let Target::Module(inside) = target {
                     found.extend(self.lookup(inside, name, true, seen));

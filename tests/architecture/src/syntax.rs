@@ -14,6 +14,8 @@ pub(crate) struct Import {
     pub(crate) reexport: bool,
     /// Whether it is `pub` without restriction.
     pub(crate) public: bool,
+    /// Whether the path begins with `::`.
+    pub(crate) is_global: bool,
 }
 
 /// An identifier without `r#`.
@@ -25,11 +27,10 @@ pub(crate) fn plain(ident: &syn::Ident) -> String {
 /// The names that a `use` brings.
 pub(crate) fn imports(item: &syn::ItemUse) -> Vec<Import> {
     let mut found = Vec::new();
-    if item.leading_colon.is_none() {
-        flatten(&item.tree, &mut Vec::new(), &mut found);
-    }
+    flatten(&item.tree, &mut Vec::new(), &mut found);
     for import in &mut found {
         import.reexport = !matches!(item.vis, Visibility::Inherited);
+        import.is_global = item.leading_colon.is_some();
         import.public = matches!(item.vis, Visibility::Public(_));
     }
     found
@@ -50,6 +51,7 @@ fn flatten(tree: &UseTree, prefix: &mut Vec<String>, found: &mut Vec<Import>) {
             line: glob.star_token.spans[0].start().line,
             reexport: false,
             public: false,
+            is_global: false,
         }),
         UseTree::Group(group) => {
             for tree in &group.items {
@@ -66,7 +68,7 @@ fn import(prefix: &[String], ident: &syn::Ident, rename: Option<&syn::Ident>) ->
     }
     let name = rename.map(plain).or_else(|| path.last().cloned());
     let line = ident.span().start().line;
-    Import { path, name, line, reexport: false, public: false }
+    Import { path, name, line, reexport: false, public: false, is_global: false }
 }
 
 /// Whether an item is compiled for tests only, or for tests among others.

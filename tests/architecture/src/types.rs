@@ -72,7 +72,7 @@ fn offered(tree: &Tree, id: ModuleId) -> Vec<Target> {
         }
     }
     for import in module.content.imports.iter().filter(|import| import.public) {
-        if let Resolved::Here(targets) = tree.resolve_path(id, &import.path) {
+        if let Resolved::Here(targets) = tree.resolve_import(id, import) {
             found.extend(targets);
         }
     }

@@ -24,6 +24,8 @@ pub struct Crate {
     pub name: String,
     /// Whether it is part of what people run, and not of the tests and benchmarks.
     pub ships: bool,
+    /// What its manifest names as dependencies, those of tests and of the build left out.
+    pub dependencies: BTreeSet<String>,
     /// Its Rust files, by their paths below its folder, tests and benchmarks among them.
     pub(crate) files: Files,
     /// Its libraries and programs.
@@ -60,7 +62,8 @@ impl Crate {
             let uses = Uses::read(&tree);
             targets.push(Target { tree, uses });
         }
-        Ok(Self { name: name.to_owned(), ships, files, targets })
+        let name = name.to_owned();
+        Ok(Self { name, ships, dependencies: BTreeSet::new(), files, targets })
     }
 }
 
@@ -69,6 +72,7 @@ struct Package {
     folder: PathBuf,
     /// The roots of its libraries and programs.
     roots: Vec<PathBuf>,
+    dependencies: BTreeSet<String>,
 }
 
 fn packages(root: &Path) -> Result<Vec<Package>> {
@@ -89,8 +93,15 @@ fn package(value: &Value) -> Result<Package> {
             roots.push(PathBuf::from(text(&target["src_path"])?));
         }
     }
+    let mut dependencies = BTreeSet::new();
+    for dependency in value["dependencies"].as_array().context("no dependencies")? {
+        if dependency["kind"].is_null() {
+            let name = dependency["rename"].as_str().or(dependency["name"].as_str());
+            dependencies.insert(name.context("no name")?.to_owned());
+        }
+    }
     let folder = manifest.parent().context("a manifest without a folder")?.to_owned();
-    Ok(Package { name: text(&value["name"])?, folder, roots })
+    Ok(Package { name: text(&value["name"])?, folder, roots, dependencies })
 }
 
 fn read_crate(root: &Path, package: &Package, all: &[Package]) -> Result<Crate> {
@@ -109,7 +120,8 @@ fn read_crate(root: &Path, package: &Package, all: &[Package]) -> Result<Crate> 
     let ships = !["tests", "bench"].iter().any(|folder| package.folder.starts_with(root.join(folder)))
         // Before they moved below `tests`.
         && !["e2e", "testkit"].iter().any(|folder| package.folder == root.join(folder));
-    Crate::new(&package.name, ships, files, &roots)
+    let dependencies = package.dependencies.clone();
+    Ok(Crate { dependencies, ..Crate::new(&package.name, ships, files, &roots)? })
 }
 
 /// The crate whose folder is the closest one around a file.

@@ -307,6 +307,31 @@ fn only_what_runs_ingest_is_taken_from_it_and_only_by_the_command_line() {
 }
 
 #[test]
+fn dependencies_that_no_code_names_are_found() {
+    let unused = |text: &str| {
+        let mut of = a_crate("logtally-example", &[("src/lib.rs", text)]);
+        of.dependencies = ["some-thing".to_owned()].into();
+        texts(&inside(&of), Rule::UnusedDependency).len()
+    };
+    let uses = [
+        "use some_thing::Thing;",
+        "fn f() { some_thing::f() }",
+        "#[derive(some_thing::Thing)] struct S;",
+        "#[some_thing::main] fn f() {}",
+        "mod some_thing {} fn f() { ::some_thing::f() }",
+        "mod some_thing {} use ::some_thing::Thing;",
+        "fn f() { some_thing::m!() }",
+        "include!(\"generated.rs\");",
+    ];
+    for text in uses {
+        assert_eq!(unused(text), 0, "{text}");
+    }
+    for text in ["", "#[cfg(test)] mod tests { use some_thing::Thing; }", "mod some_thing {}"] {
+        assert_eq!(unused(text), 1, "{text}");
+    }
+}
+
+#[test]
 fn the_root_has_at_most_13_folders() {
     let of = |count: usize| {
         let folders = (0..count).map(|n| format!("folder{n}")).collect();

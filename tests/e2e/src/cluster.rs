@@ -4,12 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use logtally_testkit::{RedisServer, free_port};
+use logtally_testkit::{RedisServer, free_port, local};
 use tempfile::TempDir;
 
+use crate::configuration::configure;
 use crate::exposition::{COUNTED, Counts, READ, counted_series, difference, parse, rejected_total};
 use crate::http;
-use crate::one_process::configure;
 use crate::program::Program;
 use crate::recount::Recount;
 use crate::wait::{holds, until};
@@ -223,11 +223,6 @@ pub fn assert_page_exact(expected: &Recount, page: &str) {
     assert_eq!(counts.get(READ), Some(&expected.records), "{READ}");
     assert_eq!(counts.get(COUNTED), Some(&expected.records), "{COUNTED}");
     assert_eq!(rejected_total(&counts), 0, "nothing is malformed");
-}
-
-/// A port of this machine as an address.
-pub fn local(port: u16) -> String {
-    format!("127.0.0.1:{port}")
 }
 
 struct Builder<'a> {

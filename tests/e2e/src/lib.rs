@@ -17,6 +17,8 @@ pub mod one_process;
 
 pub mod program;
 
+pub mod configuration;
+
 pub mod binaries;
 
 pub mod logs;

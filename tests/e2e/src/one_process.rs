@@ -1,12 +1,12 @@
 //! `logtally run`: the whole system in one process.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use crate::cluster::local;
+use crate::configuration::configure;
 use crate::program::{Finished, Program};
-use logtally_testkit::free_port;
+use logtally_testkit::{free_port, local};
 
 /// How long a run to the end of small inputs may take, start included, on a busy machine.
 pub const ONCE: Duration = Duration::from_secs(30);
@@ -45,14 +45,6 @@ impl OneProcess {
     pub fn args(self, args: &[&str]) -> Self {
         Self { program: self.program.args(args), ..self }
     }
-}
-
-/// Writes `logtally.yaml` in a folder, as a whole: a program that loads it sees the old or the new one.
-pub fn configure(folder: &Path, yaml: &str) -> PathBuf {
-    let (path, new) = (folder.join("logtally.yaml"), folder.join("logtally.yaml.new"));
-    std::fs::write(&new, yaml).expect("writing the configuration");
-    std::fs::rename(&new, &path).expect("putting the configuration in place");
-    path
 }
 
 /// The store in a folder below `folder`, as the command line names it.

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use logtally_e2e::cluster::{START, local, wait_for_records};
+use logtally_e2e::cluster::{START, wait_for_records};
+use logtally_e2e::configuration::configure;
 use logtally_e2e::http;
-use logtally_e2e::one_process::{OneProcess, configure, embedded, once, samples};
+use logtally_e2e::one_process::{OneProcess, embedded, once, samples};
 use logtally_e2e::program::{Finished, Program};
 use logtally_e2e::wait::{holds, until};
-use logtally_testkit::{RedisServer, free_port};
+use logtally_testkit::{RedisServer, free_port, local};
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -10,13 +10,13 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use logtally_e2e::binaries::binary;
-use logtally_e2e::cluster::{local, scrape, wait_for_records};
+use logtally_e2e::cluster::{scrape, wait_for_records};
 use logtally_e2e::exposition::{Counts, READ, counted_series, series};
 use logtally_e2e::http;
 use logtally_e2e::one_process::OneProcess;
 use logtally_e2e::program::Program;
 use logtally_e2e::wait::{holds, until};
-use logtally_testkit::free_port;
+use logtally_testkit::{free_port, local};
 use tempfile::TempDir;
 
 const CATCH_UP: Duration = Duration::from_mins(1);

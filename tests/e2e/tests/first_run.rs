@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
-use logtally_e2e::cluster::{START, local, wait_for_records};
+use logtally_e2e::cluster::{START, wait_for_records};
 use logtally_e2e::exposition::{COUNT, READ, parse, series};
 use logtally_e2e::http;
 use logtally_e2e::one_process::{ONCE, OneProcess, embedded, once};
 use logtally_e2e::program::{Finished, Program};
 use logtally_e2e::wait::{holds, until};
-use logtally_testkit::free_port;
+use logtally_testkit::{free_port, local};
 use tempfile::TempDir;
 
 /// A folder with a log of five records, three of them `server1,backup`.

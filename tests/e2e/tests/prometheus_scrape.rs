@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use logtally_e2e::catalogue::Catalogue;
-use logtally_e2e::cluster::{Cluster, Layout, START, local};
+use logtally_e2e::cluster::{Cluster, Layout, START};
 use logtally_e2e::exposition::COUNT;
 use logtally_e2e::http;
 use logtally_e2e::logs::Logs;
@@ -13,7 +13,7 @@ use logtally_e2e::program::Program;
 use logtally_e2e::recount::Recount;
 use logtally_e2e::seed;
 use logtally_e2e::wait::{holds, until};
-use logtally_testkit::free_port;
+use logtally_testkit::{free_port, local};
 use serde_json::Value;
 
 const LINES: usize = 50_000;

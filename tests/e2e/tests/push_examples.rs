@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use logtally_e2e::cluster::{Cluster, Layout, assert_page_exact, local};
+use logtally_e2e::cluster::{Cluster, Layout, assert_page_exact};
 use logtally_e2e::http;
 use logtally_e2e::program::Program;
 use logtally_e2e::recount::Recount;
 use logtally_e2e::wait::{holds, until};
+use logtally_testkit::local;
 
 /// Set to 1 where Python packages cannot be had: the test then says that it did nothing.
 const SKIP: &str = "LOGTALLY_SKIP_PYTHON";

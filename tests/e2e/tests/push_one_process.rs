@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use logtally_e2e::cluster::{local, scrape};
+use logtally_e2e::cluster::scrape;
 use logtally_e2e::exposition::series;
 use logtally_e2e::http;
 use logtally_e2e::one_process::OneProcess;
@@ -13,7 +13,7 @@ use logtally_e2e::program::Program;
 use logtally_e2e::push_client::Producer;
 use logtally_e2e::seed;
 use logtally_e2e::wait::{holds, until};
-use logtally_testkit::free_port;
+use logtally_testkit::{free_port, local};
 use rand::Rng;
 
 const WITHIN: Duration = Duration::from_secs(20);

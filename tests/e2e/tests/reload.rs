@@ -10,9 +10,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use logtally_e2e::cluster::{scrape, wait_for_records};
+use logtally_e2e::configuration::configure;
 use logtally_e2e::exposition::{COUNTED, Counts, READ};
 use logtally_e2e::http;
-use logtally_e2e::one_process::{OneProcess, configure};
+use logtally_e2e::one_process::OneProcess;
 use logtally_e2e::seed;
 use logtally_e2e::wait::{holds, until};
 use rand::Rng;

@@ -6,5 +6,5 @@
 mod ports;
 mod redis_server;
 
-pub use ports::free_port;
+pub use ports::{free_port, local};
 pub use redis_server::RedisServer;

@@ -56,6 +56,11 @@ fn listen(port: u16) -> Option<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()
 }
 
+/// A port of this machine as an address.
+pub fn local(port: u16) -> String {
+    format!("127.0.0.1:{port}")
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
