@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// Tests other programs than those next to the test: a folder, e.g. of a release build.
-pub const DIRECTORY_VARIABLE: &str = "LOGTALLY_E2E_BIN_DIR";
+const DIRECTORY_VARIABLE: &str = "LOGTALLY_E2E_BIN_DIR";
 
 const REMEDY: &str = "run scripts/test.sh, or cargo build --workspace --bins, first";
 

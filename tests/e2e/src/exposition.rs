@@ -13,7 +13,7 @@ pub const READ: &str = "logtally_records_read_total";
 pub const COUNTED: &str = "logtally_records_counted_total";
 
 /// Records that could not be counted, by reason.
-pub const REJECTED: &str = "logtally_records_rejected_total";
+const REJECTED: &str = "logtally_records_rejected_total";
 
 /// Series (as written on the page, without the value) and their counts.
 pub type Counts = BTreeMap<String, u64>;

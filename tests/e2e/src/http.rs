@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// How long a page may take.
-pub const TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A whole answer.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ pub fn connect(port: u16) -> io::Result<TcpStream> {
 }
 
 /// Reads one answer, up to the end of the connection.
-pub fn read_answer(stream: &mut TcpStream) -> io::Result<Response> {
+fn read_answer(stream: &mut TcpStream) -> io::Result<Response> {
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
     let cut_off = || io::Error::new(io::ErrorKind::UnexpectedEof, "answer cut off");

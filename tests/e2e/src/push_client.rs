@@ -56,7 +56,7 @@ pub fn reason(status: &Status) -> String {
 }
 
 /// Whether an error says nothing about the message: the same one may go well elsewhere, or later.
-pub fn may_pass(status: &Status) -> bool {
+fn may_pass(status: &Status) -> bool {
     if !reason(status).is_empty() {
         return matches!(status.code(), Code::Unavailable | Code::ResourceExhausted);
     }

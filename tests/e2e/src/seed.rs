@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 /// The environment variable that repeats a run.
-pub const VARIABLE: &str = "LOGTALLY_TEST_SEED";
+const VARIABLE: &str = "LOGTALLY_TEST_SEED";
 
 /// A generator from the given seed, or from the clock. The seed stands in the output of a failed
 /// test. It repeats every choice of the test, not the scheduling of the processes.
