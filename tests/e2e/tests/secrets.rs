@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use logtally_e2e::cluster::{START, local};
+use logtally_e2e::cluster::START;
 use logtally_e2e::http;
 use logtally_e2e::program::Program;
 use logtally_e2e::wait::until;
-use logtally_testkit::{RedisServer, free_port};
+use logtally_testkit::{RedisServer, free_port, local};
 
 const SECRET: &str = "hunter2-secret";
 
