@@ -3,7 +3,7 @@
 
 use logtally_core::limits::{LABEL_VALUE_BYTES_MAX, LABELS_MAX};
 use logtally_core::names::BUCKET_LABEL;
-use logtally_rules::spec::{Invalid, LabelSource, LabelSpec, Step};
+use logtally_rules::spec::{Invalid, LabelSource, LabelSpec, LabelStep};
 
 use crate::diagnostic::Mark;
 use crate::names;
@@ -173,15 +173,15 @@ fn source(scope: &Scope, object: Object, missing: &Invalid) -> Option<LabelSourc
 }
 
 /// The steps in their fixed order, whatever the order in the file.
-fn steps(scope: &Scope, object: Object) -> Vec<Step> {
+fn steps(scope: &Scope, object: Object) -> Vec<LabelStep> {
     let mut steps = Vec::new();
     let (lower, upper) = (object.flag("lower"), object.flag("upper"));
     if lower && upper {
         object.error("upper", "`lower` and `upper` exclude each other", "remove one");
     }
-    steps.extend(object.flag("trim").then_some(Step::Trim));
-    steps.extend(lower.then_some(Step::Lower));
-    steps.extend(upper.then_some(Step::Upper));
+    steps.extend(object.flag("trim").then_some(LabelStep::Trim));
+    steps.extend(lower.then_some(LabelStep::Lower));
+    steps.extend(upper.then_some(LabelStep::Upper));
     if let Some(node) = object.get("replace") {
         let items = one_or_more(node).iter();
         steps.extend(items.filter_map(|item| replace(scope, item)));
@@ -191,16 +191,16 @@ fn steps(scope: &Scope, object: Object) -> Vec<Step> {
     steps
 }
 
-fn replace(scope: &Scope, node: &Node) -> Option<Step> {
+fn replace(scope: &Scope, node: &Node) -> Option<LabelStep> {
     let object = scope.reader.object(node, "replace", &shape::REPLACE)?;
     let with = object.text("with");
     let (regex, compiled) = expression(object.reader, object.get("regex")?, "regex")?;
     let with = with?;
     template(object.reader, object.get("with")?, &with, &compiled);
-    Some(Step::Replace { regex, with })
+    Some(LabelStep::Replace { regex, with })
 }
 
-fn extract(object: Object) -> Option<Step> {
+fn extract(object: Object) -> Option<LabelStep> {
     let Some(node) = object.get("extract") else {
         if object.get("to").is_some() {
             object.error("to", "`to` without `extract`", "add `extract:` with an expression");
@@ -210,14 +210,14 @@ fn extract(object: Object) -> Option<Step> {
     let (regex, compiled) = expression(object.reader, node, "extract")?;
     let Some(node) = object.get("to") else {
         let to = if compiled.captures_len() > 1 { "${1}" } else { "${0}" };
-        return Some(Step::Extract { regex, to: to.into() });
+        return Some(LabelStep::Extract { regex, to: to.into() });
     };
     let to = object.text("to")?;
     template(object.reader, node, &to, &compiled);
-    Some(Step::Extract { regex, to })
+    Some(LabelStep::Extract { regex, to })
 }
 
-fn lookup(scope: &Scope, object: Object) -> Option<Step> {
+fn lookup(scope: &Scope, object: Object) -> Option<LabelStep> {
     let name = object.text("lookup")?;
     let Some(table) = scope.lookups.get(&name) else {
         let names: Vec<_> = scope.lookups.keys().map(String::as_str).collect();
@@ -225,7 +225,7 @@ fn lookup(scope: &Scope, object: Object) -> Option<Step> {
         object.error("lookup", format!("unknown lookup `{name}`"), help);
         return None;
     };
-    Some(Step::Lookup { table: table.clone() })
+    Some(LabelStep::Lookup { table: table.clone() })
 }
 
 /// What becomes of a record without a value, or with an invalid one.

@@ -2,7 +2,7 @@
 //! several agree is decided in [`crate::agree`].
 
 use logtally_rules::spec::{Invalid, Relabel};
-use logtally_rules::spec::{LabelSpec, Measure, RuleSpec, TenantLimit, ValueSpec};
+use logtally_rules::spec::{LabelSpec, Measure, RuleSpec, TenantSpec, ValueSpec};
 
 use crate::reader::Object;
 use crate::scope::Scope;
@@ -150,7 +150,7 @@ fn buckets(rule: Object, node: &Node) -> Vec<String> {
     bounds
 }
 
-fn tenant(rule: Object, labels: &[LabelSpec], relabel: &[Relabel]) -> Option<TenantLimit> {
+fn tenant(rule: Object, labels: &[LabelSpec], relabel: &[Relabel]) -> Option<TenantSpec> {
     let object = rule.reader.object(rule.get("limit_per")?, "limit_per", &shape::LIMIT_PER)?;
     let label = object.text("label");
     let series_max = object.count("series");
@@ -161,5 +161,5 @@ fn tenant(rule: Object, labels: &[LabelSpec], relabel: &[Relabel]) -> Option<Ten
         let help = propose(&label, &names, "labels of this rule");
         object.error("label", format!("the rule has no label `{label}`"), help);
     }
-    Some(TenantLimit { label, series_max: series_max? })
+    Some(TenantSpec { label, series_max: series_max? })
 }

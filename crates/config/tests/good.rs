@@ -7,8 +7,8 @@ use std::time::Duration;
 use logtally_config::Config;
 use logtally_formats::spec::{CsvSpec, FormatSpec};
 use logtally_rules::spec::{
-    Compare, Condition, Invalid, LabelSource, LabelSpec, Measure, Relabel, RelabelAction, RuleSpec,
-    Step, TenantLimit, TimeFormat, TimeSpec, ValueSpec,
+    Compare, Condition, Invalid, LabelSource, LabelSpec, LabelStep, Measure, Relabel,
+    RelabelAction, RuleSpec, TenantSpec, TimeFormat, TimeSpec, ValueSpec,
 };
 
 const FULL: &str = include_str!("good/full.yaml");
@@ -93,16 +93,16 @@ fn inputs_have_formats_labels_and_names() {
 fn labels_are_changed_in_a_fixed_order() {
     let config = parse(FULL);
     let labels = &config.inputs[1].rules[0].labels;
-    let replace = Step::Replace { regex: "x+".into(), with: "y".into() };
-    assert_eq!(labels[3].steps, [Step::Trim, Step::Lower, replace]);
+    let replace = LabelStep::Replace { regex: "x+".into(), with: "y".into() };
+    assert_eq!(labels[3].steps, [LabelStep::Trim, LabelStep::Lower, replace]);
     assert_eq!(labels[3].missing, Invalid::Skip);
     assert_eq!(labels[3].invalid, Invalid::Default("x".into()));
     assert_eq!((labels[3].length_max, labels[3].truncate), (Some(64), true));
-    let extract = Step::Extract { regex: r"^(\d)".into(), to: "${1}xx".into() };
+    let extract = LabelStep::Extract { regex: r"^(\d)".into(), to: "${1}xx".into() };
     assert_eq!(labels[1].steps, [extract]);
     let table = [("7", "true"), ("backup", "ops"), ("report", "finance")];
     let table = table.map(|(key, value)| (key.into(), value.into())).into();
-    assert_eq!(labels[2].steps, [Step::Lookup { table }]);
+    assert_eq!(labels[2].steps, [LabelStep::Lookup { table }]);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn tables_come_from_files_too() {
     let text = "lookups: {h: {file: hosts.csv}}\nrules: [{metric: a, labels: {x: {column: y, lookup: h}}}]";
     let table = [("10.0.0.1", "web"), ("a,b", "x \"y\"")];
     let table = table.map(|(key, value)| (key.into(), value.into())).into();
-    assert_eq!(rules(text)[0].labels[0].steps, [Step::Lookup { table }]);
+    assert_eq!(rules(text)[0].labels[0].steps, [LabelStep::Lookup { table }]);
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn limits_and_relabelling_have_the_defaults_of_prometheus() {
     let config = parse(FULL);
     let rule = &config.inputs[1].rules[0];
     assert_eq!(rule.series_max, Some(10_000));
-    assert_eq!(rule.tenant, Some(TenantLimit { label: "team".into(), series_max: 100 }));
+    assert_eq!(rule.tenant, Some(TenantSpec { label: "team".into(), series_max: 100 }));
     assert_eq!((rule.ttl, rule.backfill), (Some(Duration::from_hours(24)), true));
     let rule = rules("rules: [{metric: a, relabel: [{target_label: x}]}]").remove(0);
     let expected = Relabel {

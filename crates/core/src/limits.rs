@@ -22,9 +22,9 @@ pub const READ_BYTES: usize = 128 << 10;
 /// make commits frequent while catching up.
 pub const SPAN_BYTES_MAX: u64 = 32 << 20;
 
-/// The same for text whose records are counted by their spelling: it takes a tenth of the time to read,
+/// The same for text whose records take the fast path of counting: it takes a tenth of the time to read,
 /// and what it counts is committed in as few commits.
-pub const SWEPT_SPAN_BYTES_MAX: u64 = 128 << 20;
+pub const FAST_SPAN_BYTES_MAX: u64 = 128 << 20;
 
 /// Encoded increments (bytes) at which a delta is closed. The store writes a commit in one step, so
 /// this bounds how long one commit can occupy it; half a mebibyte holds 10,000 series, so that a busy
@@ -35,7 +35,7 @@ pub const DELTA_BYTES_TARGET: usize = 512 << 10;
 /// that reaches [`DELTA_BYTES_TARGET`], so it can exceed the target by one record at most.
 pub const DELTA_BYTES_MAX: usize = DELTA_BYTES_TARGET + 2 * RECORD_BYTES_MAX;
 
-/// The same as [`SWEPT_SPAN_BYTES_MAX`] where the aggregator is in the same process and its store in the same
+/// The same as [`FAST_SPAN_BYTES_MAX`] where the aggregator is in the same process and its store in the same
 /// directory: no other source waits at a server meanwhile, and series that come again and again are
 /// committed once. Still a fraction of a second to read.
 pub const LOCAL_SPAN_BYTES_MAX: u64 = 256 << 20;
@@ -54,13 +54,13 @@ pub const LOCAL_MESSAGE_BYTES_MAX: usize = LOCAL_DELTA_BYTES_TARGET + (8 << 20);
 /// ones, which with their numbers just fit the second-level cache.
 pub const TALLY_KEPT_BYTES_MAX: usize = 1 << 20;
 
-/// Longest spelling (bytes) that a tally remembers: all that usual labels need. Records with longer ones
+/// Longest raw key (bytes) that a tally remembers: all that usual labels need. Records with longer ones
 /// are taken apart each time.
-pub const SPELLING_BYTES_MAX: usize = 4 << 10;
+pub const RAW_KEY_BYTES_MAX: usize = 4 << 10;
 
-/// Bytes of spellings that a tally remembers within one span: two million usual ones. Beyond that, new
-/// ones are counted like records without one.
-pub const SPELLINGS_BYTES_MAX: usize = 96 << 20;
+/// Bytes of raw keys that a tally remembers within one span: two million usual ones. Beyond that, records
+/// take the slow path.
+pub const RAW_KEYS_BYTES_MAX: usize = 96 << 20;
 
 /// Deltas in one batch. Each costs a comparison and a write inside the store's atomic step.
 pub const BATCH_DELTAS_MAX: usize = 512;

@@ -58,8 +58,8 @@ impl Pattern {
         is_glob(&self.glob)
     }
 
-    /// Whether it means the path.
-    pub fn means(&self, path: &Path) -> bool {
+    /// Whether it matches the path.
+    pub fn matches(&self, path: &Path) -> bool {
         let options = glob::MatchOptions { require_literal_separator: true, ..Default::default() };
         let glob = glob::Pattern::new(&self.glob);
         path == Path::new(&self.text) || glob.is_ok_and(|g| g.matches_path_with(path, options))

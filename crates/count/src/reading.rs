@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::plan::Input;
+use crate::input::Input;
 
 /// How the records of a source are read: the input that it belongs to, and what its path says.
 #[derive(Clone, Debug)]

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use logtally_core::rule::Reject;
-use logtally_formats::csv::Marks;
+use logtally_formats::csv::Dialect;
 use logtally_formats::{Layout, Scan};
 
-use crate::plan::Input;
+use crate::input::Input;
 use crate::reading::Reading;
 use crate::tally::{Piece, Record, Tally};
 
@@ -59,10 +59,13 @@ impl Walk<'_> {
     }
 }
 
-/// What became of one record.
-enum Step {
+/// What stands where the walk is.
+enum Next {
+    /// Something that is counted, or nothing to count.
     Counted,
+    /// A rejected line whose end is not in the text.
     Open(OpenLine),
+    /// A record whose end is not in the text.
     Incomplete,
 }
 
@@ -109,70 +112,86 @@ impl Cursor {
         walk.used
     }
 
+    /// The dialect in which the records from here on can take the fast path, if they can.
+    #[inline]
+    pub fn fast_path(&self, input: &Input) -> Option<Dialect> {
+        let dialect = input.count_path.fast()?;
+        if !self.layout.is_known() || self.awaits_header(input) {
+            return None;
+        }
+        Some(dialect)
+    }
+
     fn walk(
         &mut self,
         reading: &Reading,
         walk: &mut Walk<'_>,
         tally: &mut Tally,
     ) -> Option<OpenLine> {
-        let mut marks = std::mem::take(&mut tally.marks);
         let mut open_line = None;
         while walk.used < walk.data.len() {
-            self.sweep(reading, walk, &mut marks, tally);
-            match self.step(reading, walk, tally) {
-                Step::Counted => {}
-                Step::Open(line) => {
+            if let Some(dialect) = self.fast_path(&reading.input) {
+                self.count_fast(reading, walk, dialect, tally);
+            }
+            match self.count_next(reading, walk, tally) {
+                Next::Counted => {}
+                Next::Open(line) => {
                     open_line = Some(line);
                     break;
                 }
-                Step::Incomplete => break,
+                Next::Incomplete => break,
             }
         }
-        tally.marks = marks;
         self.position = walk.start + walk.used as u64;
         open_line
     }
 
-    /// Counts as many records as can be counted at a glance, if any: those before the next one that
-    /// may be a header.
-    fn sweep(&self, reading: &Reading, walk: &mut Walk<'_>, marks: &mut Marks, tally: &mut Tally) {
-        let (input, path) = (Arc::as_ref(&reading.input), &*reading.path);
-        let Some(dialect) = input.sweeps.filter(|_| self.layout.is_known()) else { return };
-        if input.first_is_header && self.header.is_none() {
-            return;
-        }
-        let from = *walk.marks_from.get_or_insert_with(|| {
-            marks.find(dialect, &walk.data[walk.used..]);
-            walk.used
-        });
+    /// Counts as many records as the fast path can, if any: those before the next one that may be a
+    /// header.
+    fn count_fast(
+        &self,
+        reading: &Reading,
+        walk: &mut Walk<'_>,
+        dialect: Dialect,
+        tally: &mut Tally,
+    ) {
+        let from = match walk.marks_from {
+            Some(from) => from,
+            None => {
+                tally.mark(dialect, &walk.data[walk.used..]);
+                walk.used
+            }
+        };
+        walk.marks_from = Some(from);
         let piece = Piece {
-            marks,
             text: &walk.data[from..],
             start: walk.start + from as u64,
             layout: &self.layout,
-            path,
+            path: &reading.path,
         };
-        walk.used = from + tally.sweep(input, piece, walk.used - from);
+        walk.used = from + tally.add_marked(&reading.input, dialect, piece, walk.used - from);
     }
 
-    /// Counts one record, whatever it is.
-    fn step(&mut self, reading: &Reading, walk: &mut Walk<'_>, tally: &mut Tally) -> Step {
+    /// Counts one record on the slow path, whatever it is.
+    fn count_next(&mut self, reading: &Reading, walk: &mut Walk<'_>, tally: &mut Tally) -> Next {
         let Walk { data, start, last, used, .. } = *walk;
         if used == data.len() {
-            return Step::Counted;
+            return Next::Counted;
         }
-        let (input, path) = (Arc::as_ref(&reading.input), &*reading.path);
+        let input = Arc::as_ref(&reading.input);
         let len = match input.format.scan(&data[used..], last) {
             Scan::Record { body, len, quoted } => {
-                let record = &data[used..used + body];
-                let offset = start + used as u64;
-                let is_first = input.first_is_header && self.header.is_none();
-                let may_be_header = body > 0 && (is_first || walk.has_marker(input, used + body));
-                if may_be_header && self.take_header(input, record, offset) {
-                } else if body > 0 {
-                    let position = offset + len as u64;
+                if body > 0 {
+                    let record = &data[used..used + body];
+                    let position = start + (used + len) as u64;
                     let record = Record { body: record, quoted, position };
-                    tally.add(input, &self.layout, path, record);
+                    let may_be_header =
+                        self.awaits_header(input) || walk.has_marker(input, used + body);
+                    let offset = start + used as u64;
+                    let is_header = may_be_header && self.take_header(input, record.body, offset);
+                    if !is_header {
+                        tally.add(input, &self.layout, &reading.path, record);
+                    }
                 }
                 len
             }
@@ -183,11 +202,16 @@ impl Cursor {
                 walk.marks_from = None;
                 len
             }
-            Scan::RejectedOpen { reason, from } => return Step::Open(OpenLine { reason, from }),
-            Scan::Incomplete => return Step::Incomplete,
+            Scan::RejectedOpen { reason, from } => return Next::Open(OpenLine { reason, from }),
+            Scan::Incomplete => return Next::Incomplete,
         };
         walk.used += len;
-        Step::Counted
+        Next::Counted
+    }
+
+    /// Whether the next record is a header, whatever it has.
+    fn awaits_header(&self, input: &Input) -> bool {
+        self.header.is_none() && input.format.has_header_first()
     }
 
     /// If the record is a header, its columns are in force from here on.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use logtally_config::Config;
 
-use crate::plan::{Input, Plan};
+use crate::input::Input;
+use crate::plan::Plan;
 use crate::reading::Reading;
 
 /// The first input of a configuration.
@@ -29,4 +30,14 @@ pub fn default_reading() -> Reading {
 /// If a pattern is not valid.
 pub fn inputs(files: &[String]) -> Vec<Arc<Input>> {
     Plan::of_files(files).expect("valid files").inputs
+}
+
+/// The same reading, but its records take the slow path.
+///
+/// # Panics
+/// If somebody else has the input.
+pub fn on_slow_path(mut reading: Reading) -> Reading {
+    let input = Arc::get_mut(&mut reading.input).expect("nobody else has the input");
+    input.count_path = input.count_path.slow();
+    reading
 }

@@ -5,9 +5,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use regex::bytes::CaptureLocations;
-
-use crate::expression::Expression;
+use regex::bytes::{CaptureLocations, Regex};
 
 /// The name of the whole record, which every format has.
 pub const LINE: &str = "@line";
@@ -34,8 +32,8 @@ pub struct Cells {
     pub(crate) scratch: Vec<u8>,
     /// Per slot, how deep in a JSON object its value was found.
     pub(crate) depths: Vec<usize>,
-    /// The groups of the expression that was used last.
-    pub(crate) captures: Option<(Arc<Expression>, CaptureLocations)>,
+    /// Where the groups of a match are, with the expression that this is room for: the last one used.
+    pub(crate) captures: Option<(Arc<Regex>, CaptureLocations)>,
 }
 
 impl Cells {

@@ -18,13 +18,14 @@ use crate::grok;
 /// A compiled expression.
 #[derive(Debug)]
 pub(crate) struct Expression {
-    regex: Regex,
+    /// Shared, so that [`Cells`] can keep its room for the groups of a match from record to record.
+    regex: Arc<Regex>,
     /// Per wanted column, the groups that may have it: the first that took part counts.
     groups: Vec<Vec<usize>>,
 }
 
 impl Expression {
-    pub(crate) fn regex(pattern: &str, wanted: &[String]) -> Result<Arc<Self>, FormatError> {
+    pub(crate) fn regex(pattern: &str, wanted: &[String]) -> Result<Self, FormatError> {
         let regex = compile(pattern).map_err(|e| FormatError::Pattern { reason: e.to_string() })?;
         let groups: Vec<(usize, String)> = named_groups(&regex).collect();
         Self::new(regex, &groups, wanted)
@@ -34,7 +35,7 @@ impl Expression {
         pattern: &str,
         definitions: &BTreeMap<String, String>,
         wanted: &[String],
-    ) -> Result<Arc<Self>, FormatError> {
+    ) -> Result<Self, FormatError> {
         let expanded = grok::expand(pattern, definitions)?;
         // The expanded expression is long, and nobody wrote it: only what is wrong with it helps.
         let regex = compile(&expanded.regex).map_err(|e| FormatError::Pattern {
@@ -52,7 +53,7 @@ impl Expression {
         regex: Regex,
         named: &[(usize, String)],
         wanted: &[String],
-    ) -> Result<Arc<Self>, FormatError> {
+    ) -> Result<Self, FormatError> {
         let mut groups = Vec::with_capacity(wanted.len());
         for column in wanted {
             let of: Vec<usize> =
@@ -62,25 +63,25 @@ impl Expression {
             }
             groups.push(of);
         }
-        Ok(Arc::new(Self { regex, groups }))
+        Ok(Self { regex: Arc::new(regex), groups })
     }
 
-    pub(crate) fn cells(self: &Arc<Self>, record: &[u8], cells: &mut Cells) -> Result<(), Reject> {
-        let mut captures = match cells.captures.take() {
-            Some((of, captures)) if Arc::ptr_eq(&of, self) => (of, captures),
-            _ => (Arc::clone(self), self.regex.capture_locations()),
+    pub(crate) fn cells(&self, record: &[u8], cells: &mut Cells) -> Result<(), Reject> {
+        let (regex, mut captures) = match cells.captures.take() {
+            Some((regex, captures)) if Arc::ptr_eq(&regex, &self.regex) => (regex, captures),
+            _ => (Arc::clone(&self.regex), self.regex.capture_locations()),
         };
-        let found = self.regex.captures_read(&mut captures.1, record).is_some();
-        if found {
+        let is_match = regex.captures_read(&mut captures, record).is_some();
+        if is_match {
             for (slot, groups) in self.groups.iter().enumerate() {
-                let span = groups.iter().find_map(|group| captures.1.get(*group));
+                let span = groups.iter().find_map(|group| captures.get(*group));
                 if let Some((from, to)) = span {
                     cells.put(slot, Place::Record(from..to));
                 }
             }
         }
-        cells.captures = Some(captures);
-        if found { Ok(()) } else { Err(Reject::NoMatch) }
+        cells.captures = Some((regex, captures));
+        if is_match { Ok(()) } else { Err(Reject::NoMatch) }
     }
 }
 

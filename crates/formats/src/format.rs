@@ -1,14 +1,12 @@
 //! A compiled format: one face for all of them. Never looks at more than the bytes it is given.
 
-use std::sync::Arc;
-
 use logtally_core::rule::Reject;
 
 use crate::cells::{Cells, LINE, Place};
-use crate::csv::{Dialect, Marks, Scan, Table, scan_in, scan_line};
+use crate::csv::{Dialect, Scan, Table, scan_in, scan_line};
 use crate::error::FormatError;
 use crate::expression::Expression;
-use crate::json::Paths;
+use crate::json::{self, Paths};
 use crate::layout::Layout;
 use crate::logfmt::Keys;
 use crate::spec::FormatSpec;
@@ -28,7 +26,7 @@ enum Kind {
     Csv(Box<Table>),
     Json(Paths),
     Logfmt(Keys),
-    Expression(Arc<Expression>),
+    Expression(Expression),
     Lines,
 }
 
@@ -114,7 +112,7 @@ impl Format {
         cells.reset(self.slots);
         match &self.kind {
             Kind::Csv(table) => table.cells(layout, record, quoted, cells)?,
-            Kind::Json(paths) => paths.cells(record, cells)?,
+            Kind::Json(paths) => json::cells(paths, record, cells)?,
             Kind::Logfmt(keys) => keys.cells(record, cells)?,
             Kind::Expression(expression) => expression.cells(record, cells)?,
             Kind::Lines => {}
@@ -123,20 +121,12 @@ impl Format {
         Ok(())
     }
 
-    /// Whether the rows are in the standard dialect and any number of fields will do, so that a
-    /// reader may use [`crate::csv::Fields::of`] and [`Layout::indexes`] instead of
-    /// [`Self::cells`], as long as the layout is known and every index is there.
-    pub fn is_standard_csv(&self) -> bool {
-        matches!(&self.kind, Kind::Csv(table)
-            if table.is_lenient() && table.dialect() == Dialect::STANDARD)
-    }
-
-    /// The dialect of rows that [`crate::csv::Marks`] can take apart, any number of fields in each.
-    pub fn markable(&self) -> Option<Dialect> {
+    /// The dialect of CSV rows, if any number of fields will do: then a value is whatever stands at its
+    /// column's index, and [`crate::csv::Fields`] or [`crate::csv::Marks`] with [`Layout::indexes`] find
+    /// what [`Self::cells`] finds. `None` for every other format.
+    pub fn lenient_csv(&self) -> Option<Dialect> {
         match &self.kind {
-            Kind::Csv(table) if table.is_lenient() => {
-                Some(table.dialect()).filter(|dialect| Marks::can_mark(*dialect))
-            }
+            Kind::Csv(table) if table.is_lenient() => Some(table.dialect()),
             _ => None,
         }
     }

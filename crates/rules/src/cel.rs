@@ -3,44 +3,20 @@
 //!
 //! A column is a name (`status`), a path (`request.method`) or `record["any name"]`; its value is a
 //! text, and a column that a record does not have is an empty text. An expression that fails (say,
-//! `int(status)` of a text that is no number) does not hold.
+//! `int(status)` of a text that is not a number) does not hold.
 
 use std::collections::HashMap;
 
 use ::cel::common::ast::operators;
 use ::cel::common::ast::{CallExpr, EntryExpr, Expr, LiteralValue};
-use ::cel::{Context, IdedExpr, Program, Value};
+use ::cel::{Context, IdedExpr, Program};
 use logtally_core::decimal::Decimal;
 
-use crate::compile::Columns;
+use crate::cel_condition::CelCondition;
+use crate::columns::Columns;
 use crate::condition::Condition;
 use crate::error::Wrong;
-use crate::evaluate::Row;
 use crate::spec::Compare;
-
-/// An expression that the CEL library evaluates. Its columns are variables.
-#[derive(Clone, Debug)]
-pub(crate) struct CelCondition {
-    expression: IdedExpr,
-    variables: Vec<(String, usize)>,
-}
-
-impl CelCondition {
-    /// Whether the record fulfils the condition.
-    pub fn holds(&self, row: &impl Row) -> bool {
-        thread_local! {
-            static BASE: Context<'static, 'static> = Context::default();
-        }
-        BASE.with(|base| {
-            let mut context = base.new_inner_scope();
-            for (name, slot) in &self.variables {
-                let text = String::from_utf8_lossy(row.get(*slot).unwrap_or_default());
-                context.add_variable_from_value(name.clone(), text.into_owned());
-            }
-            matches!(context.resolve(&self.expression), Ok(Value::Bool(true)))
-        })
-    }
-}
 
 /// Compiles an expression.
 pub(crate) fn compile(
@@ -67,7 +43,7 @@ pub(crate) fn compile(
     check_functions(field, &program)?;
     let mut variables: Vec<_> = variables.into_iter().collect();
     variables.sort();
-    Ok(Condition::Cel(Box::new(CelCondition { expression, variables })))
+    Ok(Condition::Cel(Box::new(CelCondition::new(expression, variables))))
 }
 
 fn first_line(text: &str) -> &str {
@@ -93,7 +69,7 @@ fn check_functions(field: &str, program: &Program) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// Replaces what means a column by a variable.
+/// Replaces what names a column by a variable.
 struct Rewriter<'a> {
     columns: &'a mut Columns,
     variables: HashMap<String, usize>,
@@ -196,7 +172,7 @@ fn lower(
         && let [part] = call.args.as_slice()
     {
         let inner = lower(field, part, variables)?;
-        // What fails in CEL, such as `double` of a text that is no number, holds no more negated.
+        // What fails in CEL, such as `double` of a text that is not a number, holds no more negated.
         let inner = inner.filter(|condition| !condition.can_fail());
         return Ok(inner.map(|condition| Condition::Not(Box::new(condition))));
     }
@@ -239,7 +215,7 @@ fn lower_comparison(
             _ => None,
         };
     }
-    // `double(column) > 1.5`: of a value that is no number, both forms say no.
+    // `double(column) > 1.5`: of a value that is not a number, both forms say no.
     let Expr::Call(CallExpr { func_name, target: None, args }) = &left.expr else { return None };
     let [argument] = args.as_slice() else { return None };
     let number = match &right.expr {
@@ -248,7 +224,8 @@ fn lower_comparison(
         _ => return None,
     };
     let with = Decimal::parse(number.as_bytes()).ok()?;
-    (func_name == "double")
-        .then(|| column(argument).map(|slot| Condition::Number(slot, compare, with)))
-        .flatten()
+    if func_name != "double" {
+        return None;
+    }
+    Some(Condition::Number(column(argument)?, compare, with))
 }

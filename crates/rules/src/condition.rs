@@ -1,15 +1,13 @@
-//! Conditions: which records a rule takes. A column that a record does not have is an empty text.
+//! Conditions: which records a rule matches. A column that a record does not have is an empty text.
 
 use logtally_core::decimal::Decimal;
 use regex::bytes::Regex;
 
-use crate::cel::CelCondition;
-use crate::compile::Columns;
+use crate::cel_condition::CelCondition;
 use crate::error::{Wrong, regex};
-use crate::evaluate::Row;
-use crate::spec;
+use crate::row::Row;
 use crate::spec::Compare;
-use crate::time::{Time, rfc3339};
+use crate::time::Time;
 
 /// A compiled condition.
 #[derive(Clone, Debug)]
@@ -26,43 +24,6 @@ pub(crate) enum Condition {
 }
 
 impl Condition {
-    pub fn compile(
-        field: &str,
-        condition: &spec::Condition,
-        columns: &mut Columns,
-    ) -> Result<Self, Wrong> {
-        let compile_all = |parts: &[spec::Condition], columns: &mut Columns| {
-            parts.iter().map(|part| Self::compile(field, part, columns)).collect::<Result<_, _>>()
-        };
-        Ok(match condition {
-            spec::Condition::All(parts) => Self::All(compile_all(parts, columns)?),
-            spec::Condition::Any(parts) => Self::Any(compile_all(parts, columns)?),
-            spec::Condition::Not(part) => Self::Not(Box::new(Self::compile(field, part, columns)?)),
-            spec::Condition::Exists(column) => {
-                Self::Not(Box::new(Self::texts(columns.slot(column), [""])))
-            }
-            spec::Condition::In { column, values } => {
-                Self::texts(columns.slot(column), values.iter().map(String::as_str))
-            }
-            spec::Condition::Matches { column, regex: text } => {
-                Self::matches(field, columns.slot(column), text)?
-            }
-            spec::Condition::Number { column, compare, with } => {
-                let with = Decimal::parse(with.as_bytes())
-                    .map_err(|e| Wrong::new(field, format!("{with:?} is {e}")))?;
-                Self::Number(columns.slot(column), *compare, with)
-            }
-            spec::Condition::Time { time, compare, with } => {
-                let with = rfc3339(with).ok_or_else(|| {
-                    Wrong::new(field, format!("{with:?} is not a time"))
-                        .help("write it as 2026-01-31T12:00:00Z")
-                })?;
-                Self::Time(Time::compile(field, time, columns)?, *compare, with)
-            }
-            spec::Condition::Cel(source) => crate::cel::compile(field, source, columns)?,
-        })
-    }
-
     /// The column is one of the texts.
     pub fn texts<'a>(slot: usize, texts: impl IntoIterator<Item = &'a str>) -> Self {
         let mut texts: Vec<Box<[u8]>> = texts.into_iter().map(|t| t.as_bytes().into()).collect();

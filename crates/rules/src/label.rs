@@ -7,9 +7,10 @@ use logtally_core::limits::LABEL_VALUE_BYTES_MAX;
 use logtally_core::rule::{Reject, check_value};
 use regex::Regex;
 
-use crate::compile::Columns;
+use crate::columns::Columns;
 use crate::error::{Wrong, regex};
-use crate::evaluate::{Origin, Row, Taken};
+use crate::matched::Matched;
+use crate::row::{Origin, Row};
 use crate::spec;
 use crate::spec::{Invalid, LabelSource, LabelSpec};
 
@@ -50,7 +51,7 @@ impl Label {
             LabelSource::Constant(value) => From::Constant(value.clone()),
             LabelSource::Path(name) => From::Path(columns.placeholder(name)),
         };
-        let step = |step: &spec::Step| Step::compile(&spec.name, step);
+        let step = |step: &spec::LabelStep| Step::compile(&spec.name, step);
         let steps: Vec<Step> = spec.steps.iter().map(step).collect::<Result<_, _>>()?;
         let plain = steps.is_empty()
             && spec.invalid == Invalid::Reject
@@ -76,7 +77,7 @@ impl Label {
     }
 
     /// Appends the value.
-    pub fn push(&self, row: &impl Row, origin: Origin<'_>, out: &mut Vec<u8>) -> Taken<()> {
+    pub fn push(&self, row: &impl Row, origin: Origin<'_>, out: &mut Vec<u8>) -> Matched<()> {
         let value = match &self.from {
             From::Column(slot) => row.get(*slot),
             From::Constant(value) => Some(value.as_bytes()),
@@ -87,14 +88,14 @@ impl Label {
         match value {
             Some(value) if self.plain => {
                 out.extend_from_slice(value);
-                Taken::Yes(())
+                Matched::Yes(())
             }
             Some(value) => self.push_changed(value, origin, out),
             None => fall_back(&self.missing, origin.missing, out),
         }
     }
 
-    fn push_changed(&self, value: &[u8], origin: Origin<'_>, out: &mut Vec<u8>) -> Taken<()> {
+    fn push_changed(&self, value: &[u8], origin: Origin<'_>, out: &mut Vec<u8>) -> Matched<()> {
         let Ok(text) = std::str::from_utf8(value) else {
             return fall_back(&self.invalid, Reject::InvalidUtf8, out);
         };
@@ -117,7 +118,7 @@ impl Label {
             Ok(_) if too_long => fall_back(&self.invalid, Reject::LabelTooLong, out),
             Ok(_) => {
                 out.extend_from_slice(text.as_bytes());
-                Taken::Yes(())
+                Matched::Yes(())
             }
             Err(reason) => fall_back(&self.invalid, reason, out),
         }
@@ -132,30 +133,30 @@ impl Label {
     }
 }
 
-fn fall_back(to: &Invalid, reason: Reject, out: &mut Vec<u8>) -> Taken<()> {
+fn fall_back(to: &Invalid, reason: Reject, out: &mut Vec<u8>) -> Matched<()> {
     match to {
-        Invalid::Reject => Taken::Rejected(reason),
-        Invalid::Skip => Taken::No,
+        Invalid::Reject => Matched::Rejected(reason),
+        Invalid::Skip => Matched::No,
         Invalid::Default(text) => {
             out.extend_from_slice(text.as_bytes());
-            Taken::Yes(())
+            Matched::Yes(())
         }
     }
 }
 
 impl Step {
-    fn compile(label: &str, step: &spec::Step) -> Result<Self, Wrong> {
+    fn compile(label: &str, step: &spec::LabelStep) -> Result<Self, Wrong> {
         Ok(match step {
-            spec::Step::Lower => Self::Lower,
-            spec::Step::Upper => Self::Upper,
-            spec::Step::Trim => Self::Trim,
-            spec::Step::Replace { regex: text, with } => {
+            spec::LabelStep::Lower => Self::Lower,
+            spec::LabelStep::Upper => Self::Upper,
+            spec::LabelStep::Trim => Self::Trim,
+            spec::LabelStep::Replace { regex: text, with } => {
                 Self::Replace(regex(&format!("labels.{label}.replace"), text)?, with.clone())
             }
-            spec::Step::Extract { regex: text, to } => {
+            spec::LabelStep::Extract { regex: text, to } => {
                 Self::Extract(regex(&format!("labels.{label}.extract"), text)?, to.clone())
             }
-            spec::Step::Lookup { table } => Self::Lookup(table.clone()),
+            spec::LabelStep::Lookup { table } => Self::Lookup(table.clone()),
         })
     }
 

@@ -1,35 +1,35 @@
 //! Rules: from a record's cells to increments of series.
 //!
 //! Pure: knows no files, no formats and no store, and keeps nothing from one record to the next. A
-//! record counts in all rules that take it or, if one of them cannot count it, in none.
+//! record counts in all rules that match it or, if one of them cannot count it, in none.
 
 pub mod spec;
 
-pub mod evaluate;
-
-mod condition;
-
 mod cel;
-
-mod select;
-
+mod cel_condition;
+mod columns;
+mod compile;
+mod compile_condition;
+mod condition;
+mod error;
+mod evaluate;
+mod hits;
 mod label;
-
+mod matched;
 mod measure;
-
 mod number;
-
+mod relabel;
+mod row;
+mod rule;
+mod rule_set;
+mod select;
 mod time;
 
-mod relabel;
-
-mod compile;
-
-mod error;
-
-pub use compile::{Columns, Rule, RuleSet};
 pub use error::RuleError;
-pub use evaluate::{Hit, Hits, Origin, Row, check_key};
+pub use hits::{Hit, Hits};
+pub use row::{Origin, Row};
+pub use rule::Rule;
+pub use rule_set::RuleSet;
 
 #[cfg(test)]
 mod tests;

@@ -5,10 +5,11 @@ use logtally_core::limits::BUCKETS_MAX;
 use logtally_core::rule::Reject;
 use logtally_core::series::{Kind, Latest, Value};
 
-use crate::compile::Columns;
+use crate::columns::Columns;
 use crate::error::Wrong;
-use crate::evaluate::{Origin, Row, Taken};
+use crate::matched::Matched;
 use crate::number::Number;
+use crate::row::{Origin, Row};
 use crate::spec;
 use crate::time::Time;
 
@@ -56,15 +57,17 @@ impl Measure {
     }
 
     /// The record's value. A histogram's bucket becomes the last value of the key.
-    pub fn of(&self, row: &impl Row, origin: Origin<'_>, key: &mut Vec<u8>) -> Taken<Value> {
+    pub fn of(&self, row: &impl Row, origin: Origin<'_>, key: &mut Vec<u8>) -> Matched<Value> {
         match self {
-            Self::Count => Taken::Yes(Value::None),
+            Self::Count => Matched::Yes(Value::None),
             Self::SumGauge(value) => value.of(row).map(Value::Sum),
             Self::Min(value) => value.of(row).map(Value::Min),
             Self::Max(value) => value.of(row).map(Value::Max),
             Self::SumCounter(value) => match value.of(row) {
-                Taken::Yes(decimal) if decimal.is_negative() => Taken::Rejected(Reject::NotANumber),
-                taken => taken.map(Value::Sum),
+                Matched::Yes(decimal) if decimal.is_negative() => {
+                    Matched::Rejected(Reject::NotANumber)
+                }
+                matched => matched.map(Value::Sum),
             },
             Self::Histogram { value, bounds, names } => value.of(row).map(|decimal| {
                 let bucket = bounds.partition_point(|bound| *bound < decimal);
@@ -73,8 +76,8 @@ impl Measure {
                 Value::Sum(decimal)
             }),
             Self::Last { value, time } => match (value.of(row), time.of(row)) {
-                (Taken::Yes(_), None) => Taken::Rejected(Reject::NotATime),
-                (taken, time_ns) => taken.map(|value| {
+                (Matched::Yes(_), None) => Matched::Rejected(Reject::NotATime),
+                (matched, time_ns) => matched.map(|value| {
                     let (time_ns, position) = (time_ns.unwrap_or_default(), origin.position);
                     Value::Last(Latest { time_ns, position, value })
                 }),

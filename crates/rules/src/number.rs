@@ -2,9 +2,10 @@
 
 use logtally_core::decimal::Decimal;
 
-use crate::compile::Columns;
+use crate::columns::Columns;
 use crate::error::Wrong;
-use crate::evaluate::{Row, Taken};
+use crate::matched::Matched;
+use crate::row::Row;
 use crate::spec::{Invalid, ValueSpec};
 use logtally_core::rule::Reject;
 
@@ -39,12 +40,12 @@ impl Number {
     }
 
     /// The record's number.
-    pub fn of(&self, row: &impl Row) -> Taken<Decimal> {
+    pub fn of(&self, row: &impl Row) -> Matched<Decimal> {
         let value = row.number(self.slot).and_then(|value| self.scaled(value));
         match (value, self.invalid) {
-            (Some(value), _) | (None, Fallback::Default(value)) => Taken::Yes(value),
-            (None, Fallback::Skip) => Taken::No,
-            (None, Fallback::Reject) => Taken::Rejected(Reject::NotANumber),
+            (Some(value), _) | (None, Fallback::Default(value)) => Matched::Yes(value),
+            (None, Fallback::Skip) => Matched::No,
+            (None, Fallback::Reject) => Matched::Rejected(Reject::NotANumber),
         }
     }
 

@@ -5,8 +5,9 @@ use logtally_core::rule::check_value;
 use regex::Regex;
 
 use crate::error::{Wrong, regex};
-use crate::evaluate::{Origin, Row, Taken};
 use crate::label::Label;
+use crate::matched::Matched;
+use crate::row::{Origin, Row};
 use crate::spec;
 use crate::spec::RelabelAction;
 
@@ -88,31 +89,31 @@ impl Relabeller {
         origin: Origin<'_>,
         out: &mut Vec<u8>,
         scratch: &mut Vec<Vec<u8>>,
-    ) -> Taken<()> {
+    ) -> Matched<()> {
         scratch.resize_with(self.places.max(scratch.len()), Vec::new);
         let values = &mut scratch[..self.places];
         values.iter_mut().for_each(Vec::clear);
         values[0].extend_from_slice(self.metric.as_bytes());
         for (label, value) in labels.iter().zip(&mut values[1..]) {
             match label.push(row, origin, value) {
-                Taken::Yes(()) => {}
+                Matched::Yes(()) => {}
                 other => return other,
             }
         }
         if let Some(reason) = values.iter().find_map(|value| check_value(value).err()) {
-            return Taken::Rejected(reason);
+            return Matched::Rejected(reason);
         }
         if !self.steps.iter().all(|step| step.apply(values)) {
-            return Taken::No;
+            return Matched::No;
         }
         for place in &self.shown {
             if let Err(reason) = check_value(&values[*place]) {
-                return Taken::Rejected(reason);
+                return Matched::Rejected(reason);
             }
             out.push(0);
             out.extend_from_slice(&values[*place]);
         }
-        Taken::Yes(())
+        Matched::Yes(())
     }
 }
 

@@ -1,10 +1,10 @@
-//! Which rules can take a record at all, found without asking each: rules that need a column to have
+//! Which rules can match a record at all, found without asking each: rules that need a column to have
 //! one of a few texts are looked up by the column's value.
 
 use hashbrown::HashMap;
 
 use crate::condition::Condition;
-use crate::evaluate::Row;
+use crate::row::Row;
 
 /// Finds the rules whose required texts agree with a record.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +61,7 @@ impl Selector {
         }
     }
 
-    /// The rules that may take the record, in their order.
+    /// The rules that may match the record, in their order.
     pub fn candidates(&self, row: &impl Row, out: &mut Vec<u32>) {
         out.clear();
         out.extend_from_slice(&self.always);

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What a rule makes of the records that it takes.
+use logtally_core::rule::default_family;
+use logtally_core::series::Family;
+
+/// What a rule makes of the records that it matches.
 #[derive(Clone, PartialEq, Debug)]
 pub struct RuleSpec {
     /// Name of the metric.
@@ -14,12 +17,12 @@ pub struct RuleSpec {
     pub help: String,
     /// The labels, in order of their names on the page.
     pub labels: Vec<LabelSpec>,
-    /// Which records it takes; `None` for all.
+    /// Which records it matches; `None` for all.
     pub when: Option<Condition>,
     /// How many series it may have; `None` for the default limit.
     pub series_max: Option<u64>,
     /// A label whose every value may have so many series only.
-    pub tenant: Option<TenantLimit>,
+    pub tenant: Option<TenantSpec>,
     /// Series without records for so long are hidden until the next one.
     pub ttl: Option<Duration>,
     /// Whether files that are there when the rule is new are counted from their beginning.
@@ -30,7 +33,7 @@ pub struct RuleSpec {
 
 /// A limit of series per value of one label.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TenantLimit {
+pub struct TenantSpec {
     /// The label.
     pub label: String,
     /// Series per value.
@@ -84,7 +87,7 @@ pub struct ValueSpec {
 pub enum Invalid {
     /// It is rejected, with the reason.
     Reject,
-    /// This rule does not take it.
+    /// This rule does not match it.
     Skip,
     /// It counts with this text (label) or number (value).
     Default(String),
@@ -120,7 +123,7 @@ pub struct LabelSpec {
     /// Where its value comes from.
     pub from: LabelSource,
     /// Changes to the value, in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<LabelStep>,
     /// What a record without the value, or with an invalid one, is. Invalid are values with NUL, not
     /// in UTF-8, or longer than the limit.
     pub missing: Invalid,
@@ -145,7 +148,7 @@ pub enum LabelSource {
 
 /// A change to a value.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Step {
+pub enum LabelStep {
     /// To lower case (Unicode).
     Lower,
     /// To upper case (Unicode).
@@ -174,7 +177,7 @@ pub enum Step {
     },
 }
 
-/// Which records a rule takes.
+/// Which records a rule matches.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Condition {
     /// All of these hold.
@@ -199,7 +202,7 @@ pub enum Condition {
         /// The expression, searched in the value.
         regex: String,
     },
-    /// The column is a number and compares so. A value that is no number does not hold.
+    /// The column is a number and compares so. A value that is not a number does not hold.
     Number {
         /// The column.
         column: String,
@@ -208,7 +211,7 @@ pub enum Condition {
         /// With which decimal.
         with: String,
     },
-    /// The column is a time and compares so. A value that is no time does not hold.
+    /// The column is a time and compares so. A value that is not a time does not hold.
     Time {
         /// The record's time.
         time: TimeSpec,
@@ -270,4 +273,38 @@ pub enum RelabelAction {
     LabelDrop,
     /// Labels whose names do not match are removed.
     LabelKeep,
+}
+
+impl RuleSpec {
+    /// Columns `host` and `job_name` into the gauge that the naive exporter had.
+    pub fn default_rule() -> Self {
+        let Family { name: metric, help, labels, .. } = default_family();
+        Self {
+            metric,
+            measure: Measure::Gauge,
+            help,
+            labels: labels.iter().map(|name| LabelSpec::column(name)).collect(),
+            when: None,
+            series_max: None,
+            tenant: None,
+            ttl: None,
+            backfill: false,
+            relabel: Vec::new(),
+        }
+    }
+}
+
+impl LabelSpec {
+    /// A label with the name and the value of a column.
+    pub fn column(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            from: LabelSource::Column(name.to_owned()),
+            steps: Vec::new(),
+            missing: Invalid::Reject,
+            invalid: Invalid::Reject,
+            length_max: None,
+            truncate: false,
+        }
+    }
 }

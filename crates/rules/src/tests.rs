@@ -134,7 +134,7 @@ fn negative_values_do_not_lower_a_counter() {
     assert_eq!(hits(&[spec], record), Ok(vec!["m{a} -1".into()]));
 }
 
-fn label(column: &str, steps: Vec<Step>) -> LabelSpec {
+fn label(column: &str, steps: Vec<LabelStep>) -> LabelSpec {
     LabelSpec { steps, ..LabelSpec::column(column) }
 }
 
@@ -150,11 +150,11 @@ fn label_values_are_changed_step_by_step() {
             spec.labels
         );
     };
-    check(label("c", vec![Step::Trim, Step::Lower]), "  GÉT ", Ok("gét"));
-    check(label("c", vec![Step::Upper]), "get", Ok("GET"));
-    let replace = Step::Replace { regex: r"\d+".into(), with: "N".into() };
+    check(label("c", vec![LabelStep::Trim, LabelStep::Lower]), "  GÉT ", Ok("gét"));
+    check(label("c", vec![LabelStep::Upper]), "get", Ok("GET"));
+    let replace = LabelStep::Replace { regex: r"\d+".into(), with: "N".into() };
     check(label("c", vec![replace]), "/a/17/b/2", Ok("/a/N/b/N"));
-    let extract = Step::Extract { regex: r"^(\d)".into(), to: "${1}xx".into() };
+    let extract = LabelStep::Extract { regex: r"^(\d)".into(), to: "${1}xx".into() };
     check(label("c", vec![extract.clone()]), "503", Ok("5xx"));
     check(label("c", vec![extract.clone()]), "abc", Err(Reject::Missing));
     let skip = LabelSpec { missing: Invalid::Skip, ..label("c", vec![extract.clone()]) };
@@ -163,7 +163,7 @@ fn label_values_are_changed_step_by_step() {
         LabelSpec { missing: Invalid::Default("other".into()), ..label("c", vec![extract]) };
     check(other, "abc", Ok("other"));
     let table = BTreeMap::from([("backup".to_owned(), "ops".to_owned())]);
-    let lookup = label("c", vec![Step::Lookup { table }]);
+    let lookup = label("c", vec![LabelStep::Lookup { table }]);
     check(lookup.clone(), "backup", Ok("ops"));
     check(lookup, "x", Err(Reject::Missing));
     let short = LabelSpec { length_max: Some(3), ..LabelSpec::column("c") };
@@ -308,7 +308,7 @@ fn wrong_rules_name_the_field_and_the_fix() {
     check(cel("statuss(host) == 1"), "when", "no function statuss");
     let bad = Condition::Matches { column: "a".into(), regex: "(".into() };
     check(RuleSpec { when: Some(bad), ..rule("m", &[]) }, "when", "unclosed group");
-    let extract = vec![Step::Extract { regex: "[".into(), to: String::new() }];
+    let extract = vec![LabelStep::Extract { regex: "[".into(), to: String::new() }];
     let spec = RuleSpec { labels: vec![label("c", extract)], ..rule("m", &[]) };
     check(spec, "labels.c.extract", "not a valid regular expression");
     let buckets = vec!["2".to_owned(), "1".to_owned()];
@@ -316,7 +316,7 @@ fn wrong_rules_name_the_field_and_the_fix() {
     check(measured(histogram), "buckets", "ascend");
     let scale = ValueSpec { scale: Some("x".into()), ..value("ms") };
     check(measured(Measure::Min(scale)), "value.scale", "\"x\"");
-    let tenant = Some(TenantLimit { label: "x".into(), series_max: 1 });
+    let tenant = Some(TenantSpec { label: "x".into(), series_max: 1 });
     check(RuleSpec { tenant, ..rule("m", &["a"]) }, "limit_per", "no label \"x\"");
 }
 

@@ -3,9 +3,9 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use logtally_core::decimal::Decimal;
 
-use crate::compile::Columns;
+use crate::columns::Columns;
 use crate::error::Wrong;
-use crate::evaluate::Row;
+use crate::row::Row;
 use crate::spec::{TimeFormat, TimeSpec};
 
 /// Where a record's time comes from.

@@ -47,16 +47,6 @@ impl Content {
         }
     }
 
-    /// Whether the bytes have come to their end and nothing can follow: true of compressed files,
-    /// and of standard input when it is closed.
-    pub fn is_complete_at_end(&self) -> bool {
-        match self {
-            Self::File(_) => false,
-            Self::Packed(_) => true,
-            Self::Stdin(stdin) => stdin.is_closed(),
-        }
-    }
-
     /// Reads bytes at an offset; 0 at the end.
     pub fn read_at(&mut self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         match self {
@@ -130,7 +120,7 @@ impl Packed {
     }
 
     /// Unpacks until the window has `len` bytes from `offset` on, or to the end, and forgets what is
-    /// before `offset`. An error is only told when there is nothing else to give.
+    /// before `offset`. An error is returned only when there is nothing else to give.
     fn unpack_to(&mut self, offset: u64, len: usize) -> io::Result<()> {
         let wanted = offset + len as u64;
         let Some(unpacked) = &mut self.unpacked else { return Ok(()) };

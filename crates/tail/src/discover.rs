@@ -14,8 +14,8 @@ use logtally_core::source::SourceId;
 
 use crate::content::Compression;
 use crate::shard::Shard;
+use logtally_count::input::Input;
 use logtally_count::pattern::{Pattern, is_glob};
-use logtally_count::plan::Input;
 
 /// Endings of compressed copies. A glob skips them, because they repeat what was counted before
 /// they were compressed.

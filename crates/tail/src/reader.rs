@@ -9,67 +9,21 @@
 use std::io;
 use std::sync::Arc;
 
-use logtally_core::limits::{
-    DELTA_BYTES_TARGET, LOCAL_DELTA_BYTES_TARGET, LOCAL_SPAN_BYTES_MAX, READ_BYTES,
-    RECORD_BYTES_MAX, SPAN_BYTES_MAX, SWEPT_SPAN_BYTES_MAX,
-};
+use logtally_core::limits::{READ_BYTES, RECORD_BYTES_MAX, SPAN_BYTES_MAX};
 use logtally_core::source::{SourceEnd, SourceState, Tail};
 use logtally_formats::{Layout, Scan};
 use memchr::memchr;
 
-use crate::content::Content;
-use logtally_count::plan::Input;
+use logtally_count::input::Input;
 use logtally_count::reading::Reading;
 use logtally_count::records::{BYTE_ORDER_MARK, Cursor};
-use logtally_count::tally::Tally;
 
+use self::scratch::grow;
+pub use self::scratch::{Scratch, SpanLimits};
+use crate::content::Content;
+
+mod scratch;
 mod together;
-
-/// How much one span may have before it is closed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SpanLimits {
-    /// Bytes of the source, if its records are swept; others have [`SPAN_BYTES_MAX`] at most.
-    pub bytes: u64,
-    /// Encoded increments, bytes.
-    pub increments: usize,
-}
-
-impl Default for SpanLimits {
-    fn default() -> Self {
-        Self { bytes: SWEPT_SPAN_BYTES_MAX, increments: DELTA_BYTES_TARGET }
-    }
-}
-
-impl SpanLimits {
-    /// For an aggregator in the same process whose store takes large commits.
-    pub const LOCAL: Self =
-        Self { bytes: LOCAL_SPAN_BYTES_MAX, increments: LOCAL_DELTA_BYTES_TARGET };
-}
-
-/// Buffers of one worker, reused from span to span: first touch of memory is expensive.
-#[derive(Default)]
-pub struct Scratch {
-    buffer: Vec<u8>,
-    /// The span's increments.
-    pub tally: Tally,
-    /// When a span is closed.
-    pub limits: SpanLimits,
-    /// Those of other workers that help with this span.
-    pub helpers: Vec<Scratch>,
-}
-
-impl Scratch {
-    /// Buffers that keep some rejected records per reason.
-    pub fn new(samples_per_reason: usize) -> Self {
-        Self { tally: Tally::new(samples_per_reason), ..Self::default() }
-    }
-
-    /// Closes spans at these limits.
-    #[must_use]
-    pub fn with_limits(self, limits: SpanLimits) -> Self {
-        Self { limits, ..self }
-    }
-}
 
 /// Whether anything can follow what is in the file now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,8 +49,8 @@ pub struct Reader {
     place: Place,
     seek: Option<SourceState>,
     resumed: bool,
-    /// So many steps are done by one thread, because something unusual was met.
-    alone: u32,
+    /// So many steps are still to be done by one thread, because something unusual was met.
+    steps_alone: u32,
 }
 
 /// Steps that one thread does after something unusual: a file with headers in its middle has more of
@@ -150,7 +104,7 @@ impl Reader {
     pub fn new(content: Option<Content>, reading: Reading) -> Self {
         let at = Cursor::start(&reading.input);
         let place = Place { at, tail: Tail::empty(), end: None };
-        Self { content, reading, place, seek: None, resumed: false, alone: 0 }
+        Self { content, reading, place, seek: None, resumed: false, steps_alone: 0 }
     }
 
     /// The content, if it is open.
@@ -227,13 +181,12 @@ impl Reader {
         let mut mid_line = false;
         let mut want = READ_BYTES;
         self.check_end(&mut scratch.buffer)?;
-        let mut is_shared = self.alone > 0;
-        self.alone = self.alone.saturating_sub(1);
+        let mut may_share = self.steps_alone == 0;
+        self.steps_alone = self.steps_alone.saturating_sub(1);
         loop {
-            // Behind the first chunk, before which the file was verified to be the same.
-            if self.place.at.position > before.at.position
-                && !std::mem::replace(&mut is_shared, true)
-            {
+            // Behind the first chunk, before which the file was verified to be the same; and once.
+            if may_share && self.place.at.position > before.at.position {
+                may_share = false;
                 self.read_together(scratch, before);
                 if self.is_full(before, scratch) {
                     return Ok(self.span(before, false, 0, mid_line));
@@ -288,9 +241,11 @@ impl Reader {
     }
 
     fn is_full(&self, before: &Place, scratch: &Scratch) -> bool {
-        let is_swept = self.reading.input.sweeps.is_some();
-        let most = if is_swept { u64::MAX } else { SPAN_BYTES_MAX };
-        self.place.at.position - before.at.position >= scratch.limits.bytes.min(most)
+        let mut bytes_max = scratch.limits.bytes;
+        if !self.reading.input.has_fast_path() {
+            bytes_max = bytes_max.min(SPAN_BYTES_MAX);
+        }
+        self.place.at.position - before.at.position >= bytes_max
             || scratch.tally.packed_len() >= scratch.limits.increments
     }
 
@@ -298,11 +253,9 @@ impl Reader {
     /// enough for that. If something is unusual there, goes back to the beginning of the span.
     fn read_together(&mut self, scratch: &mut Scratch, before: &Place) {
         let Some(Content::File(file)) = &self.content else { return };
-        let Reading { input, .. } = &self.reading;
         let at = &self.place.at;
-        let is_plain = input.sweeps.is_some() && at.layout.is_known() && self.place.end.is_none();
-        let awaits_header = input.first_is_header && at.header.is_none();
-        if scratch.helpers.is_empty() || !is_plain || awaits_header {
+        let Some(dialect) = at.fast_path(&self.reading.input) else { return };
+        if scratch.helpers.is_empty() || self.place.end.is_some() {
             return;
         }
         let left = file.metadata().map_or(0, |m| m.len()).saturating_sub(at.position);
@@ -313,12 +266,12 @@ impl Reader {
         }
         let increments_max = scratch.limits.increments.saturating_sub(scratch.tally.packed_len());
         let (reading, tail) = (&self.reading, self.place.tail);
-        let part = together::Part { file, reading, at, tail, blocks, increments_max };
+        let part = together::Part { file, reading, dialect, at, tail, blocks, increments_max };
         if let Ok((position, tail)) = part.count(scratch) {
             self.place.at.position = position;
             self.place.tail = tail;
         } else {
-            self.alone = ALONE_STEPS;
+            self.steps_alone = ALONE_STEPS;
             self.place = before.clone();
             scratch.tally.clear();
         }
@@ -425,8 +378,9 @@ impl Reader {
 
     fn go_to(&mut self, state: &SourceState, buffer: &mut Vec<u8>) -> Result<(), ReadError> {
         // Where the first record is a header, one that was counted under other rules is one, too.
-        let first = (self.reading.input.first_is_header && state.position > 0).then_some(0);
-        let (layout, header) = match state.note.or(first) {
+        let is_first_header = self.reading.input.format.has_header_first() && state.position > 0;
+        let header = state.note.or(if is_first_header { Some(0) } else { None });
+        let (layout, header) = match header {
             None => (self.reading.input.format.start(), None),
             Some(offset) => self.layout_at(offset, state.position, buffer)?,
         };
@@ -451,9 +405,8 @@ impl Reader {
         let data = &buffer[..filled];
         let mut at = if offset == 0 && data.starts_with(BYTE_ORDER_MARK) { 3 } else { 0 };
         let format = &self.reading.input.format;
-        while let Some(Scan::Record { body, len, .. }) =
-            data.get(at..).filter(|d| !d.is_empty()).map(|d| format.scan(d, true))
-        {
+        while at < data.len() {
+            let Scan::Record { body, len, .. } = format.scan(&data[at..], true) else { break };
             if body > 0 {
                 let layout = format.header(&data[at..at + body], true);
                 let layout = layout.unwrap_or_else(|| format.start());
@@ -462,12 +415,6 @@ impl Reader {
             at += len;
         }
         Err(ReadError::Replaced { position })
-    }
-}
-
-fn grow(buffer: &mut Vec<u8>, len: usize) {
-    if buffer.len() < len {
-        buffer.resize(len, 0);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::discover::Stamp;
 use crate::metrics::TailMetrics;
 use crate::open::open;
 use crate::reader::{End, ReadError, ReadSpan, Reader, Scratch};
-use logtally_count::tally::{Counted, Sample};
+use logtally_count::tally::{Counted, RejectedSample};
 
 /// A reading step.
 pub struct Job {
@@ -71,7 +71,7 @@ pub struct Step {
     /// The delta, if the position moved, and the trace that began with it.
     pub delta: Option<(Delta, tracing::Span)>,
     /// Rejected records that are kept for a person to look at.
-    pub samples: Vec<Sample>,
+    pub samples: Vec<RejectedSample>,
 }
 
 /// Does one step.

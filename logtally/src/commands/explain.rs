@@ -136,7 +136,7 @@ fn input_of(args: &ExplainArgs, plan: &logtally_count::plan::Plan) -> anyhow::Re
         let names = names();
         bail!(usage(format!("there are several inputs; choose one with --input: {names}")));
     };
-    match plan.inputs.iter().position(|input| input.means(path)) {
+    match plan.inputs.iter().position(|input| input.matches(path)) {
         Some(index) => Ok(index),
         None => {
             let (path, names) = (path.display(), names());

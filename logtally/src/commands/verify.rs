@@ -120,7 +120,7 @@ fn find(args: &VerifyArgs, plan: &Plan) -> anyhow::Result<Vec<ToCount>> {
         bail!(usage("no files are named; name those to count again"));
     }
     let input = |path: &Path| {
-        let found = plan.inputs.iter().position(|input| input.means(path));
+        let found = plan.inputs.iter().position(|input| input.matches(path));
         found.with_context(|| format!("no input of the configuration matches {}", path.display()))
     };
     files

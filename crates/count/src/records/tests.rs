@@ -1,4 +1,4 @@
-//! Sweeps count what counting record by record counts.
+//! The fast path counts what the slow path counts.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use logtally_core::source::RecordCounts;
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::reading;
+use crate::testing::{on_slow_path, reading};
 
 /// Everything that is to be the same.
 #[derive(PartialEq, Eq, Debug, Default)]
@@ -68,18 +68,17 @@ const CONFIGURATIONS: [&str; 12] = [
     "inputs: [{format: {type: csv, columns: [a, b]}, rules: [{metric: m, labels: [a]}, {metric: m, labels: [a]}]}]",
 ];
 
-/// Both ways of counting.
-fn both_ways(yaml: &str, text: &[u8], cuts: &[usize], last: bool) -> (Outcome, Outcome) {
-    let mut reading = reading(yaml);
-    assert!(reading.input.sweeps.is_some(), "{yaml}");
-    let swept = count(&reading, text, cuts, last);
-    Arc::get_mut(&mut reading.input).expect("nobody else has it").sweeps = None;
-    (swept, count(&reading, text, cuts, last))
+/// What the fast path and the slow path count.
+fn both_paths(yaml: &str, text: &[u8], cuts: &[usize], last: bool) -> (Outcome, Outcome) {
+    let reading = reading(yaml);
+    assert!(reading.input.has_fast_path(), "{yaml}");
+    let fast = count(&reading, text, cuts, last);
+    (fast, count(&on_slow_path(reading), text, cuts, last))
 }
 
 fn check(yaml: &str, text: &[u8]) {
-    let (swept, stepped) = both_ways(yaml, text, &[], true);
-    assert_eq!(swept, stepped, "{yaml} {:?}", text.escape_ascii());
+    let (fast, slow) = both_paths(yaml, text, &[], true);
+    assert_eq!(fast, slow, "{yaml} {:?}", text.escape_ascii());
 }
 
 #[test]
@@ -121,7 +120,7 @@ fn values_of_any_length_are_told_apart() {
 }
 
 #[test]
-fn spellings_that_never_come_again_are_given_up() {
+fn raw_keys_that_never_come_again_are_given_up() {
     let line = |n: u32| format!("host-{n},job-{}\n", n % 7);
     let text = (0..200_000).map(line).collect::<Vec<_>>().concat();
     let reading = reading(
@@ -131,20 +130,20 @@ fn spellings_that_never_come_again_are_given_up() {
     for part in text.as_bytes().chunk_by(|a, _| *a != b'\n').collect::<Vec<_>>().chunks(4_000) {
         cursor.consume(&reading, &part.concat(), true, &mut tally);
     }
-    assert!(!tally.is_worth_while());
+    assert!(!tally.looks_up_raw_keys());
     let counted = tally.take(&reading.input);
     let RecordCounts { counted: n, filtered, .. } = counted.records;
     assert_eq!((n, filtered), (100_000, 100_000));
     let own = counted.increments.iter().filter(|(key, _)| key.contains(&0));
     assert_eq!(own.map(|(_, amount)| amount.count).sum::<u64>(), 100_000);
-    assert!(tally.is_worth_while(), "the next span tries again");
+    assert!(tally.looks_up_raw_keys(), "the next span tries again");
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(6_000))]
     /// Few values, so that most records were met before.
     #[test]
-    fn sweeps_count_the_same(
+    fn both_paths_count_the_same(
         lines in prop::collection::vec(
             prop_oneof![
                 8 => "[ab]{1,2}[,;][ab]{0,2}([,;][ab]?){0,3}\r?\n",
@@ -164,7 +163,7 @@ proptest! {
         if invalid && let Some(byte) = text.iter_mut().find(|byte| **byte == 0xef) {
             *byte = 0xff;
         }
-        let (swept, stepped) = both_ways(CONFIGURATIONS[which], &text, &cuts, last);
-        prop_assert_eq!(swept, stepped);
+        let (fast, slow) = both_paths(CONFIGURATIONS[which], &text, &cuts, last);
+        prop_assert_eq!(fast, slow);
     }
 }

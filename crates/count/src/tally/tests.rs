@@ -1,13 +1,15 @@
-//! What records count, and that the short ways count the same.
+//! What records count on the slow path, however their values are found.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use logtally_core::limits::TALLY_KEPT_BYTES_MAX;
+use logtally_core::series::SeriesKey;
 use logtally_formats::Scan;
 use proptest::prelude::*;
 
 use super::*;
+use crate::count_path::CountPath;
 use crate::testing::{default_reading, reading};
 
 /// What some text counts, by values of the series.
@@ -61,19 +63,19 @@ const CONFIGURATIONS: [&str; 5] = [
 ];
 
 proptest! {
-    /// The ways without cells count the same as the way that all other formats go.
+    /// Records that are split at their commas count the same as by the cells that all formats find.
     #[test]
-    fn the_short_ways_count_the_same(
+    fn commas_count_the_same_as_cells(
         text in prop::collection::vec("[ab,\0\n]{0,6}|\u{e9},|,\n", 0..20),
         which in 0..CONFIGURATIONS.len(),
     ) {
         let text = text.concat().into_bytes();
         let mut input = reading(CONFIGURATIONS[which]).input;
-        prop_assert!(input.is_standard_csv);
-        let short = tally(&input, &text);
-        let long = Arc::get_mut(&mut input).expect("nobody else has it");
-        long.is_standard_csv = false;
-        prop_assert_eq!(short, tally(&input, &text));
+        prop_assert_eq!(input.count_path.slow(), CountPath::Commas);
+        let by_commas = tally(&input, &text);
+        let input_by_cells = Arc::get_mut(&mut input).expect("nobody else has it");
+        input_by_cells.count_path = CountPath::Cells;
+        prop_assert_eq!(by_commas, tally(&input, &text));
     }
 }
 
@@ -96,6 +98,9 @@ fn what_is_remembered_between_two_spans_is_no_count() {
             own.map(|(_, amount)| amount.count).collect::<Vec<_>>(),
             vec![1; expected as usize]
         );
-        assert!(tally.table.keys.len() <= TALLY_KEPT_BYTES_MAX, "it forgets what is too much");
+        assert!(
+            tally.slow.remembered_bytes() <= TALLY_KEPT_BYTES_MAX,
+            "it forgets what is too much"
+        );
     }
 }

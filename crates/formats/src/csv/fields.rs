@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use memchr::memchr;
 
-use super::Dialect;
+use super::dialect::Dialect;
 
 /// A field as it stands in the record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,12 +16,8 @@ pub enum Field<'a> {
 }
 
 impl Field<'_> {
-    /// Appends the value to `out`, without quotes and with `""` as `"`: the standard dialect.
-    pub fn append_to(self, out: &mut Vec<u8>) {
-        self.append_in(Dialect::STANDARD, out);
-    }
-
-    /// As [`Self::append_to`], in the dialect that the field was found in.
+    /// Appends the value to `out`, without quotes and with `""` as `"`, in the dialect that the field was
+    /// found in.
     pub fn append_in(self, dialect: Dialect, out: &mut Vec<u8>) {
         let (raw, quote) = match (self, dialect.quote) {
             (Self::Quoted(raw), Some(quote)) => (raw, quote),
@@ -80,12 +76,7 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of `body` in the standard dialect.
-    pub fn of(body: &'a [u8]) -> Self {
-        Self::in_dialect(body, Dialect::STANDARD)
-    }
-
-    /// The fields of `body` in any dialect.
+    /// The fields of `body`.
     pub fn in_dialect(body: &'a [u8], dialect: Dialect) -> Self {
         Self { body, at: 0, dialect }
     }

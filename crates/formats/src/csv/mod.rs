@@ -21,6 +21,7 @@ mod table;
 
 pub use dialect::Dialect;
 pub use fields::{Field, Fields};
-pub use marks::{Instructions, Marks};
-pub use scan::{Scan, scan, scan_in, scan_line};
+pub use marks::{Delimiters, Marks};
+pub use scan::Scan;
+pub(crate) use scan::{scan_in, scan_line};
 pub(crate) use table::Table;

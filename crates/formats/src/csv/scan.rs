@@ -4,7 +4,7 @@ use logtally_core::limits::RECORD_BYTES_MAX;
 use logtally_core::rule::Reject;
 use memchr::{memchr, memchr2};
 
-use super::Dialect;
+use super::dialect::Dialect;
 
 /// What stands at the beginning of a buffer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,14 +37,10 @@ pub enum Scan {
     Incomplete,
 }
 
-/// Scans the record at the beginning of `buffer`, which is not empty, in the standard dialect. `last`
-/// tells that nothing will ever follow the buffer. Linear in the record's length.
-pub fn scan(buffer: &[u8], last: bool) -> Scan {
-    scan_in(Dialect::STANDARD, buffer, last)
-}
-
-/// As [`scan`], in any dialect. A comment is a record without content: its whole physical line.
-pub fn scan_in(dialect: Dialect, buffer: &[u8], last: bool) -> Scan {
+/// Scans the record at the beginning of `buffer`, which is not empty. `last` tells that nothing will ever
+/// follow the buffer. Linear in the record's length. A comment is a record without content: its whole
+/// physical line.
+pub(crate) fn scan_in(dialect: Dialect, buffer: &[u8], last: bool) -> Scan {
     if dialect.comment.is_some() && buffer.first().copied() == dialect.comment {
         return match scan_line(buffer, last) {
             Scan::Record { len, .. } => Scan::Record { body: 0, len, quoted: false },
@@ -60,8 +56,8 @@ pub fn scan_in(dialect: Dialect, buffer: &[u8], last: bool) -> Scan {
 }
 
 /// Scans the line at the beginning of `buffer`: what a record is where nothing can be quoted. The
-/// limit, the line end and `last` mean what they mean in [`scan`].
-pub fn scan_line(buffer: &[u8], last: bool) -> Scan {
+/// limit, the line end and `last` mean what they mean in [`scan_in`].
+pub(crate) fn scan_line(buffer: &[u8], last: bool) -> Scan {
     match memchr(b'\n', buffer) {
         Some(end) => ended(buffer, end, false),
         None => no_end(buffer, last, false),
@@ -124,6 +120,10 @@ fn scan_quoted(dialect: Dialect, quote: u8, buffer: &[u8], last: bool) -> Scan {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn scan(buffer: &[u8], last: bool) -> Scan {
+        scan_in(Dialect::STANDARD, buffer, last)
+    }
 
     fn record(body: usize, len: usize, quoted: bool) -> Scan {
         Scan::Record { body, len, quoted }

@@ -9,7 +9,8 @@ use logtally_core::limits::COLUMNS_MAX;
 use logtally_core::rule::Reject;
 use memchr::memmem;
 
-use super::{Dialect, Field, Fields};
+use super::dialect::Dialect;
+use super::fields::{Field, Fields};
 use crate::cells::{Cells, LINE, Place};
 use crate::error::FormatError;
 use crate::layout::Layout;

@@ -16,3 +16,4 @@ mod scanner;
 mod strings;
 
 pub(crate) use paths::Paths;
+pub(crate) use scanner::cells;

@@ -1,9 +1,6 @@
 //! The wanted names as a tree of keys, so that each key of a record is looked up once.
 
-use logtally_core::rule::Reject;
-
-use super::scanner::Scanner;
-use crate::cells::{Cells, LINE};
+use crate::cells::LINE;
 
 /// All wanted names. Node 0 is the record itself.
 #[derive(Debug)]
@@ -75,11 +72,5 @@ impl Paths {
 
     pub(super) fn find_index(&self, node: usize, index: usize) -> Option<&Key> {
         self.nodes[node].keys.iter().find(|key| key.index == Some(index))
-    }
-
-    pub(crate) fn cells(&self, record: &[u8], cells: &mut Cells) -> Result<(), Reject> {
-        // Nothing below looks at single bytes above 127, so this is all there is to check.
-        std::str::from_utf8(record).map_err(|_| Reject::Malformed)?;
-        Scanner::new(self, record, cells).record().ok_or(Reject::Malformed)
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use logtally_core::limits::JSON_DEPTH_MAX;
+use logtally_core::rule::Reject;
 
 use super::paths::{Key, Paths};
 use super::strings;
@@ -11,7 +12,14 @@ use crate::cells::{Cells, Place};
 /// The depth at which a slot has been found; this much if it has not.
 const NOT_FOUND: usize = usize::MAX;
 
-pub(super) struct Scanner<'a> {
+/// Finds the wanted values of a record.
+pub(crate) fn cells(paths: &Paths, record: &[u8], cells: &mut Cells) -> Result<(), Reject> {
+    // Nothing below looks at single bytes above 127, so this is all there is to check.
+    std::str::from_utf8(record).map_err(|_| Reject::Malformed)?;
+    Scanner::new(paths, record, cells).record().ok_or(Reject::Malformed)
+}
+
+struct Scanner<'a> {
     paths: &'a Paths,
     text: &'a [u8],
     at: usize,
@@ -31,13 +39,13 @@ enum Value {
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn new(paths: &'a Paths, text: &'a [u8], cells: &'a mut Cells) -> Self {
+    fn new(paths: &'a Paths, text: &'a [u8], cells: &'a mut Cells) -> Self {
         cells.reset_depths(NOT_FOUND);
         Self { paths, text, at: 0, cells }
     }
 
     /// The record: one object and nothing else. `None` if it is malformed.
-    pub(super) fn record(&mut self) -> Option<()> {
+    fn record(&mut self) -> Option<()> {
         self.blanks();
         if self.peek() != Some(b'{') {
             return None;

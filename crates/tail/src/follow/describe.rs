@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::Follower;
 use crate::slot::{Role, Slot};
-use logtally_count::tally::Sample;
+use logtally_count::tally::RejectedSample;
 use logtally_session::conversation::Phase;
 
 /// Longest wait for a new table; then the one before is shown.
@@ -115,7 +115,7 @@ impl FollowView {
     }
 
     /// Keeps the latest rejected records of each reason.
-    pub(super) fn keep_samples(&self, path: &Path, samples: &[Sample], per_reason: usize) {
+    pub(super) fn keep_samples(&self, path: &Path, samples: &[RejectedSample], per_reason: usize) {
         if samples.is_empty() {
             return;
         }

@@ -17,7 +17,7 @@ use crate::reader::{End, Reader};
 use crate::slot::{Role, Slot};
 use crate::stdin::Stdin;
 use crate::watch::absolute;
-use logtally_count::plan::Input;
+use logtally_count::input::Input;
 use logtally_count::reading::Reading;
 
 impl Follower {
@@ -121,8 +121,8 @@ impl Follower {
         }
         let path = slot.path.clone();
         let same_name = self.plan.inputs.iter().find(|input| input.name == current.name).cloned();
-        slot.removed = !self.plan.inputs.iter().any(|input| input.means(&path))
-            && slot.former.as_ref().is_none_or(|p| !self.plan.inputs.iter().any(|i| i.means(p)));
+        slot.removed = !self.plan.inputs.iter().any(|input| input.matches(&path))
+            && slot.former.as_ref().is_none_or(|p| !self.plan.inputs.iter().any(|i| i.matches(p)));
         if let (Some(input), false) = (same_name, slot.removed) {
             self.read_by(id, &input, &path);
         }

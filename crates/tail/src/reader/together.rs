@@ -16,9 +16,10 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use logtally_core::limits::{READ_BYTES, TAIL_BYTES_MAX};
 use logtally_core::source::Tail;
+use logtally_formats::csv::Dialect;
 use memchr::{memchr, memrchr};
 
-use super::Scratch;
+use super::scratch::{Scratch, grow};
 use logtally_count::reading::Reading;
 use logtally_count::records::Cursor;
 use logtally_count::tally::Tally;
@@ -36,6 +37,8 @@ const BEFORE: usize = 4 * TAIL_BYTES_MAX;
 pub(super) struct Part<'a> {
     pub file: &'a File,
     pub reading: &'a Reading,
+    /// That of the fast path, which the records take.
+    pub dialect: Dialect,
     /// The place, and what is known there.
     pub at: &'a Cursor,
     pub tail: Tail,
@@ -61,7 +64,7 @@ struct Found {
     is_marked: bool,
 }
 
-struct Shared<'a> {
+struct SharedStep<'a> {
     part: &'a Part<'a>,
     /// The next block that nobody reads yet.
     next: AtomicU64,
@@ -79,7 +82,7 @@ impl Part<'_> {
     /// Returns the position reached, and the tail there.
     pub fn count(&self, scratch: &mut Scratch) -> Result<(u64, Tail), Unusual> {
         let turn = Turn { block: 0, position: self.at.position, tail: self.tail };
-        let shared = Shared {
+        let shared = SharedStep {
             part: self,
             next: AtomicU64::new(0),
             increments: AtomicUsize::new(0),
@@ -104,7 +107,7 @@ impl Part<'_> {
     }
 }
 
-impl Shared<'_> {
+impl SharedStep<'_> {
     /// Takes blocks until there are none, or something is unusual.
     fn work(&self, scratch: &mut Scratch) {
         loop {
@@ -176,7 +179,7 @@ impl Shared<'_> {
 
     /// How much of a text is complete records, and whether they are marked in the tally.
     fn complete(&self, text: &[u8], tally: &mut Tally) -> Option<(usize, bool)> {
-        let dialect = self.part.reading.input.sweeps?;
+        let dialect = self.part.dialect;
         let has_quote = dialect.quote().is_some_and(|quote| memchr(quote, text).is_some());
         let last =
             if has_quote { tally.mark_complete(dialect, text)? } else { memrchr(b'\n', text)? };
@@ -190,7 +193,7 @@ impl Shared<'_> {
 }
 
 fn fill(file: &File, buffer: &mut Vec<u8>, offset: u64, len: usize) -> Option<()> {
-    super::grow(buffer, len);
+    grow(buffer, len);
     file.read_exact_at(&mut buffer[..len], offset).ok()
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use logtally_config::InputSpec;
 use logtally_core::rule::Reject;
-use logtally_count::plan::Input;
+use logtally_count::input::Input;
 use logtally_formats::{Cells, Format, Layout, Scan};
 use logtally_rules::{Hits, Origin, Row, RuleSet};
 use serde::Serialize;
@@ -87,7 +87,7 @@ impl Line {
             }
         };
         let record = &bytes[..body];
-        let at_start = input.first_is_header && header.is_none();
+        let at_start = input.format.has_header_first() && header.is_none();
         let may_be_header = at_start || input.next_marker(record, 0) < body;
         if may_be_header && input.format.header(record, at_start).is_some() {
             line.parsed = Parsed::Header;

@@ -57,7 +57,7 @@ fn input_of(config: &Config, plan: &Plan, test: &Test) -> anyhow::Result<usize> 
         (None, Some(path)) if config.inputs.len() > 1 => plan
             .inputs
             .iter()
-            .position(|input| input.means(path))
+            .position(|input| input.matches(path))
             .with_context(|| format!("no input matches {}; give `input`", path.display())),
         (None, None) if config.inputs.len() > 1 => {
             bail!("there are several inputs; give `input`, one of {}", names())
@@ -88,10 +88,10 @@ fn place(
     if path.components().any(|part| part == Component::ParentDir) {
         bail!("`path` must not contain `..`");
     }
-    let means = |text: &&String| Pattern::parse(text).is_ok_and(|pattern| pattern.means(path));
+    let matches = |text: &&String| Pattern::parse(text).is_ok_and(|pattern| pattern.matches(path));
     let pattern = match &spec.files {
         _ if plan.inputs[index].excludes(path) => None,
-        Some(files) => files.iter().find(means).cloned(),
+        Some(files) => files.iter().find(matches).cloned(),
         None => Some(path.display().to_string()),
     };
     let pattern = pattern.with_context(|| {

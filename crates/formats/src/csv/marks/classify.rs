@@ -6,19 +6,12 @@ mod x86;
 
 mod portable;
 
+use super::block::{BLOCK, Masks, Special, Visit};
 use super::quotes::running_parity;
-use super::{BLOCK, Masks};
-
-/// The bytes that are looked for besides the line feed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Special {
-    pub delimiter: u8,
-    pub quote: Option<u8>,
-}
 
 /// A set of instructions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Instructions {
+pub(super) enum Instructions {
     /// What every machine has, eight bytes at a time.
     Portable,
     /// 32 bytes at a time.
@@ -46,13 +39,6 @@ impl Instructions {
     pub fn best() -> Self {
         Self::available().pop().unwrap_or(Self::Portable)
     }
-}
-
-/// Takes the masks of one block after the other. It becomes a part of the loop over the blocks, and so
-/// is compiled for the same instructions.
-pub(super) trait Visit {
-    /// The next block, and for each byte whether the number of quotes up to it is odd.
-    fn block(&mut self, masks: Masks, parity: u64);
 }
 
 /// Finds the special bytes of `text`. A block at the end that is not full has no bits behind the text.

@@ -4,7 +4,7 @@
 //! line feed, or the closing quote of a pair (`""`); any other one is data. Blocks whose quotes all
 //! keep to that take a few steps; in others each quote is looked at.
 
-use super::{BLOCK, Masks};
+use super::block::{BLOCK, Masks};
 
 /// What is known at the beginning of a block.
 #[derive(Clone, Copy, Debug)]

@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::*;
-use crate::csv::{Field, Fields, Scan, scan_in};
+use super::classify::Instructions;
+use super::find::Marks;
+use crate::csv::{Dialect, Field, Fields, Scan, scan_in};
 
 /// Ends of records, and of the fields of each, as the reference finds them; up to the first record
 /// that is not complete or not accepted.

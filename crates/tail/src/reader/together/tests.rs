@@ -33,7 +33,7 @@ fn count(reading: &Reading, file: &NamedTempFile, helpers: usize, limits: SpanLi
     loop {
         ours.helpers.resize_with(helpers, scratch);
         let span = reader.read_span(&mut ours, End::Final).expect("readable");
-        outcome.given_up += u32::from(reader.alone == super::super::ALONE_STEPS);
+        outcome.given_up += u32::from(reader.steps_alone == super::super::ALONE_STEPS);
         let samples = ours.tally.take_samples();
         outcome.samples.extend(samples.into_iter().map(|s| (s.position, s.text)));
         for (key, amount) in ours.tally.take(&reading.input).increments.iter() {
@@ -153,11 +153,13 @@ fn another_tail_between_two_blocks_is_unusual() {
     let text = lines(&kinds, 8 << 20);
     let (reading, file) = (reading(""), file(&text));
     let at = Cursor { position: 0, ..Cursor::start(&reading.input) };
+    let dialect = at.fast_path(&reading.input).expect("its records take the fast path");
     let mut scratch = Scratch::new(0);
     let opened = file.reopen().expect("opened");
     let mut part = Part {
         file: &opened,
         reading: &reading,
+        dialect,
         at: &at,
         tail: Tail::empty(),
         blocks: 10,

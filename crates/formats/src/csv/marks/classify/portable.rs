@@ -1,8 +1,7 @@
 //! Eight bytes at a time, with what every machine has.
 
-use super::super::quotes::running_parity;
-use super::super::{BLOCK, Masks};
-use super::{Special, Visit};
+use crate::csv::marks::block::{BLOCK, Masks, Special, Visit};
+use crate::csv::marks::quotes::running_parity;
 
 const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 

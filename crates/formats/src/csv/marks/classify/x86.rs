@@ -8,8 +8,7 @@ use std::arch::x86_64::{
     _mm512_cmpeq_epi8_mask, _mm512_loadu_si512, _mm512_set1_epi8,
 };
 
-use super::super::{BLOCK, Masks};
-use super::{Special, Visit};
+use crate::csv::marks::block::{BLOCK, Masks, Special, Visit};
 
 /// Whether the machine has what [`classify_avx2`] needs.
 pub(super) fn has_avx2() -> bool {

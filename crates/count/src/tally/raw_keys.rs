@@ -1,31 +1,31 @@
-//! Counts by spelling: by the text of a record's wanted cells as it stands in the file, between its
-//! delimiters and with its quotes. One spelling always means one series, so that a record whose
-//! spelling was met before needs no taking apart; a series may have more than one spelling.
+//! Counts by raw key: by the text of a record's wanted cells as it stands in the file, between its
+//! delimiters and with its quotes. One raw key always stands for one set of series, so that a record
+//! whose raw key was met before needs no taking apart; a series may have more than one raw key.
 //!
-//! Knows nothing of series, and must not be given a spelling whose record cannot be counted.
+//! Knows nothing of series, and must not be given a raw key whose record cannot be counted.
 
 #![expect(clippy::inline_always, reason = "a call costs a fifth of what is done there")]
 
 use std::hash::{BuildHasher, RandomState};
 
-use logtally_core::limits::SPELLING_BYTES_MAX;
+use logtally_core::limits::RAW_KEY_BYTES_MAX;
 
 /// Slots of an empty table; a power of two.
 const SLOTS_MIN: usize = 1 << 10;
 
-/// Most slots of a table that fits the second-level cache, with the spellings that belong to it.
+/// Most slots of a table that fits the second-level cache, with the raw keys that belong to it.
 const SLOTS_SMALL: usize = 1 << 15;
 
 /// Bytes of a word.
 pub(super) const WORD: usize = 8;
 
-/// Words that are compared at once; most spellings have no more.
+/// Words that are compared at once; most raw keys have no more.
 const SHORT: usize = 4;
 
-/// Bytes that a text must have from the beginning of a spelling on.
+/// Bytes that a text must have from the beginning of a raw key on.
 pub(super) const ROOM: usize = SHORT * WORD;
 
-/// The bits of the first words that belong to a spelling, by its length up to that of the short ones.
+/// The bits of the first words that belong to a raw key, by its length up to that of the short ones.
 static BITS: [[u64; SHORT]; ROOM + 1] = {
     let mut bits = [[0; SHORT]; ROOM + 1];
     let mut len = 0;
@@ -40,9 +40,9 @@ static BITS: [[u64; SHORT]; ROOM + 1] = {
     bits
 };
 
-/// A spelling that is being looked up: `len` bytes of a text from `from` on.
+/// A raw key that is being looked up: `len` bytes of a text from `from` on.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Wanted {
+pub(super) struct Lookup {
     from: usize,
     len: usize,
     /// Its first words, filled up with zeros.
@@ -52,7 +52,7 @@ pub(super) struct Wanted {
     slot: u64,
 }
 
-impl Wanted {
+impl Lookup {
     /// Its bytes.
     pub fn of<'a>(&self, text: &'a [u8]) -> &'a [u8] {
         &text[self.from..self.from + self.len]
@@ -69,7 +69,7 @@ impl Wanted {
         })
     }
 
-    /// A function of its own, so that what most spellings do not need takes no registers from the rest.
+    /// A function of its own, so that what most raw keys do not need takes no registers from the rest.
     #[inline(never)]
     fn hash_more(&self, text: &[u8], hash: u64, seed: u64) -> u64 {
         self.more(text).fold(hash, |hash, word| fold(hash ^ word, seed))
@@ -86,14 +86,14 @@ impl Wanted {
     }
 }
 
-/// Counts by spelling. Those of earlier spans are remembered with a count of 0.
+/// Counts by raw key. Those of earlier spans are remembered with a count of 0.
 ///
-/// Each spelling is a run of words in `arena`: a head (length, weight, count), then the text, filled up
+/// Each raw key is a run of words in `arena`: a head (length, bytes of series keys, count), then the text, filled up
 /// with zeros, at least to the words that are compared at once. `slots` is a table with linear probing,
 /// at most half full, of a tag and a place in `arena` plus one; a slot's index is made of the highest
 /// bits of the tag, so that the table grows without looking at the texts. Hashes have a random seed:
-/// what is in a log may be chosen by an enemy.
-pub(super) struct Spellings {
+/// what is in a log may be chosen by an attacker.
+pub(super) struct RawKeys {
     seeds: [u64; 5],
     slots: Vec<u64>,
     shift: u32,
@@ -101,18 +101,18 @@ pub(super) struct Spellings {
     len: usize,
     /// Places of those that were counted since the table was cleared, in the order of that.
     touched: Vec<u32>,
-    /// What they count (bytes of keys).
+    /// Bytes of the series keys that they count.
     bytes: usize,
 }
 
-/// How many bytes of keys a spelling counts, in units of eight, rounded up.
+/// How many bytes of series keys a raw key counts, in units of eight, rounded up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Weight(u16);
+pub(super) struct KeyBytes(u16);
 
-impl Weight {
+impl KeyBytes {
     const UNIT: usize = 8;
 
-    /// Of so many bytes; 0 for a spelling that no rule takes. More than half a megabyte is as much.
+    /// Of so many bytes; 0 for a raw key that no rule matches. More than half a megabyte is as much.
     pub fn of(bytes: usize) -> Self {
         Self(u16::try_from(bytes.div_ceil(Self::UNIT)).unwrap_or(u16::MAX))
     }
@@ -121,13 +121,13 @@ impl Weight {
         usize::from(self.0) * Self::UNIT
     }
 
-    /// Whether a rule takes it.
+    /// Whether a rule matches it.
     pub fn is_counted(self) -> bool {
         self.0 > 0
     }
 }
 
-impl Default for Spellings {
+impl Default for RawKeys {
     fn default() -> Self {
         let random = RandomState::new();
         Self {
@@ -142,71 +142,71 @@ impl Default for Spellings {
     }
 }
 
-/// Spellings that are looked up together: their loads from memory overlap.
+/// RawKeys that are looked up together: their loads from memory overlap.
 pub(super) const BATCH: usize = 32;
 
-impl Spellings {
-    /// Begins to look up the spelling at `from..to`: nothing waits for memory yet. Not if it is empty,
+impl RawKeys {
+    /// Begins to look up the raw key at `from..to`: nothing waits for memory yet. Not if it is empty,
     /// the text ends too soon behind it to be read in words, or it is too long to be remembered.
     ///
     /// Everything is written where it stays: a copy would wait for the writes before it.
     #[inline(always)]
     #[must_use]
-    pub fn want(&self, text: &[u8], from: usize, to: usize, wanted: &mut Wanted) -> bool {
+    pub fn prepare(&self, text: &[u8], from: usize, to: usize, lookup: &mut Lookup) -> bool {
         let len = to - from;
         let first = text.get(from..).and_then(<[u8]>::first_chunk::<ROOM>);
-        let (Some(first), true) = (first, len > 0 && len <= SPELLING_BYTES_MAX) else {
+        let (Some(first), true) = (first, len > 0 && len <= RAW_KEY_BYTES_MAX) else {
             return false;
         };
         let (first, _) = first.as_chunks::<WORD>();
         let (bits, seeds) = (&BITS[len.min(ROOM)], &self.seeds);
         let (a, b) = (word(first[0]) & bits[0], word(first[1]) & bits[1]);
         let (c, d) = (word(first[2]) & bits[2], word(first[3]) & bits[3]);
-        (wanted.from, wanted.len, wanted.words) = (from, len, [a, b, c, d]);
+        (lookup.from, lookup.len, lookup.words) = (from, len, [a, b, c, d]);
         let mut hash =
             fold(a ^ seeds[0], b ^ seeds[1]) ^ fold(c ^ seeds[2], d ^ seeds[3] ^ len as u64);
         if len > ROOM {
-            hash = wanted.hash_more(text, hash, seeds[4]);
+            hash = lookup.hash_more(text, hash, seeds[4]);
         }
-        wanted.tag = (hash >> u32::BITS) as u32;
-        wanted.slot = self.likely_slot(wanted.tag);
+        lookup.tag = (hash >> u32::BITS) as u32;
+        lookup.slot = self.likely_slot(lookup.tag);
         true
     }
 
-    /// Asks for the memory of what is wanted, unless it is near anyway.
+    /// Asks for the memory of these, unless it is near anyway.
     #[inline]
-    pub fn fetch(&self, wanted: &[Wanted]) {
+    pub fn prefetch(&self, lookups: &[Lookup]) {
         if self.slots.len() > SLOTS_SMALL {
-            let heads = wanted.iter().map(|wanted| self.arena.get(place(wanted.slot)).copied());
+            let heads = lookups.iter().map(|lookup| self.arena.get(place(lookup.slot)).copied());
             std::hint::black_box(heads.fold(0, |all, head| all | head.unwrap_or_default()));
         }
     }
 
-    /// Counts what is wanted, up to the first one that is not known. Returns how many.
+    /// Counts these, up to the first one that is not known. Returns how many.
     #[inline]
-    pub fn count(&mut self, text: &[u8], wanted: &[Wanted]) -> usize {
-        for (index, wanted) in wanted.iter().enumerate() {
-            if self.is(wanted.slot, text, wanted) {
-                self.add(place(wanted.slot), 1);
-            } else if let Some(place) = self.find(text, wanted) {
+    pub fn count_known(&mut self, text: &[u8], lookups: &[Lookup]) -> usize {
+        for (index, lookup) in lookups.iter().enumerate() {
+            if self.is(lookup.slot, text, lookup) {
+                self.add(place(lookup.slot), 1);
+            } else if let Some(place) = self.find(text, lookup) {
                 self.add(place, 1);
             } else {
                 return index;
             }
         }
-        wanted.len()
+        lookups.len()
     }
 
     /// Counts one that is not known, and knows it from now on.
-    pub fn insert(&mut self, text: &[u8], wanted: &Wanted, weight: Weight, count: u32) {
+    pub fn insert(&mut self, text: &[u8], lookup: &Lookup, key_bytes: KeyBytes, count: u32) {
         if 2 * (self.len + 1) > self.slots.len() {
             self.grow();
         }
         let place = self.arena.len();
-        self.arena.push((wanted.len as u64) << LEN_SHIFT | u64::from(weight.0) << u32::BITS);
-        self.arena.extend(wanted.words);
-        self.arena.extend(wanted.more(text));
-        let slot = u64::from(wanted.tag) << u32::BITS | (place as u64 + 1);
+        self.arena.push((lookup.len as u64) << LEN_SHIFT | u64::from(key_bytes.0) << u32::BITS);
+        self.arena.extend(lookup.words);
+        self.arena.extend(lookup.more(text));
+        let slot = u64::from(lookup.tag) << u32::BITS | (place as u64 + 1);
         put(&mut self.slots, self.shift, slot);
         self.len += 1;
         self.add(place, count);
@@ -214,38 +214,41 @@ impl Spellings {
 
     /// Adds what another table has counted.
     pub fn absorb(&mut self, other: &Self) {
-        other.each(|text, len, weight, count| {
-            let mut wanted = Wanted::default();
-            assert!(self.want(text, 0, len, &mut wanted), "what was wanted once can be wanted");
-            match self.find(text, &wanted) {
+        other.each(|text, len, key_bytes, count| {
+            let mut lookup = Lookup::default();
+            assert!(
+                self.prepare(text, 0, len, &mut lookup),
+                "what was looked up once can be looked up again"
+            );
+            match self.find(text, &lookup) {
                 Some(place) => self.add(place, count),
-                None => self.insert(text, &wanted, weight, count),
+                None => self.insert(text, &lookup, key_bytes, count),
             }
         });
     }
 
-    /// The spellings that were counted, and how often: each with its length, in a text with some room
+    /// The raw keys that were counted, and how often: each with its length, in a text with some room
     /// behind it.
-    pub fn each(&self, mut visit: impl FnMut(&[u8], usize, Weight, u32)) {
+    pub fn each(&self, mut visit: impl FnMut(&[u8], usize, KeyBytes, u32)) {
         let mut text = Vec::new();
         for place in &self.touched {
             let place = *place as usize;
-            let (len, weight, count) = parts(self.arena[place]);
+            let (len, key_bytes, count) = parts(self.arena[place]);
             let words = &self.arena[place + 1..][..len.div_ceil(WORD)];
             text.clear();
             text.extend(words.iter().flat_map(|word| word.to_le_bytes()));
             text.resize(len.next_multiple_of(WORD) + ROOM, 0);
-            visit(&text, len, weight, count);
+            visit(&text, len, key_bytes, count);
         }
     }
 
     /// How many were counted.
-    pub fn counted(&self) -> usize {
+    pub fn touched(&self) -> usize {
         self.touched.len()
     }
 
-    /// Bytes of the keys that they count.
-    pub fn bytes(&self) -> usize {
+    /// Bytes of the series keys that they count.
+    pub fn series_key_bytes(&self) -> usize {
         self.bytes
     }
 
@@ -264,7 +267,7 @@ impl Spellings {
         self.bytes = 0;
     }
 
-    /// Forgets all spellings, and gives back most of the memory.
+    /// Forgets all raw keys, and gives back most of the memory.
     pub fn forget(&mut self, kept_max: usize) {
         self.arena.clear();
         self.arena.shrink_to(kept_max / WORD);
@@ -291,24 +294,24 @@ impl Spellings {
     }
 
     #[inline(never)]
-    fn find(&self, text: &[u8], wanted: &Wanted) -> Option<usize> {
-        let mut at = self.home(wanted.tag);
+    fn find(&self, text: &[u8], lookup: &Lookup) -> Option<usize> {
+        let mut at = self.home(lookup.tag);
         loop {
             let slot = self.slots[at];
             if slot == 0 {
                 return None;
             }
-            if self.is(slot, text, wanted) {
+            if self.is(slot, text, lookup) {
                 return Some(place(slot));
             }
             at = (at + 1) & (self.slots.len() - 1);
         }
     }
 
-    /// Whether the spelling of a slot is this one.
+    /// Whether the raw key of a slot is this one.
     #[inline(always)]
-    fn is(&self, slot: u64, text: &[u8], wanted: &Wanted) -> bool {
-        if (slot >> u32::BITS) as u32 != wanted.tag {
+    fn is(&self, slot: u64, text: &[u8], lookup: &Lookup) -> bool {
+        if (slot >> u32::BITS) as u32 != lookup.tag {
             return false;
         }
         let known = self.arena.get(place(slot)..);
@@ -316,22 +319,22 @@ impl Spellings {
         else {
             return false;
         };
-        let mut differs = (parts(known[0]).0 ^ wanted.len) as u64;
-        for (a, b) in wanted.words.iter().zip(&known[1..]) {
+        let mut differs = (parts(known[0]).0 ^ lookup.len) as u64;
+        for (a, b) in lookup.words.iter().zip(&known[1..]) {
             differs |= a ^ b;
         }
-        differs == 0 && (wanted.is_short() || wanted.is_more(text, more))
+        differs == 0 && (lookup.is_short() || lookup.is_more(text, more))
     }
 
     #[inline(always)]
     fn add(&mut self, place: usize, count: u32) {
         let head = &mut self.arena[place];
-        let (_, weight, before) = parts(*head);
+        let (_, key_bytes, before) = parts(*head);
         // A span has fewer than 2^29 records.
         *head += u64::from(count);
         if before == 0 {
             self.touched.push(place as u32);
-            self.bytes += weight.bytes();
+            self.bytes += key_bytes.bytes();
         }
     }
 
@@ -360,13 +363,13 @@ fn place(slot: u64) -> usize {
     (slot as u32).wrapping_sub(1) as usize
 }
 
-/// Where the length is in a head: behind the weight and the count.
+/// Where the length is in a head: behind the bytes of the series keys and the count.
 const LEN_SHIFT: u32 = u32::BITS + u16::BITS;
 
-/// Length, weight and count.
+/// Length, bytes of the series keys, and count.
 #[inline]
-fn parts(head: u64) -> (usize, Weight, u32) {
-    ((head >> LEN_SHIFT) as usize, Weight((head >> u32::BITS) as u16), head as u32)
+fn parts(head: u64) -> (usize, KeyBytes, u32) {
+    ((head >> LEN_SHIFT) as usize, KeyBytes((head >> u32::BITS) as u16), head as u32)
 }
 
 #[inline]
@@ -385,33 +388,33 @@ fn fold(a: u64, b: u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// Whether a spelling is taken for another one that has the same tag.
+    /// Whether a raw key is taken for another one that has the same tag.
     fn is_taken_for(one: &str, other: &str) -> bool {
-        let mut spellings = Spellings::default();
-        let text = |spelling: &str| [spelling.as_bytes(), &[b'x'; ROOM]].concat();
+        let mut keys = RawKeys::default();
+        let text = |raw_key: &str| [raw_key.as_bytes(), &[b'x'; ROOM]].concat();
         let (one, text_of_one) = (one.len(), text(one));
         let (other, text_of_other) = (other.len(), text(other));
-        let [mut first, mut second] = [Wanted::default(); 2];
-        assert!(spellings.want(&text_of_one, 0, one, &mut first));
-        spellings.insert(&text_of_one, &first, Weight::of(1), 1);
-        assert!(spellings.want(&text_of_other, 0, other, &mut second));
+        let [mut first, mut second] = [Lookup::default(); 2];
+        assert!(keys.prepare(&text_of_one, 0, one, &mut first));
+        keys.insert(&text_of_one, &first, KeyBytes::of(1), 1);
+        assert!(keys.prepare(&text_of_other, 0, other, &mut second));
         second.tag = first.tag;
-        second.slot = spellings.likely_slot(first.tag);
-        spellings.count(&text_of_other, &[second]) == 1
+        second.slot = keys.likely_slot(first.tag);
+        keys.count_known(&text_of_other, &[second]) == 1
     }
 
     #[test]
     fn a_tag_alone_is_never_believed() {
         let long = "a".repeat(70);
-        for spelling in ["a,b", "eight,by", "thirty-two-bytes-are-all-short,,", &long] {
-            assert!(is_taken_for(spelling, spelling));
-            for at in 0..spelling.len() {
-                let mut other = spelling.as_bytes().to_vec();
+        for raw_key in ["a,b", "eight,by", "thirty-two-bytes-are-all-short,,", &long] {
+            assert!(is_taken_for(raw_key, raw_key));
+            for at in 0..raw_key.len() {
+                let mut other = raw_key.as_bytes().to_vec();
                 other[at] = b'#';
                 let other = String::from_utf8(other).expect("text");
-                assert!(!is_taken_for(spelling, &other), "{other}");
+                assert!(!is_taken_for(raw_key, &other), "{other}");
             }
-            assert!(!is_taken_for(spelling, &format!("{spelling}\0")));
+            assert!(!is_taken_for(raw_key, &format!("{raw_key}\0")));
         }
     }
 }

@@ -15,26 +15,28 @@ const VALUE_BYTES: usize = 40;
 /// Amounts by key. Keys are remembered when the amounts are cleared: what comes next mostly has the
 /// same series.
 #[derive(Default)]
-pub(super) struct Table {
+pub(super) struct SeriesTable {
     hasher: DefaultHashBuilder,
     index: HashTable<u32>,
-    rows: Vec<TableRow>,
+    rows: Vec<SeriesRow>,
     /// Rows that were added to since the table was cleared, in the order of that.
     touched: Vec<u32>,
     /// By row; apart, because most rows have none, and small rows stay in the cache.
     values: Vec<Value>,
-    pub(super) keys: Vec<u8>,
-    pub(super) bytes: usize,
+    keys: Vec<u8>,
+    /// About how many bytes the packed increments will have.
+    packed_len: usize,
 }
 
-struct TableRow {
+struct SeriesRow {
     from: u32,
     to: u32,
     /// 0 if it was not added to since the table was cleared: only its key is known.
     count: u64,
 }
 
-impl Table {
+impl SeriesTable {
+    /// The row of a key.
     pub(super) fn find(&self, key: &[u8]) -> Option<u32> {
         let hash = self.hasher.hash_one(key);
         self.index.find(hash, |row| key_of(&self.keys, &self.rows[*row as usize]) == key).copied()
@@ -57,10 +59,11 @@ impl Table {
 
     /// The first amount of a row.
     fn touch(&mut self, row: u32, amount: Amount) {
-        let TableRow { from, to, count } = &mut self.rows[row as usize];
+        let SeriesRow { from, to, count } = &mut self.rows[row as usize];
         *count = amount.count;
         let plain = amount.value == Value::None;
-        self.bytes += (*to - *from) as usize + OVERHEAD_BYTES + if plain { 0 } else { VALUE_BYTES };
+        self.packed_len +=
+            (*to - *from) as usize + OVERHEAD_BYTES + if plain { 0 } else { VALUE_BYTES };
         self.values[row as usize] = amount.value;
         self.touched.push(row);
     }
@@ -69,7 +72,7 @@ impl Table {
         let row = self.rows.len() as u32;
         let from = self.keys.len() as u32;
         self.keys.extend_from_slice(key);
-        self.rows.push(TableRow { from, to: self.keys.len() as u32, count: 0 });
+        self.rows.push(SeriesRow { from, to: self.keys.len() as u32, count: 0 });
         self.values.push(Value::None);
         let Self { hasher, index, rows, keys, .. } = self;
         let rehash = |row: &u32| hasher.hash_one(key_of(keys, &rows[*row as usize]));
@@ -77,6 +80,18 @@ impl Table {
         self.touch(row, amount);
     }
 
+    /// About how many bytes the packed increments will have.
+    pub(super) fn packed_len(&self) -> usize {
+        self.packed_len
+    }
+
+    /// Bytes of the keys that are remembered.
+    #[cfg(test)]
+    pub(super) fn key_bytes(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// The amounts, in the order in which their keys were first added to.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], Amount)> {
         self.touched.iter().map(|row| {
             let (row, value) = (&self.rows[*row as usize], self.values[*row as usize]);
@@ -84,6 +99,7 @@ impl Table {
         })
     }
 
+    /// Sets all amounts to nothing, and forgets the keys if they are too many.
     pub(super) fn clear(&mut self) {
         if self.keys.len() > TALLY_KEPT_BYTES_MAX {
             self.index.clear();
@@ -96,10 +112,10 @@ impl Table {
                 row.count = 0;
             }
         }
-        self.bytes = 0;
+        self.packed_len = 0;
     }
 }
 
-fn key_of<'a>(keys: &'a [u8], row: &TableRow) -> &'a [u8] {
+fn key_of<'a>(keys: &'a [u8], row: &SeriesRow) -> &'a [u8] {
     &keys[row.from as usize..row.to as usize]
 }

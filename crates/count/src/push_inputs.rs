@@ -6,7 +6,7 @@ use std::sync::Arc;
 use logtally_config::{Config, InputSpec};
 use logtally_formats::spec::{CsvSpec, FormatSpec};
 
-use crate::plan::Input;
+use crate::input::Input;
 
 /// The formats that a message may name.
 pub const FORMATS: [&str; 5] = ["csv", "tsv", "json", "logfmt", "lines"];
@@ -66,13 +66,16 @@ impl UnknownInput {
 impl PushInputs {
     /// The inputs that records may be pushed to: those that say so, or else the first one.
     pub(crate) fn compile(config: &Config, inputs: &[Arc<Input>]) -> Self {
-        let specs = || config.inputs.iter().zip(inputs).enumerate();
-        let named = specs().filter(|(_, (spec, _))| spec.push);
-        let mut all: Vec<PushInput> =
-            named.map(|(index, (spec, input))| PushInput::of(config, index, spec, input)).collect();
-        if all.is_empty() {
-            let first = specs().take(1);
-            all.extend(first.map(|(i, (spec, input))| PushInput::of(config, i, spec, input)));
+        let mut all = Vec::new();
+        for (index, (spec, input)) in config.inputs.iter().zip(inputs).enumerate() {
+            if spec.push {
+                all.push(PushInput::of(config, index, spec, input));
+            }
+        }
+        if all.is_empty()
+            && let (Some(spec), Some(input)) = (config.inputs.first(), inputs.first())
+        {
+            all.push(PushInput::of(config, 0, spec, input));
         }
         Self(all)
     }

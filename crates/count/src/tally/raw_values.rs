@@ -1,0 +1,64 @@
+//! What a raw key stands for: the values of all wanted columns, and from them the series that a record
+//! with this raw key hits. The same as the slow path finds for such a record, which tests hold it
+//! against.
+
+use logtally_core::rule::Reject;
+use logtally_formats::csv::{Dialect, Fields};
+use logtally_rules::{Hits, Origin, Row, RuleSet};
+
+/// A raw key that was taken apart. Reused from one to the next.
+#[derive(Default)]
+pub(super) struct RawValues {
+    /// The values, back to back.
+    text: Vec<u8>,
+    /// Where each ends, by slot.
+    ends: Vec<usize>,
+    hits: Hits,
+}
+
+struct ValueRow<'a> {
+    text: &'a [u8],
+    ends: &'a [usize],
+}
+
+impl Row for ValueRow<'_> {
+    #[inline]
+    fn get(&self, slot: usize) -> Option<&[u8]> {
+        let from = if slot == 0 { 0 } else { self.ends[slot - 1] };
+        Some(&self.text[from..*self.ends.get(slot)?])
+    }
+}
+
+/// Neither placeholders nor positions are asked for where raw keys are, and rows lack no value.
+const ORIGIN: Origin<'static> = Origin { path: &[], position: 0, missing: Reject::Ragged };
+
+impl RawValues {
+    /// Takes a raw key apart. Whether it has a value for each of so many columns.
+    pub(super) fn read(&mut self, dialect: Dialect, raw_key: &[u8], columns: usize) -> bool {
+        self.text.clear();
+        self.ends.clear();
+        for field in Fields::in_dialect(raw_key, dialect).take(columns) {
+            field.append_in(dialect, &mut self.text);
+            self.ends.push(self.text.len());
+        }
+        self.ends.len() == columns
+    }
+
+    /// The series that it hits.
+    pub(super) fn hits(&mut self, rules: &RuleSet) -> Result<&Hits, Reject> {
+        let row = ValueRow { text: &self.text, ends: &self.ends };
+        rules.evaluate(&row, ORIGIN, &mut self.hits)?;
+        Ok(&self.hits)
+    }
+
+    /// Bytes of the keys of the series that it hits; 0 if no rule matches it. An error if it cannot be
+    /// counted.
+    pub(super) fn check(&mut self, rules: &RuleSet) -> Result<usize, Reject> {
+        let mut bytes = 0;
+        for (hit, key) in self.hits(rules)?.iter() {
+            hit.check(key)?;
+            bytes += key.len();
+        }
+        Ok(bytes)
+    }
+}
