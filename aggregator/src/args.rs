@@ -72,7 +72,8 @@ fn parse_retention(text: &str) -> Result<Duration, String> {
     let retention = duration::parse(text).map_err(|error| error.to_string())?;
     if retention < PUSHED_SOURCE_RETENTION_MIN {
         // Ingests use some of these sources for hours, and clocks differ.
-        return Err("keys must be kept for at least 12h".to_owned());
+        let hours = PUSHED_SOURCE_RETENTION_MIN.as_secs() / 3600;
+        return Err(format!("keys must be kept for at least {hours}h"));
     }
     Ok(retention)
 }
@@ -107,7 +108,7 @@ Examples:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Options;
+    use crate::AggregatorOptions;
 
     fn retention(text: Option<&str>) -> Result<Duration, clap::Error> {
         let mut args = vec!["x", "--store", "redis://h"];
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn keys_are_kept_for_half_a_day_at_least() {
-        assert_eq!(retention(None).expect("a default"), Options::default().key_retention);
+        assert_eq!(retention(None).expect("a default"), AggregatorOptions::default().key_retention);
         assert_eq!(retention(Some("12h")).expect("allowed"), Duration::from_hours(12));
         assert_eq!(retention(Some("30d")).expect("allowed"), Duration::from_hours(720));
         for (text, word) in [("11h59m", "at least 12h"), ("0", "at least 12h"), ("1x", "duration")]

@@ -23,11 +23,11 @@ use rand::Rng;
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
-use crate::exchange::Job;
+use crate::exchange::PendingRequest;
 use crate::folder::Backlog;
-use crate::limits::{Held, Limits};
-use crate::lives::Lives;
+use crate::limits::{LimitGuard, SeriesLimits};
 use crate::metrics::Metrics;
+use crate::shortest_ttl::ShortestTtl;
 
 /// First and longest wait before the store is tried again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
@@ -43,9 +43,9 @@ pub struct Committer {
     /// Tells the folder how much there is to fold, and waits if it is too much.
     pub backlog: Backlog,
     /// How many series families may have.
-    pub limits: Limits,
+    pub limits: SeriesLimits,
     /// Is told of families with a time-to-live.
-    pub lives: Lives,
+    pub shortest_ttl: ShortestTtl,
     /// Own metrics.
     pub metrics: Metrics,
     /// Whether commits succeed.
@@ -55,12 +55,12 @@ pub struct Committer {
 /// A delta that waits for its commit, and the job that it answers.
 struct Waiting {
     delta: Delta,
-    job: Job,
+    job: PendingRequest,
 }
 
 impl Committer {
     /// Works until the senders are gone.
-    pub async fn run(self, mut jobs: mpsc::Receiver<Job>) {
+    pub async fn run(self, mut jobs: mpsc::Receiver<PendingRequest>) {
         self.gate.ready();
         let mut postponed = VecDeque::new();
         loop {
@@ -88,7 +88,8 @@ impl Committer {
     /// their source come back.
     async fn commit_all(&self, mut waiting: Vec<Waiting>) -> Vec<Waiting> {
         let held = self.hold_to_limits(&mut waiting).await;
-        let (mut deltas, mut jobs) = (Vec::new(), HashMap::<SourceId, Vec<(u64, Job)>>::new());
+        let (mut deltas, mut jobs) =
+            (Vec::new(), HashMap::<SourceId, Vec<(u64, PendingRequest)>>::new());
         let trace = tracing::info_span!(
             "commit", otel.kind = "consumer", partition = %self.partition, deltas = waiting.len(),
         );
@@ -121,7 +122,7 @@ impl Committer {
 
     /// Sends records of new series to the overflow series where there is no room for more. Looks at
     /// the store first, so that no series is refused that is there.
-    async fn hold_to_limits(&self, waiting: &mut [Waiting]) -> Option<Held> {
+    async fn hold_to_limits(&self, waiting: &mut [Waiting]) -> Option<LimitGuard> {
         if waiting.iter().all(|w| w.delta.limits.is_empty()) {
             return None;
         }
@@ -164,7 +165,7 @@ impl Committer {
 
     fn note_commit(&self, batch: &Batch, started: Instant) {
         self.backlog.committed(batch.increments().len());
-        self.lives.committed(batch.families());
+        self.shortest_ttl.committed(batch.families());
         self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
         self.metrics.deltas.with_label_values(&["applied"]).inc_by(batch.deltas().len() as u64);
         let records = batch.deltas().iter().map(|d| d.records.read()).sum();
@@ -184,11 +185,11 @@ impl Committer {
         tracing::info!(%source, case, stored = ?verdict.stored, "delta not applied");
     }
 
-    async fn open_all(&self, openings: Vec<(Opening, Job)>) {
+    async fn open_all(&self, openings: Vec<(Opening, PendingRequest)>) {
         if openings.is_empty() {
             return;
         }
-        let (openings, jobs): (Vec<Opening>, Vec<Job>) = openings.into_iter().unzip();
+        let (openings, jobs): (Vec<Opening>, Vec<PendingRequest>) = openings.into_iter().unzip();
         let opened = self.insist(|| self.store.open_all(self.partition, &openings)).await;
         for ((opening, opened), job) in openings.iter().zip(opened).zip(jobs) {
             if opened.installed {
@@ -205,7 +206,7 @@ impl Committer {
     }
 
     /// Answers with the stored states; marks sources that are behind what was acknowledged.
-    async fn look_up(&self, lookups: Vec<(Option<SourceState>, Job)>) {
+    async fn look_up(&self, lookups: Vec<(Option<SourceState>, PendingRequest)>) {
         if lookups.is_empty() {
             return;
         }
@@ -278,13 +279,13 @@ impl Committer {
 #[derive(Default)]
 struct Gathered {
     deltas: Vec<Waiting>,
-    openings: Vec<(Opening, Job)>,
-    lookups: Vec<(Option<SourceState>, Job)>,
+    openings: Vec<(Opening, PendingRequest)>,
+    lookups: Vec<(Option<SourceState>, PendingRequest)>,
     bytes: usize,
 }
 
 impl Gathered {
-    fn add(&mut self, mut job: Job) {
+    fn add(&mut self, mut job: PendingRequest) {
         let action = std::mem::replace(&mut job.request.action, Action::Lookup(None));
         match action {
             Action::Commit(delta) => self.add_delta(Waiting { delta: *delta, job }),

@@ -25,7 +25,7 @@ use crate::metrics::Metrics;
 const OUTSTANDING_MAX: usize = 16_384;
 
 /// A request and where its answer goes.
-pub struct Job {
+pub struct PendingRequest {
     /// What is asked for.
     pub request: Request,
     reply: mpsc::UnboundedSender<Reply>,
@@ -34,7 +34,7 @@ pub struct Job {
 
 type Reply = (Result<v1::ExchangeResponse, Status>, Option<OwnedSemaphorePermit>);
 
-impl Job {
+impl PendingRequest {
     /// Answers with what is stored now. A client that has gone asks again on its next stream.
     pub fn answer(self, stored: Option<SourceState>, durable: bool) {
         let response = answer(self.request.tag, &self.request.source, stored, durable);
@@ -45,7 +45,7 @@ impl Job {
 /// The gRPC service.
 #[derive(Clone)]
 pub struct Exchange {
-    committers: Arc<[mpsc::Sender<Job>]>,
+    committers: Arc<[mpsc::Sender<PendingRequest>]>,
     metrics: Metrics,
     shutdown: CancellationToken,
 }
@@ -53,7 +53,7 @@ pub struct Exchange {
 impl Exchange {
     /// A service before the committers of all partitions, in order.
     pub fn new(
-        committers: Vec<mpsc::Sender<Job>>,
+        committers: Vec<mpsc::Sender<PendingRequest>>,
         metrics: Metrics,
         shutdown: CancellationToken,
     ) -> Self {
@@ -95,30 +95,30 @@ impl Exchange {
             let permit = permit.map_err(|_| stopped())?;
             let partition = partition_of(&request.source, self.committers.len() as u16);
             let committer = &self.committers[usize::from(partition.0)];
-            let job = Job { request, reply: reply.clone(), permit };
+            let job = PendingRequest { request, reply: reply.clone(), permit };
             committer.send(job).await.map_err(|_| stopped())?;
         }
     }
 }
 
-/// Refuses a life that does not begin as one can: the store takes the state as it is.
+/// Refuses a generation that does not begin as one can: the store takes the state as it is.
 fn check_action(action: &Action) -> Result<(), &'static str> {
     let Action::Open { expected, fresh } = action else { return Ok(()) };
     let SourceState { position, tail, end, records, .. } = *fresh;
-    // A producer's new life goes on where the one before stands.
+    // A producer's new generation goes on where the one before stands.
     let goes_on = expected.is_some_and(|before| {
         (before.position, before.tail, before.records) == (position, tail, records)
     });
-    match () {
-        () if records != RecordCounts::default() && !goes_on => {
-            Err("a new life has no records yet")
-        }
-        () if end.is_some_and(|end| end.position < position) => {
-            Err("a new life begins behind its end")
-        }
-        () if position == 0 && tail != Tail::empty() => Err("nothing stands before a beginning"),
-        () => Ok(()),
+    if records != RecordCounts::default() && !goes_on {
+        return Err("a new generation has no records yet");
     }
+    if end.is_some_and(|end| end.position < position) {
+        return Err("a new generation begins behind its end");
+    }
+    if position == 0 && tail != Tail::empty() {
+        return Err("nothing stands before a beginning");
+    }
+    Ok(())
 }
 
 /// Ingests come and go; only a message that makes no sense is worth a warning.

@@ -4,7 +4,7 @@
 //! group. So what is asked is read from the store each time. Nothing here decides what is shown, and
 //! nothing here touches a series of a family without groups.
 
-mod census;
+mod group_index;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tonic::{Request, Response, Status};
 
-use self::census::{Census, distinct_series};
+use self::group_index::{GroupIndex, distinct_series};
 use crate::folder::Backlog;
 use crate::metrics::Metrics;
 
@@ -66,17 +66,17 @@ impl Groups {
     }
 
     async fn list(&self) -> Result<Vec<v1::PushedGroup>, StoreError> {
-        let mut census = Census::default();
+        let mut index = GroupIndex::default();
         // Before anything is loaded: a group that is pushed to meanwhile must not look older than it is.
         for at in self.partitions() {
-            census.see_time(self.store.clock(at).await?.time_ms);
+            index.see_time(self.store.clock(at).await?.time_ms);
         }
         for at in self.partitions() {
             if self.store.families(at).await?.iter().any(has_groups) {
-                census.take(&self.load(at).await?);
+                index.take(&self.load(at).await?);
             }
         }
-        Ok(census.groups())
+        Ok(index.groups())
     }
 
     /// Forgets the series of a group. How many there were.
@@ -126,7 +126,7 @@ fn of_group(snapshot: &Snapshot, group: &Group) -> (Vec<SeriesKey>, u64) {
     families.retain(|_, family| has_groups(family));
     let of_group = |key: &[u8]| {
         let key = SeriesKey::parse(key).ok()?;
-        let of = census::group_of(families.get(&key.family())?, &key);
+        let of = group_index::group_of(families.get(&key.family())?, &key);
         (of.as_ref() == Some(group)).then_some(key)
     };
     let mut keys: Vec<SeriesKey> = snapshot.counts.keys().filter_map(of_group).collect();

@@ -1,5 +1,4 @@
-//! Forgets the sources of pushes that nobody comes back to: idempotency keys, and the lanes of pushes
-//! without one.
+//! Forgets the sources of pushes that nobody comes back to: idempotency keys, and anonymous sources.
 //!
 //! The note of both holds the time of their last push, and they are forgotten when that is longer ago
 //! than the retention, by the store's time. What they counted stays. Every aggregator does this now and then;
@@ -28,7 +27,7 @@ pub struct Janitor {
     pub store: SharedStore,
     /// Number of partitions.
     pub partitions: u16,
-    /// How long keys and lanes are kept.
+    /// How long keys and anonymous sources are kept.
     pub retention: Duration,
     /// Own metrics.
     pub metrics: Metrics,
@@ -45,7 +44,7 @@ impl Janitor {
                 match self.sweep(at).await {
                     Ok(0) => {}
                     Ok(sources) => {
-                        tracing::info!(partition = %at, sources, "old keys and lanes forgotten");
+                        tracing::info!(partition = %at, sources, "old keys and anonymous sources forgotten");
                     }
                     // Whoever commits and folds says loudly that the store is away.
                     Err(error) => {
@@ -78,10 +77,10 @@ impl Janitor {
     }
 }
 
-/// Whether a source is a key or a lane that was opened longer ago than the retention. One that does not
-/// say when it was opened stays.
+/// Whether a source is a key or an anonymous one that was last used longer ago than the retention. One
+/// that does not say when that was stays.
 fn is_over(source: &SourceId, state: &SourceState, now_s: u64, retention: Duration) -> bool {
-    let age_s = |opened_s: u64| now_s.saturating_sub(opened_s);
+    let age_s = |used_s: u64| now_s.saturating_sub(used_s);
     source.is_temporary() && state.note.is_some_and(|at| age_s(at) > retention.as_secs())
 }
 
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_keys_and_lanes_that_are_old_enough_are_forgotten() {
+    async fn only_keys_and_anonymous_sources_that_are_old_enough_are_forgotten() {
         let bench = bench().await;
         let group =
             Group::new(vec![("job".into(), "a".into())]).map(Scope::Group).expect("a group");

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::future::try_join_all;
-use logtally_core::cardinality::Known;
+use logtally_core::cardinality::SeriesIndex;
 use logtally_core::delta::{Delta, SeriesLimit};
 use logtally_core::journal::{Entry, Mark};
 use logtally_core::partition::Partition;
@@ -27,37 +27,38 @@ const ATTEMPTS: usize = 5;
 
 /// What all committers of this process know about limited families.
 #[derive(Clone)]
-pub struct Limits {
+pub struct SeriesLimits {
     store: SharedStore,
     metrics: Metrics,
     state: Arc<Mutex<State>>,
 }
 
 struct State {
-    known: Known,
+    known: SeriesIndex,
     /// By partition: up to where its series are known.
     marks: Vec<Option<Mark>>,
 }
 
 /// The right to decide, which one committer at a time has: from the look at the store until its commit
 /// is decided. So two committers of one process never take the last place both.
-pub struct Held {
+pub struct LimitGuard {
     state: OwnedMutexGuard<State>,
     metrics: Metrics,
     /// Series that were taken for the deltas held, and are not stored yet.
     taken: Vec<SeriesKey>,
 }
 
-impl Limits {
+impl SeriesLimits {
     /// Knows nothing yet.
     pub fn new(store: SharedStore, partitions: u16, metrics: Metrics) -> Self {
-        let state = State { known: Known::default(), marks: vec![None; usize::from(partitions)] };
+        let state =
+            State { known: SeriesIndex::default(), marks: vec![None; usize::from(partitions)] };
         Self { store, metrics, state: Arc::new(Mutex::new(state)) }
     }
 
     /// The right to decide about deltas; `None` if there is nothing to decide, because all their
     /// series are there.
-    pub async fn hold(&self, deltas: &[&Delta]) -> Option<Held> {
+    pub async fn hold(&self, deltas: &[&Delta]) -> Option<LimitGuard> {
         let mut state = Arc::clone(&self.state).lock_owned().await;
         let mut is_decided = true;
         for delta in deltas.iter().filter(|delta| !delta.limits.is_empty()) {
@@ -67,11 +68,14 @@ impl Limits {
             is_decided &= state.known.has_all(&delta.increments);
         }
         let (metrics, taken) = (self.metrics.clone(), Vec::new());
-        (!is_decided).then_some(Held { state, metrics, taken })
+        (!is_decided).then_some(LimitGuard { state, metrics, taken })
     }
 
     /// What happened in the partitions that are known, after their marks.
-    pub async fn changes(&self, held: &Held) -> Result<Vec<(Partition, Changes)>, StoreError> {
+    pub async fn changes(
+        &self,
+        held: &LimitGuard,
+    ) -> Result<Vec<(Partition, Changes)>, StoreError> {
         let marks = (0..).map(Partition).zip(held.state.marks.clone());
         let known = marks.filter_map(|(at, mark)| mark.map(|mark| (at, mark)));
         let known: Vec<_> = known.collect();
@@ -118,7 +122,7 @@ impl State {
     }
 }
 
-impl Held {
+impl LimitGuard {
     /// Takes in what happened. What cannot be followed must be loaded, all of it: a series that is gone
     /// from one partition may still be in another one.
     pub fn follow(&mut self, changes: &[(Partition, Changes)]) {
@@ -178,7 +182,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for LimitGuard {
     /// After the commit: what it has stored is read from the journal, and what it has not is nowhere.
     fn drop(&mut self) {
         for key in std::mem::take(&mut self.taken) {

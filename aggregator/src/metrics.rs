@@ -18,7 +18,7 @@ pub struct Metrics {
     pub records: IntCounter,
     /// Encoded increments committed.
     pub bytes: IntCounter,
-    /// Lives of sources opened.
+    /// Generations of sources opened.
     pub openings: IntCounter,
     /// Sources found behind what was acknowledged.
     pub behind: IntCounter,
@@ -74,7 +74,7 @@ impl Metrics {
             deltas,
             records: counter("records_total", "Records committed by this process")?,
             bytes: counter("increments_bytes_total", "Encoded increments committed")?,
-            openings: counter("openings_total", "Lives of sources opened")?,
+            openings: counter("openings_total", "Generations of sources opened")?,
             behind: counter(
                 "sources_behind_total",
                 "Sources found behind what had been acknowledged to their reader",

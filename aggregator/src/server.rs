@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::Stream;
 use logtally_core::limits::{
     COMMIT_QUEUE_MAX, GROUPS_BYTES_MAX, MESSAGE_BYTES_MAX, PUSHED_SOURCE_RETENTION_DEFAULT,
-    STREAMS_MAX,
+    STREAM_WINDOW_BYTES, STREAMS_MAX,
 };
 use logtally_core::partition::Partition;
 use logtally_proto::v1::aggregator_service_server::AggregatorServiceServer;
@@ -29,9 +29,9 @@ use crate::exchange::Exchange;
 use crate::folder::{Backlog, fold_forever};
 use crate::groups::Groups;
 use crate::janitor::Janitor;
-use crate::limits::Limits;
-use crate::lives::Lives;
+use crate::limits::SeriesLimits;
 use crate::metrics::Metrics;
+use crate::shortest_ttl::ShortestTtl;
 use crate::ticker::Ticker;
 
 /// How long a stopping aggregator works on what it has taken in.
@@ -43,12 +43,9 @@ const CREATE_EVERY: Duration = Duration::from_millis(500);
 /// How often whatever serves the store is checked.
 const CHECK_EVERY: Duration = Duration::from_secs(15);
 
-/// Flow-control windows (bytes): a few deltas per stream may be under way.
-const STREAM_WINDOW: u32 = 1 << 20;
-
 /// How the aggregator works.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct AggregatorOptions {
     /// Number of partitions that a new store gets, and an existing one must have.
     pub partitions: Option<u16>,
     /// How long the idempotency keys and the lanes of pushes are kept.
@@ -57,7 +54,7 @@ pub struct Options {
     pub message_bytes_max: usize,
 }
 
-impl Default for Options {
+impl Default for AggregatorOptions {
     fn default() -> Self {
         Self {
             partitions: None,
@@ -81,15 +78,15 @@ impl Aggregator {
     /// Creates or finds the store (waiting for one that is away) and starts to work on it.
     pub async fn start(
         store: SharedStore,
-        options: Options,
+        options: AggregatorOptions,
         context: &Context,
     ) -> anyhow::Result<Self> {
         let metrics = Metrics::new(&context.registry)?;
         let writes: Arc<dyn CountStore> = store.clone();
         let info = create(&writes, options, &context.readiness.gate("store")).await?;
         let partitions = info.partitions;
-        let limits = Limits::new(store.clone(), partitions, metrics.clone());
-        let lives = Lives::default();
+        let limits = SeriesLimits::new(store.clone(), partitions, metrics.clone());
+        let shortest_ttl = ShortestTtl::default();
         let (mut tasks, mut queues, mut backlogs) = (JoinSet::new(), Vec::new(), Vec::new());
         for partition in (0..partitions).map(Partition) {
             let backlog = Backlog::new(writes.pace());
@@ -100,7 +97,7 @@ impl Aggregator {
                 store: Arc::clone(&writes),
                 backlog: backlog.clone(),
                 limits: limits.clone(),
-                lives: lives.clone(),
+                shortest_ttl: shortest_ttl.clone(),
                 metrics: metrics.clone(),
                 gate: context.readiness.gate("commits"),
             };
@@ -119,8 +116,13 @@ impl Aggregator {
         }
         let (ours, retention) = (metrics.clone(), options.key_retention);
         let backlog = backlogs[0].clone();
-        let ticker =
-            Ticker { store: store.clone(), partitions, backlog, lives, metrics: ours.clone() };
+        let ticker = Ticker {
+            store: store.clone(),
+            partitions,
+            backlog,
+            shortest_ttl,
+            metrics: ours.clone(),
+        };
         tasks.spawn(ticker.run());
         let janitor = Janitor { store: store.clone(), partitions, retention, metrics: ours };
         tasks.spawn(janitor.run());
@@ -139,7 +141,7 @@ impl Aggregator {
 /// Finds or creates the store, for as long as that may still succeed.
 async fn create(
     store: &Arc<dyn CountStore>,
-    options: Options,
+    options: AggregatorOptions,
     gate: &ReadinessGate,
 ) -> Result<StoreInfo, StoreError> {
     loop {
@@ -217,8 +219,8 @@ where
     let shutdown = context.shutdown.clone();
     let server = Server::builder()
         .max_concurrent_streams(STREAMS_MAX)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(STREAM_WINDOW * 4)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(STREAM_WINDOW_BYTES * 4)
         .http2_keepalive_interval(Some(Duration::from_secs(10)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .add_service(service)
@@ -249,10 +251,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let options = RedisOptions { durability: args.durability.into(), ..RedisOptions::default() };
     let store = url.open(options)?;
     tracing::info!(version = version(), "started");
-    let options = Options {
+    let options = AggregatorOptions {
         partitions: args.partitions,
         key_retention: args.retention.key_retention,
-        ..Options::default()
+        ..AggregatorOptions::default()
     };
     let started = tokio::select! {
         aggregator = Aggregator::start(store, options, &context) => Some(aggregator?),

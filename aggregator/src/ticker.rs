@@ -15,8 +15,8 @@ use logtally_store::{SharedStore, StoreClock, StoreError};
 use rand::Rng;
 
 use crate::folder::Backlog;
-use crate::lives::Lives;
 use crate::metrics::Metrics;
+use crate::shortest_ttl::ShortestTtl;
 
 /// How often is looked at the store whether families have a time-to-live. One that this process commits
 /// is known at once.
@@ -34,7 +34,7 @@ pub struct Ticker {
     /// Of the partition that the empty entries go to.
     pub backlog: Backlog,
     /// Tells of the first time-to-live, and of shorter ones.
-    pub lives: Lives,
+    pub shortest_ttl: ShortestTtl,
     /// Own metrics.
     pub metrics: Metrics,
 }
@@ -55,7 +55,7 @@ impl Ticker {
             let wait = period.unwrap_or(FAMILIES_EVERY).min(FAMILIES_EVERY).mul_f64(jitter);
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = self.lives.shorter() => looked = None,
+                () = self.shortest_ttl.shorter() => looked = None,
             }
             if let Some(period) = period
                 && let Err(error) = self.tick(period).await
@@ -131,9 +131,9 @@ mod tests {
     #[test]
     fn time_goes_on_as_often_as_the_shortest_life_needs() {
         let family = |ttl_s| Family { ttl_s, ..Family::new("n", Kind::Gauge, "", &[]) };
-        let check = |lives: &[u64], seconds: Option<u64>| {
-            let families: Vec<_> = lives.iter().map(|ttl_s| family(*ttl_s)).collect();
-            assert_eq!(period_of(families.iter()), seconds.map(Duration::from_secs), "{lives:?}");
+        let check = |ttls_s: &[u64], seconds: Option<u64>| {
+            let families: Vec<_> = ttls_s.iter().map(|ttl_s| family(*ttl_s)).collect();
+            assert_eq!(period_of(families.iter()), seconds.map(Duration::from_secs), "{ttls_s:?}");
         };
         check(&[], None);
         check(&[0], None);
@@ -172,15 +172,20 @@ mod tests {
         let opening = Opening { source: source.clone(), expected: None, fresh };
         store.open(Partition(1), &opening).await.expect("opens");
         let metrics = Metrics::new(&Registry::new()).expect("valid names");
-        let (lives, backlog) = (Lives::default(), Backlog::new(Pace::IN_MEMORY));
-        let ticker =
-            Ticker { store: store.clone(), partitions: 2, backlog, lives: lives.clone(), metrics };
+        let (shortest_ttl, backlog) = (ShortestTtl::default(), Backlog::new(Pace::IN_MEMORY));
+        let ticker = Ticker {
+            store: store.clone(),
+            partitions: 2,
+            backlog,
+            shortest_ttl: shortest_ttl.clone(),
+            metrics,
+        };
         let ticking = tokio::spawn(ticker.run());
         // It has just looked, and found no family.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let (batch, _) = Batch::build([delta(&source)]);
         store.commit(Partition(1), &batch, Nonce(1)).await.expect("commits");
-        lives.committed(batch.families());
+        shortest_ttl.committed(batch.families());
         tokio::time::sleep(Duration::from_millis(2_100)).await;
         let clock = store.clock(Partition(0)).await.expect("answers");
         assert!(clock.time_ms >= 1_001_000, "time went on after {clock:?}");
@@ -196,8 +201,8 @@ mod tests {
         store.create(Some(2)).await.expect("a fresh store");
         let metrics = Metrics::new(&Registry::new()).expect("valid names");
         let backlog = Backlog::new(Pace::IN_MEMORY);
-        let lives = Lives::default();
-        let ticker = Ticker { store: store.clone(), partitions: 2, backlog, lives, metrics };
+        let shortest_ttl = ShortestTtl::default();
+        let ticker = Ticker { store: store.clone(), partitions: 2, backlog, shortest_ttl, metrics };
         let period = Duration::from_secs(3);
         let tick = async || ticker.tick(period).await.expect("answers").map(|mark| mark.seq);
         assert_eq!(ticker.period().await.expect("answers"), None);

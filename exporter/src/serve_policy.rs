@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use logtally_core::limits::LINK_LOST_AFTER;
 use logtally_store::Recovering;
 
 use crate::state::Shortfall;
@@ -23,7 +24,7 @@ pub struct ViewOptions {
 
 impl Default for ViewOptions {
     fn default() -> Self {
-        Self { settle_time: Duration::from_secs(10), recovery_timeout: Duration::from_mins(10) }
+        Self { settle_time: LINK_LOST_AFTER, recovery_timeout: Duration::from_mins(10) }
     }
 }
 

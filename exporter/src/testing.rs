@@ -14,7 +14,7 @@ use logtally_core::partition::{Partition, partition_of};
 use logtally_core::series::{Family, Increments, Kind, SeriesKey};
 use logtally_core::source::{Generation, RecordCounts, SourceId, SourceState, Tail};
 use logtally_service::Context;
-use logtally_store::memory::{Content, MemoryStore};
+use logtally_store::memory::{MemoryContent, MemoryStore};
 use logtally_store::{
     Changes, CountStore, Opening, PageCursor, Snapshot, SnapshotReader, SourcesPage, StoreClock,
     StoreError, StoreInfo,
@@ -173,7 +173,7 @@ impl World {
     }
 
     /// Puts an image of the store back.
-    pub(crate) fn roll_back(&self, to: &Content) {
+    pub(crate) fn roll_back(&self, to: &MemoryContent) {
         self.store.restore(to.clone());
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use logtally_aggregator::{Aggregator, Options as AggregatorOptions};
+use logtally_aggregator::{Aggregator, AggregatorOptions};
 use logtally_count::plan::Plan;
 use logtally_receive::Listeners;
 use logtally_receive::Pushing;

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use logtally_aggregator::Options as AggregatorOptions;
+use logtally_aggregator::AggregatorOptions;
 use logtally_core::limits::LOCAL_MESSAGE_BYTES_MAX;
 use logtally_exporter::{Exporter, PageFormat};
 use logtally_ingest::{Reads, Reloader};

@@ -1,7 +1,7 @@
 //! Conversions between messages and core values.
 
 use logtally_core::decimal::Decimal;
-use logtally_core::delta::{Delta, InvalidSpan, SeriesLimit, Span, TenantLimit};
+use logtally_core::delta::{Delta, InvalidSpan, SeriesLimit, Span, TenantSeriesLimit};
 use logtally_core::limits::{BUCKETS_MAX, LABELS_MAX, POSITION_MAX};
 use logtally_core::series::{Family, FamilyId, Increments, InvalidSeries, Kind};
 use logtally_core::source::{
@@ -28,11 +28,11 @@ pub struct Request {
 pub enum Action {
     /// The stored state; with the last acknowledged one, if the ingest has one.
     Lookup(Option<SourceState>),
-    /// A new life, if the stored state is still `expected`.
+    /// A new generation, if the stored state is still `expected`.
     Open {
         /// What the ingest saw.
         expected: Option<SourceState>,
-        /// The new life at its beginning.
+        /// The new generation at its beginning.
         fresh: SourceState,
     },
     /// The commit of a delta.
@@ -133,7 +133,7 @@ fn parse_limit(limit: &v1::SeriesLimit) -> Result<SeriesLimit, InvalidMessage> {
     let family = FamilyId::parse(limit.family.as_bytes());
     let tenant = limit.tenant_label.map(|label| match label as usize {
         label if label < LABELS_MAX => {
-            Ok(TenantLimit { label, series_max: limit.tenant_series_max })
+            Ok(TenantSeriesLimit { label, series_max: limit.tenant_series_max })
         }
         _ => Err(InvalidMessage::Range("limit.tenant_label")),
     });
@@ -307,7 +307,7 @@ mod tests {
             limits: vec![SeriesLimit {
                 family: family.id(),
                 series_max: 5,
-                tenant: Some(TenantLimit { label: 1, series_max: 2 }),
+                tenant: Some(TenantSeriesLimit { label: 1, series_max: 2 }),
             }],
             families: vec![family],
         }

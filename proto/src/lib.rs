@@ -3,11 +3,7 @@
 //! "Parse, don't validate": a message becomes a core value once, at the edge, or is refused with the
 //! field that is wrong. Nothing behind the edge checks again.
 
-/// Generated code of package `logtally.v1`.
-pub mod v1 {
-    #![allow(missing_docs, clippy::pedantic, unused_qualifications)]
-    tonic::include_proto!("logtally.v1");
-}
+pub mod v1;
 
 mod convert;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hyper_util::rt::TokioIo;
-use logtally_aggregator::{Aggregator, Options, serve};
+use logtally_aggregator::{Aggregator, AggregatorOptions, serve};
 use logtally_core::source::{SourceId, SourceState};
 use logtally_proto::v1::aggregator_service_client::AggregatorServiceClient;
 use logtally_proto::v1::group_service_client::GroupServiceClient;
@@ -38,7 +38,8 @@ impl Bench {
     /// The same over a store that may hold something.
     pub async fn over(store: SharedStore) -> Self {
         let context = Context::new("test", "0");
-        let aggregator = Aggregator::start(store.clone(), Options::default(), &context).await;
+        let aggregator =
+            Aggregator::start(store.clone(), AggregatorOptions::default(), &context).await;
         let aggregator = aggregator.expect("started");
         let (pipes, incoming) = mpsc::channel::<DuplexStream>(1);
         let server = context.clone();

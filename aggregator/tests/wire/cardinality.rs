@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use logtally_core::delta::{Delta, SeriesLimit, Span, TenantLimit};
+use logtally_core::delta::{Delta, SeriesLimit, Span, TenantSeriesLimit};
 use logtally_core::journal::Nonce;
 use logtally_core::partition::Partition;
 use logtally_core::rule::records_overflowed;
@@ -27,7 +27,7 @@ fn key(values: [&str; 2]) -> SeriesKey {
 }
 
 fn limit(series_max: u64, tenant_max: Option<u64>) -> Vec<SeriesLimit> {
-    let tenant = tenant_max.map(|series_max| TenantLimit { label: 0, series_max });
+    let tenant = tenant_max.map(|series_max| TenantSeriesLimit { label: 0, series_max });
     vec![SeriesLimit { family: family().id(), series_max, tenant }]
 }
 

@@ -85,7 +85,7 @@ pub(crate) struct Answer {
 pub(crate) struct Window {
     named: bool,
     bounds: Bounds,
-    held: VecDeque<Held>,
+    held: VecDeque<HeldMessage>,
     /// Number of the first one held, also of none.
     first: u64,
     /// Weight of everything before it, and the last note there.
@@ -101,7 +101,7 @@ pub(crate) struct Window {
 }
 
 #[derive(Debug)]
-struct Held {
+struct HeldMessage {
     message: Message,
     /// Weight of everything up to this message, and the last note there.
     end: u64,
@@ -136,7 +136,7 @@ impl Window {
     pub fn add(&mut self, message: Message) {
         let end = self.end(self.last()) + message.weight();
         let note = message.note.or(self.note_at(self.last()));
-        self.held.push_back(Held { message, end, note });
+        self.held.push_back(HeldMessage { message, end, note });
     }
 
     /// The next message to send with its number, if it may be under way now.

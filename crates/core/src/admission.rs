@@ -16,7 +16,7 @@ pub enum Admission {
     Rewind,
     /// The source is not registered: it must be opened (again). Absent is not zero.
     Unknown,
-    /// It was read in another life of the source, or other bytes stood before it: the sender looks
+    /// It was read in another generation of the source, or other bytes stood before it: the sender looks
     /// at the source again.
     Stale,
 }
@@ -102,7 +102,7 @@ mod tests {
     fn a_delta_is_applied_only_where_it_continues() {
         assert_eq!(check(at(10), 1, 10..20, TAIL), Apply);
         assert_eq!(check(at(10), 1, 10..20, OTHER), Stale, "other bytes stood before it");
-        assert_eq!(check(at(10), 2, 10..20, TAIL), Stale, "another life");
+        assert_eq!(check(at(10), 2, 10..20, TAIL), Stale, "another generation");
         assert_eq!(check(None, 1, 10..20, TAIL), Unknown, "absent is not zero");
         assert_eq!(check(None, 1, 0..20, TAIL), Unknown, "not even at the beginning");
     }
@@ -111,7 +111,11 @@ mod tests {
     fn what_is_counted_is_a_duplicate_whatever_stood_before_it() {
         for (span, tail) in [(5..10, TAIL), (5..10, OTHER), (0..10, TAIL), (0..3, TAIL)] {
             assert_eq!(check(at(10), 1, span.clone(), tail), Duplicate, "{span:?}");
-            assert_eq!(check(at(10), 2, span.clone(), tail), Stale, "{span:?} of another life");
+            assert_eq!(
+                check(at(10), 2, span.clone(), tail),
+                Stale,
+                "{span:?} of another generation"
+            );
         }
     }
 
@@ -120,7 +124,11 @@ mod tests {
         for span in [9..11, 0..20, 11..12, 500..600] {
             assert_eq!(check(at(10), 1, span.clone(), TAIL), Rewind, "{span:?}");
             assert_eq!(check(at(10), 1, span.clone(), OTHER), Rewind, "{span:?}");
-            assert_eq!(check(at(10), 2, span.clone(), TAIL), Stale, "{span:?} of another life");
+            assert_eq!(
+                check(at(10), 2, span.clone(), TAIL),
+                Stale,
+                "{span:?} of another generation"
+            );
         }
     }
 

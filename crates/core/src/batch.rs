@@ -211,12 +211,12 @@ mod tests {
         assert_eq!(after.iter().map(|s| s.position).collect::<Vec<_>>(), [10, 9]);
         assert_eq!(after[0].records, RecordCounts { counted: 10, filtered: 0, rejected: 1 });
 
-        let old_life = SourceState { generation: Generation(9), ..stored(5) };
+        let older = SourceState { generation: Generation(9), ..stored(5) };
         for (second, admission) in [
             (Some(stored(9)), Duplicate),
             (Some(stored(6)), Rewind),
             (Some(stored(4)), Rewind),
-            (Some(old_life), Stale),
+            (Some(older), Stale),
             (None, Unknown),
         ] {
             let (all, verdicts) = decide(&batch, &[Some(stored(0)), second]);

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::delta::{SeriesLimit, TenantLimit};
+use crate::delta::{SeriesLimit, TenantSeriesLimit};
 use crate::hash::hash64;
 use crate::series::{Amount, FAMILY_ID_BYTES, FamilyId, Increments, SeriesKey, split_bucket};
 
@@ -16,12 +16,12 @@ pub const OVERFLOW: &str = "__overflow__";
 /// The series that limited families are known to have, by hash. Two series with one hash, of which
 /// there are none among millions, would be taken for one.
 #[derive(Clone, Default, Debug)]
-pub struct Known {
-    families: HashMap<FamilyId, OfFamily>,
+pub struct SeriesIndex {
+    families: HashMap<FamilyId, FamilySeries>,
 }
 
 #[derive(Clone, Default, Debug)]
-struct OfFamily {
+struct FamilySeries {
     series: HashSet<u64>,
     /// Series per value, by label and the value's hash, of labels that a limit names.
     tenants: HashMap<usize, HashMap<u64, u64>>,
@@ -74,7 +74,7 @@ impl<'a> Series<'a> {
     }
 }
 
-impl OfFamily {
+impl FamilySeries {
     /// Whether a series counts: one without labels cannot overflow, and the overflow series itself
     /// must always have room.
     fn counts(&self, series: &Series<'_>) -> bool {
@@ -112,7 +112,7 @@ impl OfFamily {
         }
     }
 
-    fn of_tenant(&self, series: &Series<'_>, limit: TenantLimit) -> u64 {
+    fn of_tenant(&self, series: &Series<'_>, limit: TenantSeriesLimit) -> u64 {
         let count = self.tenants.get(&limit.label).zip(series.tenant(limit.label));
         count.and_then(|(values, tenant)| values.get(&tenant).copied()).unwrap_or(0)
     }
@@ -132,7 +132,7 @@ impl OfFamily {
     }
 }
 
-impl Known {
+impl SeriesIndex {
     /// Watches the families of `limits` from here on. Whether something is new, so that all series
     /// must be told again.
     #[must_use]
@@ -193,13 +193,13 @@ impl Known {
         let mut moved: BTreeMap<Vec<u8>, Vec<Amount>> = BTreeMap::new();
         let (mut overflowed, mut taken) = (BTreeMap::new(), Vec::new());
         for (key, amount) in increments.iter() {
-            match self.place(limits, key) {
-                Place::Known => kept.push((key, amount)),
-                Place::Taken(series) => {
+            match self.destination(limits, key) {
+                Destination::Known => kept.push((key, amount)),
+                Destination::Taken(series) => {
                     taken.push(series);
                     kept.push((key, amount));
                 }
-                Place::Overflow(id, key) => {
+                Destination::Overflow(id, key) => {
                     *overflowed.entry(id).or_default() += amount.count;
                     add(moved.entry(key).or_default(), amount);
                 }
@@ -216,30 +216,30 @@ impl Known {
         Limited { increments, overflowed, taken }
     }
 
-    fn place(&mut self, limits: &[SeriesLimit], key: &[u8]) -> Place {
+    fn destination(&mut self, limits: &[SeriesLimit], key: &[u8]) -> Destination {
         let id = FamilyId::of_key(key);
         let Some(limit) = limits.iter().find(|limit| Some(limit.family) == id) else {
-            return Place::Known;
+            return Destination::Known;
         };
-        let Some((family, series)) = self.watched(key) else { return Place::Known };
+        let Some((family, series)) = self.watched(key) else { return Destination::Known };
         if family.series.contains(&series.hash) || !family.counts(&series) {
-            return Place::Known;
+            return Destination::Known;
         }
         if let Some(overflow) = family.refused(&series, limit) {
-            return Place::Overflow(series.id, overflow);
+            return Destination::Overflow(series.id, overflow);
         }
         family.insert(&series);
-        SeriesKey::parse(key).map_or(Place::Known, Place::Taken)
+        SeriesKey::parse(key).map_or(Destination::Known, Destination::Taken)
     }
 
-    fn watched<'a>(&mut self, key: &'a [u8]) -> Option<(&mut OfFamily, Series<'a>)> {
+    fn watched<'a>(&mut self, key: &'a [u8]) -> Option<(&mut FamilySeries, Series<'a>)> {
         let family = self.families.get_mut(&FamilyId::of_key(key)?)?;
         Some((family, Series::of(key)?))
     }
 }
 
 /// Where an increment goes.
-enum Place {
+enum Destination {
     Known,
     Taken(SeriesKey),
     Overflow(FamilyId, Vec<u8>),
@@ -271,7 +271,7 @@ mod tests {
     }
 
     fn limit(family: &Family, series_max: u64, tenant_max: Option<u64>) -> SeriesLimit {
-        let tenant = tenant_max.map(|series_max| TenantLimit { label: 0, series_max });
+        let tenant = tenant_max.map(|series_max| TenantSeriesLimit { label: 0, series_max });
         SeriesLimit { family: family.id(), series_max, tenant }
     }
 
@@ -287,7 +287,7 @@ mod tests {
         expected: &[([&str; 2], u64)],
     ) -> Limited {
         let key = |values: &[&str; 2]| SeriesKey::new(gauge().id(), *values);
-        let mut all = Known::default();
+        let mut all = SeriesIndex::default();
         assert!(all.watch(&[limit]));
         for values in known {
             all.insert(key(values).as_bytes());
@@ -333,7 +333,7 @@ mod tests {
     #[test]
     fn buckets_of_one_series_are_one() {
         let only = limit(&histogram(), 1, None);
-        let mut known = Known::default();
+        let mut known = SeriesIndex::default();
         assert!(known.watch(&[only]));
         let key = |host: &str, le: &str| SeriesKey::new(histogram().id(), ["t", host, le]);
         let amount = |n| Amount { count: n, value: Value::Sum(Decimal::from_units(7)) };
@@ -357,7 +357,7 @@ mod tests {
     #[test]
     fn what_is_taken_and_not_stored_is_given_back() {
         let only = limit(&gauge(), 1, Some(1));
-        let mut known = Known::default();
+        let mut known = SeriesIndex::default();
         assert!(known.watch(&[only]) && !known.watch(&[only]));
         let key = SeriesKey::new(gauge().id(), ["t", "a"]);
         let limited = known.limit(&[only], &pack(&[(key.clone(), 1)]));
@@ -374,7 +374,7 @@ mod tests {
     fn families_without_labels_or_limits_are_left_alone() {
         let plain = Family::new("plain", Kind::Gauge, "", &[]);
         let only = limit(&plain, 0, None);
-        let mut known = Known::default();
+        let mut known = SeriesIndex::default();
         assert!(known.watch(&[only]));
         let keys = [SeriesKey::new(plain.id(), []), SeriesKey::new(gauge().id(), ["t", "a"])];
         let packed = pack(&keys.map(|key| (key, 1)));
@@ -424,7 +424,7 @@ mod tests {
             tenant_max in prop::option::of(0..4_u64),
         ) {
             let limits = [gauge(), histogram()].map(|f| limit(&f, series_max, tenant_max));
-            let mut known = Known::default();
+            let mut known = SeriesIndex::default();
             prop_assert!(known.watch(&limits));
             for (key, _) in keyed(&stored) {
                 known.insert(key.as_bytes());

@@ -57,12 +57,12 @@ pub struct SeriesLimit {
     /// Series of the family; `u64::MAX` for any number.
     pub series_max: u64,
     /// Series per value of one label.
-    pub tenant: Option<TenantLimit>,
+    pub tenant: Option<TenantSeriesLimit>,
 }
 
 /// How many series a family may have for each value of one label.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TenantLimit {
+pub struct TenantSeriesLimit {
     /// Index of the label in the family's labels.
     pub label: usize,
     /// Series per value.
@@ -75,7 +75,7 @@ pub struct TenantLimit {
 pub struct Delta {
     /// The source.
     pub source: SourceId,
-    /// The life of the source that was read.
+    /// The generation of the source that was read.
     pub generation: Generation,
     /// What was read.
     pub span: Span,

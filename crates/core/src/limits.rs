@@ -1,6 +1,7 @@
 //! Every limit of the system, in one place, each with the reason for its number.
 //!
-//! A limit is a promise about memory or about time. What is full stops reading; nothing is dropped.
+//! A limit is a promise about memory or about time. Every buffer is bounded; when one fills, logtally
+//! stops reading. Nothing is dropped. Where one limit needs another, it is derived from it here.
 
 use std::time::Duration;
 
@@ -67,7 +68,7 @@ pub const BATCH_DELTAS_MAX: usize = 512;
 
 /// Encoded increments (bytes) in one batch, for the same reason as [`DELTA_BYTES_TARGET`]. A single
 /// delta may be larger; it then travels alone.
-pub const BATCH_BYTES_MAX: usize = 512 << 10;
+pub const BATCH_BYTES_MAX: usize = DELTA_BYTES_TARGET;
 
 /// Spans of one source that may wait for their commit. More than one hides the round trip; many
 /// would only make a rewind more expensive.
@@ -134,7 +135,7 @@ pub const GROK_DEPTH_MAX: usize = 32;
 
 /// Largest block of pushed records (bytes): the largest record fits, and what a block counts stays
 /// within one delta unless almost every record is a new series in several rules.
-pub const PUSH_BYTES_MAX: usize = 2 << 20;
+pub const PUSH_BYTES_MAX: usize = 2 * RECORD_BYTES_MAX;
 
 /// Blocks of pushed records (bytes) that one ingest holds, from the first byte of a block to its
 /// acknowledgement. What they count takes up to about as much again.
@@ -187,6 +188,18 @@ pub const MESSAGE_BYTES_MAX: usize = DELTA_BYTES_MAX + (64 << 10);
 /// Largest list of groups of pushed metrics (bytes): a million groups with short labels. A client must
 /// allow as much.
 pub const GROUPS_BYTES_MAX: usize = 64 << 20;
+
+/// Flow-control windows (bytes) between ingest and aggregator, at both ends: a few deltas per stream may
+/// be under way.
+pub const STREAM_WINDOW_BYTES: u32 = 2 * DELTA_BYTES_TARGET as u32;
+
+/// A silent aggregator is asked for a sign of life after this time, and given up after the same time
+/// again: a paused process must not hold its sources for ever.
+pub const LINK_KEEPALIVE: Duration = Duration::from_secs(5);
+
+/// After this time every reader has noticed that an aggregator is gone, and has asked another one for the
+/// stored state of its sources. Exporters are silent for as long after the store's server was replaced.
+pub const LINK_LOST_AFTER: Duration = Duration::from_secs(2 * LINK_KEEPALIVE.as_secs());
 
 /// Concurrent streams on one gRPC connection.
 pub const STREAMS_MAX: u32 = 256;

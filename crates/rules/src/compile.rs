@@ -1,6 +1,6 @@
 //! From the specification of a rule to a rule: everything that can be known before the first record.
 
-use logtally_core::delta::{SeriesLimit, TenantLimit};
+use logtally_core::delta::{SeriesLimit, TenantSeriesLimit};
 use logtally_core::hash::hash64;
 use logtally_core::limits::LABELS_MAX;
 use logtally_core::series::{Family, Kind};
@@ -70,7 +70,7 @@ fn limit_of(spec: &RuleSpec, family: &Family) -> Result<Option<SeriesLimit>, Wro
             Wrong::new("limit_per", format!("the series have no label {:?}", tenant.label))
                 .help(format!("the labels are: {}", family.labels.join(", ")))
         })?;
-        Ok(TenantLimit { label, series_max: tenant.series_max })
+        Ok(TenantSeriesLimit { label, series_max: tenant.series_max })
     });
     let tenant = tenant.transpose()?;
     let limited = spec.series_max.is_some() || tenant.is_some();

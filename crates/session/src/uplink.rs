@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
-use logtally_core::limits::{LOCAL_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX};
+use logtally_core::limits::{
+    LINK_KEEPALIVE, LOCAL_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX, STREAM_WINDOW_BYTES,
+};
 use logtally_core::secret_url::SecretUrl;
 use logtally_core::source::{SourceId, SourceState};
 use logtally_proto::Request;
@@ -22,15 +24,8 @@ use tonic::transport::{Channel, Endpoint};
 /// How long a connection attempt may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A silent aggregator is asked for a sign of life after this time, and given up after the same
-/// time again: a paused process must not hold its sources for ever.
-const KEEPALIVE: Duration = Duration::from_secs(5);
-
 /// First and longest wait between connection attempts.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-
-/// Flow-control windows (bytes): a few deltas per stream may be under way.
-const STREAM_WINDOW: u32 = 1 << 20;
 
 /// Where an aggregator is.
 #[derive(Clone, Debug)]
@@ -79,14 +74,14 @@ impl Peer {
             Self::Remote { address, .. } => Endpoint::from_shared(format!("http://{address}"))
                 .map_err(|e| e.to_string())?
                 .connect_timeout(CONNECT_TIMEOUT)
-                .http2_keep_alive_interval(KEEPALIVE)
-                .keep_alive_timeout(KEEPALIVE)
+                .http2_keep_alive_interval(LINK_KEEPALIVE)
+                .keep_alive_timeout(LINK_KEEPALIVE)
                 .keep_alive_while_idle(true)
                 .tcp_nodelay(true),
             Self::Local(_) => Endpoint::from_static("http://local"),
         }
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(STREAM_WINDOW * 2);
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(STREAM_WINDOW_BYTES * 2);
         let connected = match self {
             Self::Remote { .. } => endpoint.connect().await,
             Self::Local(pipes) => {
@@ -102,7 +97,7 @@ impl Peer {
 async fn open_pipe(
     pipes: mpsc::Sender<DuplexStream>,
 ) -> Result<TokioIo<DuplexStream>, std::io::Error> {
-    let (ours, theirs) = tokio::io::duplex(STREAM_WINDOW as usize);
+    let (ours, theirs) = tokio::io::duplex(STREAM_WINDOW_BYTES as usize);
     let gone = || std::io::Error::other("the aggregator of this process has stopped");
     pipes.send(theirs).await.map_err(|_| gone())?;
     Ok(TokioIo::new(ours))

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use logtally_core::series::packed::{next_value, next_varint, put_value, put_varint, times_of};
 use logtally_core::series::{Amount, SeriesKey};
 
-use crate::Count;
+use crate::count::Count;
 use crate::partition_log::change::Row;
 
 /// Bytes of rows in one buffer, about.

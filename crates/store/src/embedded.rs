@@ -8,6 +8,8 @@
 
 mod database;
 
+mod failure;
+
 mod layout;
 
 mod rows;
@@ -25,12 +27,15 @@ use logtally_core::source::{SourceId, SourceState};
 use self::database::{Database, Written};
 use self::rows::{Part, ReadTable, Tables, WriteTable};
 use crate::clock::{self, Clock};
+use crate::error::StoreError;
 use crate::identity::{self, Meta};
-use crate::partition_log::{self, Rows, fold, view};
-use crate::{
-    Changes, Committed, CountStore, Folded, Opened, Opening, Pace, PageCursor, Snapshot,
-    SnapshotReader, SourcesPage, StoreClock, StoreError, StoreInfo,
+use crate::model::{
+    Changes, Committed, Folded, Opened, Opening, PageCursor, Snapshot, SourcesPage, StoreClock,
+    StoreInfo,
 };
+use crate::pace::Pace;
+use crate::partition_log::{self, Rows, fold, view};
+use crate::traits::{CountStore, SnapshotReader};
 
 /// Partitions of a new store when nothing else is asked for: there are no nodes to spread over.
 const PARTITIONS_DEFAULT: u16 = 1;

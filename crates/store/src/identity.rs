@@ -7,7 +7,8 @@ use logtally_core::hash::HASH_VERSION;
 use logtally_core::limits::PARTITIONS_MAX;
 use logtally_core::partition::Partition;
 
-use crate::{StoreError, StoreInfo};
+use crate::error::StoreError;
+use crate::model::StoreInfo;
 
 /// The metadata of a store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -15,21 +15,23 @@ use logtally_core::partition::Partition;
 use logtally_core::series::{Family, Increments, SeriesKey};
 use logtally_core::source::{SourceId, SourceState};
 
-pub use self::rows::Content;
+pub use self::rows::MemoryContent;
 use crate::clock::{self, Clock};
+use crate::error::StoreError;
 use crate::identity::{self, Meta, Root};
-use crate::partition_log::{self, Rows, fold, view};
-use crate::{
-    Changes, Committed, CountStore, Folded, Opened, Opening, PageCursor, Snapshot, SnapshotReader,
-    SourcesPage, StoreClock, StoreError, StoreInfo,
+use crate::model::{
+    Changes, Committed, Folded, Opened, Opening, PageCursor, Snapshot, SourcesPage, StoreClock,
+    StoreInfo,
 };
+use crate::partition_log::{self, Rows, fold, view};
+use crate::traits::{CountStore, SnapshotReader};
 
 /// Partitions of a new store when nothing else is asked for: there are no nodes to spread over.
 const PARTITIONS_DEFAULT: u16 = 1;
 
 /// A store in memory.
 pub struct MemoryStore {
-    content: Mutex<Content>,
+    content: Mutex<MemoryContent>,
     clock: Clock,
 }
 
@@ -53,16 +55,16 @@ impl MemoryStore {
     }
 
     /// An image of the whole content.
-    pub fn snapshot(&self) -> Content {
+    pub fn snapshot(&self) -> MemoryContent {
         self.content().clone()
     }
 
     /// Puts an image back: everything after it is lost.
-    pub fn restore(&self, content: Content) {
+    pub fn restore(&self, content: MemoryContent) {
         *self.content() = content;
     }
 
-    fn content(&self) -> MutexGuard<'_, Content> {
+    fn content(&self) -> MutexGuard<'_, MemoryContent> {
         // Every function decides before it writes, so a panic leaves the content whole.
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -85,7 +87,7 @@ impl CountStore for MemoryStore {
 
     async fn create(&self, wanted: Option<u16>) -> Result<StoreInfo, StoreError> {
         let partitions = wanted.unwrap_or(PARTITIONS_DEFAULT);
-        let fresh = Meta::new(Content::LAYOUT, rand::random(), partitions, self.now_ms())?;
+        let fresh = Meta::new(MemoryContent::LAYOUT, rand::random(), partitions, self.now_ms())?;
         Ok(identity::create(&mut *self.content(), wanted, fresh)?.info(0))
     }
 

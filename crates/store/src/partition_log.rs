@@ -1,10 +1,12 @@
-//! What happens to the rows of one partition: admitting a batch, opening a life of a source,
+//! What happens to the rows of one partition: admitting a batch, opening a generation of a source,
 //! remembering what was acknowledged, folding, reading. The same for every store that has
 //! transactions; a store only brings the rows ([`Rows`], [`RowsMut`]) and runs each function here in
 //! one transaction, which it commits if the function succeeds and changed something.
 //!
 //! Nothing here decides about a delta (that is `logtally_core`), knows how a row is encoded, or asks
 //! for the time or a random number.
+
+pub(crate) mod rows;
 
 pub(crate) mod block;
 
@@ -22,123 +24,12 @@ use logtally_core::admission::may_open;
 use logtally_core::batch::{Batch, decide};
 use logtally_core::journal::{Entry, Mark, Nonce};
 use logtally_core::recovery::is_behind;
-use logtally_core::series::{Family, Increments};
-use logtally_core::source::{Generation, SourceId, SourceState};
+use logtally_core::series::Increments;
+use logtally_core::source::{SourceId, SourceState};
 
-use self::block::Block;
-use crate::{Committed, Opened, Opening, StoreError};
-
-/// Where a partition's journal stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Head {
-    /// The store that the partition belongs to.
-    pub state_id: u64,
-    /// The last entry.
-    pub last: Mark,
-    /// The last entry that is merged into the counts.
-    pub folded: Mark,
-    /// The time of the last entry, milliseconds since 1970; 0 before the first.
-    pub time_ms: u64,
-}
-
-impl Head {
-    /// The head of an empty partition.
-    pub fn fresh(state_id: u64) -> Self {
-        Self { state_id, last: Mark::default(), folded: Mark::default(), time_ms: 0 }
-    }
-}
-
-/// What a reader reported as acknowledged, while the store was behind it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Reported {
-    /// The life of the source.
-    pub generation: Generation,
-    /// The position to be reached again.
-    pub position: u64,
-    /// The store's time of the latest report, milliseconds since 1970.
-    pub time_ms: u64,
-}
-
-impl Reported {
-    fn is_reached_by(&self, state: &SourceState) -> bool {
-        self.generation == state.generation && self.position <= state.position
-    }
-}
-
-/// How much of a journal to read at once. The first entry is read whatever its size.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ReadLimit {
-    /// Entries.
-    pub entries: usize,
-    /// Encoded increments, bytes.
-    pub bytes: usize,
-}
-
-impl ReadLimit {
-    /// Whether another entry may be read after these.
-    pub fn leaves_room(&self, entries: &[Entry]) -> bool {
-        let bytes: usize = entries.iter().map(|e| e.increments.len()).sum();
-        entries.len() < self.entries && bytes < self.bytes
-    }
-}
-
-/// The rows of one partition inside one transaction.
-pub(crate) trait Rows {
-    /// The head; its absence is an error that says why.
-    fn head(&self) -> Result<Head, StoreError>;
-    /// The state of a source.
-    fn state(&self, source: &SourceId) -> Result<Option<SourceState>, StoreError>;
-    /// All sources and their states, ordered by name.
-    fn sources(&self) -> Result<Vec<(SourceId, SourceState)>, StoreError>;
-    /// The first sources with names after `after`, ordered by name, at most `max`.
-    fn sources_after(
-        &self,
-        after: Option<&str>,
-        max: usize,
-    ) -> Result<Vec<(SourceId, SourceState)>, StoreError>;
-    /// The families, ordered by id.
-    fn families(&self) -> Result<Vec<Family>, StoreError>;
-    /// Journal entries with a sequence number above `after`, in order.
-    fn entries(&self, after: u64, limit: ReadLimit) -> Result<Vec<Entry>, StoreError>;
-    /// The sequence number of the oldest entry.
-    fn oldest(&self) -> Result<Option<u64>, StoreError>;
-    /// The time of an entry.
-    fn time_of(&self, seq: u64) -> Result<Option<u64>, StoreError>;
-    /// The last block of counts that begins at a hash or before; `None` if there is none.
-    fn block(&self, hash: u64) -> Result<Option<Block>, StoreError>;
-    /// Whether there are any blocks of counts.
-    fn has_blocks(&self) -> Result<bool, StoreError>;
-    /// All blocks of counts, as folded so far, in order.
-    fn blocks(&self) -> Result<Vec<Block>, StoreError>;
-    /// What was reported for a source that is behind.
-    fn reported(&self, source: &SourceId) -> Result<Option<Reported>, StoreError>;
-    /// What was reported for all sources that are behind.
-    fn all_reported(&self) -> Result<Vec<Reported>, StoreError>;
-}
-
-/// [`Rows`] for writing.
-pub(crate) trait RowsMut: Rows {
-    /// Replaces the head.
-    fn put_head(&mut self, head: Head) -> Result<(), StoreError>;
-    /// Replaces the state of a source.
-    fn put_state(&mut self, source: &SourceId, state: SourceState) -> Result<(), StoreError>;
-    /// Removes the state of a source.
-    fn remove_state(&mut self, source: &SourceId) -> Result<(), StoreError>;
-    /// Adds a family if its id is not there.
-    fn add_family(&mut self, family: &Family) -> Result<(), StoreError>;
-    /// Adds a journal entry.
-    fn append(&mut self, entry: Entry) -> Result<(), StoreError>;
-    /// Removes a journal entry.
-    fn remove_entry(&mut self, seq: u64) -> Result<(), StoreError>;
-    /// Replaces the block of counts that begins where this one does.
-    fn put_block(&mut self, block: Block) -> Result<(), StoreError>;
-    /// Removes the block of counts that begins at a hash.
-    fn remove_block(&mut self, lower: u64) -> Result<(), StoreError>;
-    /// Replaces what was reported for a source.
-    fn put_reported(&mut self, source: &SourceId, reported: Reported) -> Result<(), StoreError>;
-    /// Forgets what was reported for a source.
-    fn remove_reported(&mut self, source: &SourceId) -> Result<(), StoreError>;
-}
+pub(crate) use self::rows::{Head, ReadLimit, Reported, Rows, RowsMut};
+use crate::error::StoreError;
+use crate::model::{Committed, Opened, Opening};
 
 /// Applies a batch whole or not at all. Nothing is written before everything is decided.
 ///
@@ -239,7 +130,7 @@ pub(crate) fn states<'a>(
     sources.map(|source| rows.state(source)).collect()
 }
 
-/// Opens a life of a source, if the stored state is still the one that the opener saw.
+/// Opens a generation of a source, if the stored state is still the one that the opener saw.
 pub(crate) fn open(rows: &mut impl RowsMut, opening: &Opening) -> Result<Opened, StoreError> {
     rows.head()?;
     let stored = rows.state(&opening.source)?;
@@ -248,12 +139,12 @@ pub(crate) fn open(rows: &mut impl RowsMut, opening: &Opening) -> Result<Opened,
     }
     rows.put_state(&opening.source, opening.fresh)?;
     match (stored, rows.reported(&opening.source)?) {
-        // The store has forgotten the source: its new life has to come as far as the old one.
+        // The store has forgotten the source: its new generation has to come as far as the old one.
         (None, Some(reported)) => {
             let generation = opening.fresh.generation;
             rows.put_reported(&opening.source, Reported { generation, ..reported })?;
         }
-        // The content was replaced: what the older life had reached cannot be reached any more.
+        // The content was replaced: what the older generation had reached cannot be reached any more.
         _ => rows.remove_reported(&opening.source)?,
     }
     Ok(Opened { installed: true, stored: Some(opening.fresh) })

@@ -10,9 +10,10 @@ use ::redis::IntoConnectionInfo;
 use logtally_core::secret_url::SecretUrl;
 
 use crate::embedded::EmbeddedStore;
+use crate::error::StoreError;
 use crate::memory::MemoryStore;
 use crate::redis::{RedisOptions, RedisStore};
-use crate::{SharedStore, StoreError};
+use crate::traits::SharedStore;
 
 /// Where counts and positions are kept.
 #[derive(Clone, PartialEq, Eq, Debug)]

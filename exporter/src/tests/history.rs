@@ -1,6 +1,6 @@
 //! The promise over random histories: no scrape goes back, and none misses what was committed.
 
-use logtally_store::memory::Content;
+use logtally_store::memory::MemoryContent;
 use proptest::prelude::*;
 
 use crate::testing::{Shown, World, scrape};
@@ -51,7 +51,7 @@ async fn check(steps: Vec<Step>) {
     let world = World::new(3).await;
     let (exporter, _context) = world.exporter();
     let (mut truth, mut served) = (Truth::default(), Shown::new());
-    let mut image: (Content, Truth) = (world.store.snapshot(), truth.clone());
+    let mut image: (MemoryContent, Truth) = (world.store.snapshot(), truth.clone());
     for step in steps {
         match step {
             Step::Count(host, n) => {

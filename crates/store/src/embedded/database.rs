@@ -1,5 +1,5 @@
 //! The file of an embedded store: opening and locking it, running transactions off the runtime's
-//! threads, and telling its errors apart.
+//! threads.
 //!
 //! After a failed write the database refuses everything until it is opened again, because nobody
 //! knows what of the write is on disk. That is done here, by the next call, so a disk that was full
@@ -14,9 +14,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use redb::{Durability, ReadableDatabase, TableHandle};
 use tokio::sync::Mutex;
 
+use super::failure::{at_path, failure, io_failure};
 use super::layout;
 use super::rows::{ReadTable, Tables, WriteTable};
-use crate::StoreError;
+use crate::error::StoreError;
 
 /// The file in the store's directory.
 pub(super) const FILE_NAME: &str = "logtally.redb";
@@ -227,61 +228,6 @@ async fn blocking<T: Send + 'static>(
         Ok(result) => result,
         Err(e) if e.is_panic() => std::panic::resume_unwind(e.into_panic()),
         Err(_) => Err(StoreError::Unavailable("the process is ending".to_owned())),
-    }
-}
-
-/// What an error of the database means to the user of a store.
-pub(super) fn failure(error: impl Into<redb::Error>) -> StoreError {
-    use redb::Error;
-    match error.into() {
-        Error::Io(e) => io_failure(&e),
-        Error::DatabaseAlreadyOpen => StoreError::InUse(
-            "it is open already, in another process or twice in this one; stop the other one, or \
-             use another directory"
-                .to_owned(),
-        ),
-        Error::UpgradeRequired(version) => StoreError::Mismatch(format!(
-            "its file has format version {version}, which this build cannot read"
-        )),
-        Error::ValueTooLarge(bytes) => {
-            StoreError::Refused(format!("a value of {bytes} bytes is too large"))
-        }
-        e @ (Error::Corrupted(_)
-        | Error::RepairAborted
-        | Error::TableTypeMismatch { .. }
-        | Error::TableIsMultimap(_)
-        | Error::TableDoesNotExist(_)
-        | Error::TypeDefinitionChanged { .. }) => StoreError::Damaged(e.to_string()),
-        e => StoreError::Unavailable(e.to_string()),
-    }
-}
-
-fn io_failure(error: &io::Error) -> StoreError {
-    let text = error.to_string();
-    match error.kind() {
-        ErrorKind::StorageFull
-        | ErrorKind::QuotaExceeded
-        | ErrorKind::FileTooLarge
-        | ErrorKind::ReadOnlyFilesystem
-        | ErrorKind::PermissionDenied
-        | ErrorKind::NotADirectory
-        | ErrorKind::AlreadyExists => StoreError::Refused(text),
-        ErrorKind::InvalidData | ErrorKind::UnexpectedEof => StoreError::Damaged(text),
-        _ => StoreError::Unavailable(text),
-    }
-}
-
-/// The same error with the place in front.
-fn at_path(path: &Path, error: StoreError) -> StoreError {
-    let place = |text: String| format!("{}: {text}", path.display());
-    match error {
-        StoreError::Unavailable(text) => StoreError::Unavailable(place(text)),
-        StoreError::Damaged(text) => StoreError::Damaged(place(text)),
-        StoreError::Mismatch(text) => StoreError::Mismatch(place(text)),
-        StoreError::InUse(text) => StoreError::InUse(place(text)),
-        StoreError::Refused(text) => StoreError::Refused(place(text)),
-        StoreError::Moved(text) => StoreError::Moved(place(text)),
-        StoreError::Missing => StoreError::Missing,
     }
 }
 

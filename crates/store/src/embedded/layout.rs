@@ -24,7 +24,7 @@ use logtally_core::series::Increments;
 use logtally_core::source::{Generation, SourceId};
 use redb::TableDefinition;
 
-use crate::StoreError;
+use crate::error::StoreError;
 use crate::identity::Meta;
 use crate::partition_log::block::Block;
 use crate::partition_log::{Head, Reported};

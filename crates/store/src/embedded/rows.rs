@@ -11,9 +11,9 @@ use logtally_core::series::Family;
 use logtally_core::source::{SourceId, SourceState};
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableError, WriteTransaction};
 
-use super::database::failure;
+use super::failure::failure;
 use super::layout::{self, Definition};
-use crate::StoreError;
+use crate::error::StoreError;
 use crate::identity::{Meta, Root, RootMut, explain_absent_head};
 use crate::partition_log::block::Block;
 use crate::partition_log::{Head, ReadLimit, Reported, Rows, RowsMut};

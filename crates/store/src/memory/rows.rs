@@ -8,14 +8,14 @@ use logtally_core::partition::Partition;
 use logtally_core::series::{Family, FamilyId};
 use logtally_core::source::{SourceId, SourceState};
 
-use crate::StoreError;
+use crate::error::StoreError;
 use crate::identity::{Meta, Root, RootMut, explain_absent_head};
 use crate::partition_log::block::Block;
 use crate::partition_log::{Head, ReadLimit, Reported, Rows, RowsMut};
 
 /// Everything that a store in memory holds.
 #[derive(Clone, Default)]
-pub struct Content {
+pub struct MemoryContent {
     meta: Option<Meta>,
     heads: BTreeMap<Partition, Head>,
     shelves: BTreeMap<Partition, Shelf>,
@@ -32,7 +32,7 @@ struct Shelf {
     reported: HashMap<SourceId, Reported>,
 }
 
-impl Content {
+impl MemoryContent {
     /// Takes the metadata away, as damage for a test.
     pub fn remove_meta(&mut self) {
         self.meta = None;
@@ -76,7 +76,7 @@ impl Content {
     }
 }
 
-impl Root for Content {
+impl Root for MemoryContent {
     const LAYOUT: u32 = 2;
 
     fn meta(&self) -> Result<Option<Meta>, StoreError> {
@@ -92,7 +92,7 @@ impl Root for Content {
     }
 }
 
-impl RootMut for Content {
+impl RootMut for MemoryContent {
     fn install(&mut self, meta: &Meta) -> Result<(), StoreError> {
         self.meta = Some(*meta);
         let heads = (0..meta.partitions).map(|p| (Partition(p), Head::fresh(meta.state_id)));

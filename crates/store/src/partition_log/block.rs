@@ -9,8 +9,9 @@ use logtally_core::hash::hash64;
 use logtally_core::limits::{BLOCK_BYTES, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN};
 use logtally_core::series::packed::is_key;
 
+use crate::count::Count;
 use crate::counts::next_row;
-use crate::{Count, StoreError};
+use crate::error::StoreError;
 
 /// A block of counts.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -10,7 +10,7 @@ use logtally_core::journal::Entry;
 use logtally_core::series::Amount;
 use logtally_core::series::packed::times_of;
 
-use crate::Count;
+use crate::count::Count;
 
 /// What some entries do to one row, in one step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -9,8 +9,10 @@ use logtally_core::limits::{FOLD_ENTRIES_MAX, FOLD_ROUND_BYTES_MAX};
 
 use super::merge::merge;
 use super::ordered::Ordered;
-use super::{Head, ReadLimit, Rows, RowsMut};
-use crate::{Folded, StoreError, TRIM_GRACE_MS};
+use super::rows::{Head, ReadLimit, Rows, RowsMut};
+use crate::error::StoreError;
+use crate::model::Folded;
+use crate::pace::TRIM_GRACE_MS;
 
 /// What is read of a journal at once.
 const ROUND: ReadLimit = ReadLimit { entries: FOLD_ENTRIES_MAX, bytes: FOLD_ROUND_BYTES_MAX };

@@ -5,12 +5,13 @@
 
 use std::cmp::Ordering;
 
-use super::RowsMut;
 use super::block::{Block, BlockRow, Cutter};
 use super::change::Row;
 use super::ordered::{Ordered, OrderedChange};
+use super::rows::RowsMut;
+use crate::count::Count;
 use crate::counts::put_row;
-use crate::{Count, StoreError};
+use crate::error::StoreError;
 
 /// A row after a merge.
 #[derive(Clone, Copy)]

@@ -9,10 +9,11 @@ use super::block::Block;
 use super::fold::joined;
 use super::merge::{check, gap, merged};
 use super::ordered::Ordered;
-use super::{ReadLimit, Rows};
-use crate::{
-    Changes, Counts, PageCursor, Recovering, SOURCES_PAGE, Snapshot, SourcesPage, StoreClock,
-    StoreError,
+use super::rows::{ReadLimit, Rows};
+use crate::counts::Counts;
+use crate::error::StoreError;
+use crate::model::{
+    Changes, PageCursor, Recovering, SOURCES_PAGE, Snapshot, SourcesPage, StoreClock,
 };
 
 /// What a load reads of the journal at once.
@@ -98,7 +99,8 @@ mod tests {
 
     use super::*;
     use crate::memory::MemoryStore;
-    use crate::{CountStore, Opening, SnapshotReader};
+    use crate::model::Opening;
+    use crate::traits::{CountStore, SnapshotReader};
 
     const P: Partition = Partition(0);
 

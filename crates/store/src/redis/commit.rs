@@ -13,15 +13,16 @@ use logtally_core::series::Increments;
 use logtally_core::source::{SourceId, SourceState};
 
 use super::keys::Key;
-use super::place::{Place, id_text, lost};
+use super::partition::{RedisPartition, id_text, lost};
 use super::scripts::{APPEND, COMMIT, FORGET_SOURCE, OPEN, REPORT};
 use super::value::{fixed, list, number, pairs, text, unreadable, word};
-use crate::{Committed, Opened, Opening, PageCursor, SOURCES_PAGE, SourcesPage, StoreError};
+use crate::error::StoreError;
+use crate::model::{Committed, Opened, Opening, PageCursor, SOURCES_PAGE, SourcesPage};
 
 /// Fields asked for in one command.
 const FIELDS_MAX: usize = 2_000;
 
-impl Place<'_> {
+impl RedisPartition<'_> {
     /// Applies a batch whole or not at all.
     pub async fn commit(&self, batch: &Batch, nonce: Nonce) -> Result<Committed, StoreError> {
         assert!(!batch.is_empty(), "an empty batch has nothing to commit");
@@ -50,7 +51,7 @@ impl Place<'_> {
         committed(batch, applied.then_some(Mark { seq, nonce }), &states_of(states)?)
     }
 
-    /// Opens a life of a source.
+    /// Opens a generation of a source.
     pub async fn open(&self, opening: &Opening) -> Result<Opened, StoreError> {
         let mut script = self.invoke(&OPEN);
         for key in [Key::Positions, Key::Recovering] {

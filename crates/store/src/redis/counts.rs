@@ -11,12 +11,14 @@ use logtally_core::partition::bucket_of;
 use logtally_core::series::packed::is_key;
 
 use super::keys::{Key, MARKER};
-use super::place::{Head, Place};
+use super::partition::{Head, RedisPartition};
 use super::row;
 use super::value::{bytes, list, pairs, unreadable};
+use crate::count::Count;
+use crate::counts::Counts;
 use crate::counts::Packing;
+use crate::error::StoreError;
 use crate::partition_log::change::{Change, Changes, steps};
-use crate::{Count, Counts, StoreError};
 
 /// What some entries do to one counts hash.
 pub(super) struct Sums<'e> {
@@ -87,7 +89,7 @@ pub(super) fn pieces<'s, 'e>(sums: &'s [Sums<'e>]) -> Vec<&'s [Sums<'e>]> {
     pieces
 }
 
-impl Place<'_> {
+impl RedisPartition<'_> {
     /// What stands in the counts hashes of `piece` for its series.
     pub async fn found(&self, piece: &[Sums<'_>]) -> Result<Vec<Found>, StoreError> {
         let mut pipeline = pipe();

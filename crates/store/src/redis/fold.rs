@@ -12,12 +12,13 @@ use logtally_core::limits::{JOURNAL_READ_BYTES_MAX, JOURNAL_READ_MAX, TRIM_ENTRI
 use super::counts::{Found, Sums, pieces, sums, sums_after};
 use super::journal::Page;
 use super::keys::Key;
-use super::place::{Head, Place};
+use super::partition::{Head, RedisPartition};
 use super::row;
 use super::scripts::{FOLD_FINISH, FOLD_PIECE};
 use super::value::number;
+use crate::error::StoreError;
+use crate::model::Folded;
 use crate::partition_log::change::Row;
-use crate::{Folded, StoreError};
 
 /// How often a round that lost a race is begun again before that is reported.
 const RACES_MAX: usize = 8;
@@ -43,7 +44,7 @@ struct Written<'s> {
 }
 
 /// Merges what is in the journal now, and trims what has been merged for longer than `grace_ms`.
-pub(super) async fn fold(place: &Place<'_>, grace_ms: u64) -> Result<Folded, StoreError> {
+pub(super) async fn fold(place: &RedisPartition<'_>, grace_ms: u64) -> Result<Folded, StoreError> {
     let (mut entries, mut races, mut target) = (0, 0, None);
     loop {
         match fold_round(place, grace_ms).await {
@@ -62,7 +63,10 @@ pub(super) async fn fold(place: &Place<'_>, grace_ms: u64) -> Result<Folded, Sto
 
 /// One round: bounded in memory, and in the time that each of its scripts takes. Returns the place
 /// reached, the end of the journal as it was read, and what was done.
-async fn fold_round(place: &Place<'_>, grace_ms: u64) -> Result<(Mark, Mark, Folded), StoreError> {
+async fn fold_round(
+    place: &RedisPartition<'_>,
+    grace_ms: u64,
+) -> Result<(Mark, Mark, Folded), StoreError> {
     let round = Round::read(place).await?;
     if round.entries.is_empty() && round.journal == 0 {
         return Ok((round.to, round.head.last, Folded::default()));
@@ -77,8 +81,9 @@ async fn fold_round(place: &Place<'_>, grace_ms: u64) -> Result<(Mark, Mark, Fol
 
 impl Round {
     /// Reads the entries after the place folded to, as many as one round may hold.
-    pub async fn read(place: &Place<'_>) -> Result<Self, StoreError> {
-        let (head, replies) = place.with_head([Place::on("XLEN", Key::Journal(place.at))]).await?;
+    pub async fn read(place: &RedisPartition<'_>) -> Result<Self, StoreError> {
+        let (head, replies) =
+            place.with_head([RedisPartition::on("XLEN", Key::Journal(place.at))]).await?;
         let journal = number(replies.into_iter().next().unwrap_or_default(), "the journal")?;
         let from = head.folded;
         let mut round = Self { from, to: from, entries: Vec::new(), head, read_ms: 0, journal };
@@ -107,7 +112,7 @@ impl Round {
 
     /// Why a page does not link. What comes after the place folded to is never trimmed: if it is not
     /// there, and that place was the same before and after, then it was lost.
-    fn broken(&self, place: &Place<'_>, page: &Page) -> StoreError {
+    fn broken(&self, place: &RedisPartition<'_>, page: &Page) -> StoreError {
         let (at, from, last) = (place.at, self.from, page.head.last);
         if self.to != from || page.head.folded != from || page.folded_then != from {
             return moved("another fold or a rollback came between");
@@ -123,7 +128,11 @@ impl Round {
     }
 
     /// Writes the sums of some counts hashes, in one script.
-    pub async fn write(&self, place: &Place<'_>, piece: &[Sums<'_>]) -> Result<(), StoreError> {
+    pub async fn write(
+        &self,
+        place: &RedisPartition<'_>,
+        piece: &[Sums<'_>],
+    ) -> Result<(), StoreError> {
         let Some(script) = self.script(place, piece).await? else { return Ok(()) };
         let reply = place.link.call(&script).await?;
         if reply.status == "written" { Ok(()) } else { Err(reply.refusal()) }
@@ -133,7 +142,7 @@ impl Round {
     /// if nothing is left to do.
     pub async fn script(
         &self,
-        place: &Place<'_>,
+        place: &RedisPartition<'_>,
         piece: &[Sums<'_>],
     ) -> Result<Option<ScriptInvocation<'static>>, StoreError> {
         let mut script = place.invoke(&FOLD_PIECE);
@@ -192,7 +201,7 @@ impl Round {
     /// Moves the place folded to, and trims.
     pub async fn finish(
         &self,
-        place: &Place<'_>,
+        place: &RedisPartition<'_>,
         sums: &[Sums<'_>],
         grace_ms: u64,
     ) -> Result<Folded, StoreError> {

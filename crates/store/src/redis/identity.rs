@@ -9,11 +9,12 @@ use logtally_core::partition::Partition;
 
 use super::keys::Key;
 use super::link::Link;
-use super::place::{Place, id_text};
+use super::partition::{RedisPartition, id_text};
 use super::scripts::CREATE;
 use super::value::{fixed, hex, number, unreadable, word};
+use crate::error::StoreError;
 use crate::identity::{Meta, Root, existing_whole, explain_absent_head};
-use crate::{StoreError, StoreInfo};
+use crate::model::StoreInfo;
 
 /// Version of the layout that [`Key`] documents.
 const LAYOUT: u32 = 2;
@@ -118,7 +119,7 @@ async fn look_at(
         pipeline.add_command(cmd("EXISTS").arg(keys).take());
     }
     for at in (0..partitions).map(Partition) {
-        pipeline.add_command(Place::on("HGET", Key::Head(at)).arg("state_id").take());
+        pipeline.add_command(RedisPartition::on("HGET", Key::Head(at)).arg("state_id").take());
     }
     pipeline.add_command(meta_command());
     let mut replies = link.queries(&pipeline).await?.into_iter();
@@ -136,7 +137,7 @@ async fn look_at(
 }
 
 fn meta_command() -> Cmd {
-    let mut command = Place::on("HMGET", Key::Meta);
+    let mut command = RedisPartition::on("HMGET", Key::Meta);
     command.arg(&["state_id", "layout", "hash_version", "partitions", "created_ms"]);
     command
 }

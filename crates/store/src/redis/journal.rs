@@ -14,9 +14,10 @@ use logtally_core::journal::{Entry, Mark, follow};
 use logtally_core::series::Increments;
 
 use super::keys::Key;
-use super::place::{Head, Place};
+use super::partition::{Head, RedisPartition};
 use super::value::{bytes, fixed, list, mark, nonce, number, time_ms, unreadable, word};
-use crate::{Recovering, StoreError};
+use crate::error::StoreError;
+use crate::model::Recovering;
 
 /// Entries in one page: the server answers one command without doing anything else, and 16 entries of
 /// the usual largest size are 8 MiB.
@@ -35,7 +36,7 @@ pub(super) struct Page {
     pub folded_then: Mark,
 }
 
-impl Place<'_> {
+impl RedisPartition<'_> {
     /// The next entries after `after`.
     pub async fn page(&self, after: Mark) -> Result<Page, StoreError> {
         let mut range = Self::on("XRANGE", Key::Journal(self.at));

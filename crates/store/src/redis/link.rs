@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::value::{list, unreadable, word};
-use crate::StoreError;
+use crate::error::StoreError;
 
 /// A connection that heals.
 pub(super) struct Link {

@@ -15,11 +15,13 @@ use logtally_core::series::{Family, SeriesKey};
 
 use super::counts::Bucket;
 use super::keys::Key;
-use super::place::{Place, lost};
+use super::partition::{RedisPartition, lost};
 use super::value::{list, time_ms, word};
+use crate::counts::Counts;
 use crate::counts::Packing;
+use crate::error::StoreError;
+use crate::model::{Changes, Recovering, Snapshot, StoreClock};
 use crate::partition_log::change::{Change, Row, steps};
-use crate::{Changes, Counts, Recovering, Snapshot, StoreClock, StoreError};
 
 /// How often a load begins again when the partition changed under it.
 const ATTEMPTS_MAX: usize = 3;
@@ -29,7 +31,7 @@ const ATTEMPTS_MAX: usize = 3;
 const BUCKETS_AT_ONCE: usize = 4;
 
 /// A whole partition at one place of its journal.
-pub(super) async fn load(place: &Place<'_>) -> Result<Snapshot, StoreError> {
+pub(super) async fn load(place: &RedisPartition<'_>) -> Result<Snapshot, StoreError> {
     let mut attempts = 1;
     loop {
         match try_load(place).await {
@@ -39,7 +41,7 @@ pub(super) async fn load(place: &Place<'_>) -> Result<Snapshot, StoreError> {
     }
 }
 
-async fn try_load(place: &Place<'_>) -> Result<Snapshot, StoreError> {
+async fn try_load(place: &RedisPartition<'_>) -> Result<Snapshot, StoreError> {
     let mut loading = Loading::begin(place).await?;
     let numbers: Vec<u16> = (0..COUNTS_BUCKETS).collect();
     for group in numbers.chunks(BUCKETS_AT_ONCE) {
@@ -49,7 +51,10 @@ async fn try_load(place: &Place<'_>) -> Result<Snapshot, StoreError> {
 }
 
 /// What happened after `since`.
-pub(super) async fn changes(place: &Place<'_>, since: Mark) -> Result<Changes, StoreError> {
+pub(super) async fn changes(
+    place: &RedisPartition<'_>,
+    since: Mark,
+) -> Result<Changes, StoreError> {
     let (mut at, mut entries, mut bytes) = (since, Vec::new(), 0);
     loop {
         let mut page = place.page(at).await?;
@@ -67,16 +72,16 @@ pub(super) async fn changes(place: &Place<'_>, since: Mark) -> Result<Changes, S
 }
 
 /// The time of the journal.
-pub(super) async fn clock(place: &Place<'_>) -> Result<StoreClock, StoreError> {
+pub(super) async fn clock(place: &RedisPartition<'_>) -> Result<StoreClock, StoreError> {
     let (head, replies) = place.with_head([cmd("TIME")]).await?;
     let now_ms = time_ms(replies.into_iter().next().unwrap_or_default())?;
     Ok(StoreClock { time_ms: head.time_ms, now_ms })
 }
 
 /// The families registered in a partition, ordered by id.
-pub(super) async fn families(place: &Place<'_>) -> Result<Vec<Family>, StoreError> {
+pub(super) async fn families(place: &RedisPartition<'_>) -> Result<Vec<Family>, StoreError> {
     let key = Key::Families(place.at);
-    let (head, replies) = place.with_head([Place::on("HVALS", key)]).await?;
+    let (head, replies) = place.with_head([RedisPartition::on("HVALS", key)]).await?;
     let stored = list(replies.into_iter().next().unwrap_or_default(), "the families")?;
     if (stored.len() as u64) < head.families {
         return Err(lost(key, stored.len() as u64, head.families));
@@ -112,7 +117,7 @@ pub(super) struct Loading {
 
 impl Loading {
     /// A load that has read nothing yet.
-    pub async fn begin(place: &Place<'_>) -> Result<Self, StoreError> {
+    pub async fn begin(place: &RedisPartition<'_>) -> Result<Self, StoreError> {
         let head = place.head(place.link.query(&place.head_command()).await?)?;
         Ok(Self {
             counts: Vec::new(),
@@ -127,7 +132,11 @@ impl Loading {
     }
 
     /// Reads some counts hashes.
-    pub async fn read(&mut self, place: &Place<'_>, numbers: &[u16]) -> Result<(), StoreError> {
+    pub async fn read(
+        &mut self,
+        place: &RedisPartition<'_>,
+        numbers: &[u16],
+    ) -> Result<(), StoreError> {
         let buckets = try_join_all(numbers.iter().map(|n| place.bucket(*n))).await?;
         let folded = buckets.iter().map(|b| b.head.folded.seq).max();
         for (number, bucket) in numbers.iter().zip(buckets) {
@@ -138,7 +147,7 @@ impl Loading {
     }
 
     /// Follows the journal to its end, and checks that all of it is one history.
-    pub async fn finish(mut self, place: &Place<'_>) -> Result<Snapshot, StoreError> {
+    pub async fn finish(mut self, place: &RedisPartition<'_>) -> Result<Snapshot, StoreError> {
         let recovering = self.follow(place, None).await?.unwrap_or_default();
         let stands = |start: &Mark| self.chain.get(&start.seq) == Some(&start.nonce);
         if !self.starts.iter().flatten().all(stands) {
@@ -174,7 +183,7 @@ impl Loading {
     /// meanwhile might never end. Returns who was recovering before that end was read.
     async fn follow(
         &mut self,
-        place: &Place<'_>,
+        place: &RedisPartition<'_>,
         goal: Option<u64>,
     ) -> Result<Option<Recovering>, StoreError> {
         let (mut goal, mut recovering) = (goal, None);

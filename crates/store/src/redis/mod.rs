@@ -5,6 +5,8 @@
 //! call that is late, repeated or overtaken changes nothing. This module never re-creates a part of a
 //! store, never believes a number without its nonce, and never waits longer than its timeouts.
 
+mod options;
+
 mod keys;
 
 mod scripts;
@@ -13,7 +15,7 @@ mod link;
 
 mod value;
 
-mod place;
+mod partition;
 
 mod identity;
 
@@ -35,7 +37,6 @@ mod server;
 mod tests;
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use logtally_core::batch::Batch;
@@ -45,48 +46,16 @@ use logtally_core::series::{Family, Increments, SeriesKey};
 use logtally_core::source::{SourceId, SourceState};
 
 use self::link::Link;
-use self::place::Place;
-use crate::{
-    Changes, Committed, CountStore, Folded, Opened, Opening, PageCursor, Snapshot, SnapshotReader,
-    SourcesPage, StoreClock, StoreError, StoreInfo, TRIM_GRACE_MS,
+use self::partition::RedisPartition;
+use crate::error::StoreError;
+use crate::model::{
+    Changes, Committed, Folded, Opened, Opening, PageCursor, Snapshot, SourcesPage, StoreClock,
+    StoreInfo,
 };
+use crate::traits::{CountStore, SnapshotReader};
 
 pub use self::keys::{Key, MARKER};
-
-/// What must be true of a commit before it is acknowledged.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Durability {
-    /// The server has applied it.
-    #[default]
-    Applied,
-    /// It is on the server's disk: the server must have `appendfsync always`, which
-    /// [`RedisStore::check_server`] checks.
-    Fsync,
-}
-
-/// How to use a server.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RedisOptions {
-    /// What must be true of a commit before it is acknowledged.
-    pub durability: Durability,
-    /// Longest time until a connection stands.
-    pub connect_timeout: Duration,
-    /// Longest time until one command or script is answered. A call makes a few of them.
-    pub response_timeout: Duration,
-    /// How long a folded entry stays in the journal at least, milliseconds.
-    pub trim_grace_ms: u64,
-}
-
-impl Default for RedisOptions {
-    fn default() -> Self {
-        Self {
-            durability: Durability::default(),
-            connect_timeout: Duration::from_secs(2),
-            response_timeout: Duration::from_secs(5),
-            trim_grace_ms: TRIM_GRACE_MS,
-        }
-    }
-}
+pub use self::options::{Durability, RedisOptions};
 
 /// A store on a Redis server.
 pub struct RedisStore {
@@ -127,12 +96,16 @@ impl RedisStore {
         &'a self,
         link: &'a Link,
         at: Partition,
-    ) -> Result<Place<'a>, StoreError> {
+    ) -> Result<RedisPartition<'a>, StoreError> {
         self.place(&self.writes, link, at).await
     }
 
     /// A partition of the store that reads are meant for.
-    async fn to_read<'a>(&'a self, link: &'a Link, at: Partition) -> Result<Place<'a>, StoreError> {
+    async fn to_read<'a>(
+        &'a self,
+        link: &'a Link,
+        at: Partition,
+    ) -> Result<RedisPartition<'a>, StoreError> {
         self.place(&self.reads, link, at).await
     }
 
@@ -141,7 +114,7 @@ impl RedisStore {
         known: &Known,
         link: &'a Link,
         at: Partition,
-    ) -> Result<Place<'a>, StoreError> {
+    ) -> Result<RedisPartition<'a>, StoreError> {
         let info = match known.get() {
             Some(info) => info,
             None => self.info().await?,
@@ -152,7 +125,7 @@ impl RedisStore {
                 info.partitions
             )));
         }
-        Ok(Place { link, at, state_id: info.state_id })
+        Ok(RedisPartition { link, at, state_id: info.state_id })
     }
 
     async fn append(

@@ -1,4 +1,4 @@
--- Opens a life of a source, if the whole stored state is still the one that the opener saw.
+-- Opens a generation of a source, if the whole stored state is still the one that the opener saw.
 --
 -- KEYS: head, positions, recovering
 -- ARGV: state id, source, expected state (`generation position tail`, '' if not registered), fresh state
@@ -28,11 +28,11 @@ if not stored then
 end
 local report = redis.call('HGET', KEYS[3], ARGV[2])
 if report and not stored then
-  -- The store has forgotten the source: its new life has to come as far as the old one.
+  -- The store has forgotten the source: its new generation has to come as far as the old one.
   local generation = string.match(ARGV[4], '^%x+')
   redis.call('HSET', KEYS[3], ARGV[2], generation .. string.match(report, ' .*$'))
 elseif report then
-  -- The content was replaced: what the older life had reached cannot be reached any more.
+  -- The content was replaced: what the older generation had reached cannot be reached any more.
   redis.call('HDEL', KEYS[3], ARGV[2])
 end
 return { 'installed', ARGV[4] }

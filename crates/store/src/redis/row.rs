@@ -10,7 +10,7 @@ use std::fmt::{self, Write};
 use logtally_core::series::packed::times_of;
 use logtally_core::series::{Amount, FamilyId, Kind, Latest, Value};
 
-use crate::Count;
+use crate::count::Count;
 
 /// Longest text of a count: four numbers of 64 bits, a decimal, and what stands between them.
 pub(super) const BYTES_MAX: usize = 4 * 20 + 41 + 4;

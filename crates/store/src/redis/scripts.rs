@@ -21,7 +21,7 @@ macro_rules! script {
 script!(CREATE, "Creates metadata and heads.", "", "prelude.lua", "create.lua");
 script!(COMMIT, "Applies a batch.", "", "prelude.lua", "journal_prelude.lua", "commit.lua");
 script!(APPEND, "Appends an entry.", "", "prelude.lua", "journal_prelude.lua", "append.lua");
-script!(OPEN, "Opens a life of a source.", "", "prelude.lua", "open.lua");
+script!(OPEN, "Opens a generation of a source.", "", "prelude.lua", "open.lua");
 script!(FORGET_SOURCE, "Removes a position.", "", "prelude.lua", "forget_source.lua");
 script!(REPORT, "Remembers what was acknowledged.", "", "prelude.lua", "report.lua");
 

@@ -6,10 +6,10 @@ use std::collections::HashMap;
 
 use ::redis::{Value, cmd};
 
-use super::Durability;
 use super::link::Link;
+use super::options::Durability;
 use super::value::{list, word};
-use crate::StoreError;
+use crate::error::StoreError;
 
 /// The oldest server that the scripts run on.
 const VERSION_MIN: (u32, u32) = (7, 0);

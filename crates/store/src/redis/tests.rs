@@ -20,9 +20,11 @@ use tempfile::TempDir;
 
 use super::counts::{Sums, pieces, sums};
 use super::fold::Round;
-use super::place::Place;
+use super::partition::RedisPartition;
 use super::{Key, MARKER, RedisOptions, RedisStore};
-use crate::{CountStore, Opening, SnapshotReader, StoreError};
+use crate::error::StoreError;
+use crate::model::Opening;
+use crate::traits::{CountStore, SnapshotReader};
 
 const P: Partition = Partition(0);
 
@@ -57,7 +59,7 @@ impl Bench {
         Self { server, store, copy, recount: Recount::default(), saved: Recount::default() }
     }
 
-    async fn place(&self) -> Place<'_> {
+    async fn place(&self) -> RedisPartition<'_> {
         self.store.to_write(&self.store.bulk, P).await.expect("answers")
     }
 
@@ -152,7 +154,7 @@ impl Round {
     /// The pieces that this round would write, by the number of counts hashes in each.
     async fn write_pieces(
         &self,
-        place: &Place<'_>,
+        place: &RedisPartition<'_>,
         sums: &[Sums<'_>],
         count: usize,
     ) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@
 use ::redis::Value;
 use logtally_core::journal::{Mark, Nonce};
 
-use crate::StoreError;
+use crate::error::StoreError;
 
 /// An error that names what is unreadable.
 pub(super) fn unreadable(what: &str) -> StoreError {

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use logtally_core::partition::Partition;
 use logtally_store::SharedStore;
-use logtally_store::memory::{Content, MemoryStore};
+use logtally_store::memory::{MemoryContent, MemoryStore};
 
 use crate::backend::{Backend, Damage, conformance};
 
 pub struct Memory {
     store: Arc<MemoryStore>,
     now_ms: Arc<AtomicU64>,
-    saved: Mutex<Content>,
+    saved: Mutex<MemoryContent>,
 }
 
 #[async_trait]

@@ -142,7 +142,7 @@ async fn count(plan: Plan) -> anyhow::Result<String> {
         plans: receiver,
         view: FollowView::default(),
         pushes: Listeners::default(),
-        aggregator: logtally_aggregator::Options::default(),
+        aggregator: logtally_aggregator::AggregatorOptions::default(),
     };
     let outcome = pipeline::count(job, store, &context).await?;
     drop(plans);

@@ -16,8 +16,10 @@ use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
 use super::*;
+use crate::clock;
 use crate::embedded::EmbeddedStore;
-use crate::{CountStore, Opening, SnapshotReader, clock};
+use crate::model::Opening;
+use crate::traits::{CountStore, SnapshotReader};
 
 const P: Partition = Partition(0);
 

@@ -182,7 +182,7 @@ async fn a_marker_of_another_history_is_not_believed() {
         bench.commit(&["a"]).await;
         let key = Key::Counts(P, bucket_of(series("a").as_bytes()));
         let foreign = Mark { seq, nonce: Nonce(0xbad) };
-        let mut command = Place::on("HSET", key);
+        let mut command = RedisPartition::on("HSET", key);
         command.arg(MARKER).arg(foreign.encode());
         let place = bench.place().await;
         let _: u64 = place.link.query(&command).await.expect("answers");

@@ -3,10 +3,14 @@
 
 use super::super::load::Loading;
 use super::*;
-use crate::Snapshot;
+use crate::model::Snapshot;
 
 /// Reads the counts hash of a host.
-async fn read(loading: &mut Loading, place: &Place<'_>, host: &str) -> Result<(), StoreError> {
+async fn read(
+    loading: &mut Loading,
+    place: &RedisPartition<'_>,
+    host: &str,
+) -> Result<(), StoreError> {
     loading.read(place, &[bucket_of(series(host).as_bytes())]).await
 }
 

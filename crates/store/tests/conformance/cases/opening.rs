@@ -1,4 +1,4 @@
-//! Opening a life of a source is a compare-and-set on its whole stored state.
+//! Opening a generation of a source is a compare-and-set on its whole stored state.
 
 use logtally_core::admission::Admission::{Apply, Stale};
 use logtally_core::source::{Generation, RecordCounts, SourceState, Tail};
@@ -99,7 +99,7 @@ pub async fn an_opening_counts_nothing(place: impl Backend) {
     assert_eq!((fresh.position, fresh.records), (0, RecordCounts::default()));
     let snapshot = load(&store).await;
     assert_eq!(snapshot.at, mark, "an opening is no journal entry");
-    // What the old life still had under way does not touch the new one.
+    // What the old generation still had under way does not touch the new one.
     let late = commit(&store, [lines("a", 1, 10..20, "x")]).await;
     assert_eq!(late.verdicts[0].admission, Stale);
     let again = commit(&store, [lines("a", 2, 0..5, "x")]).await;

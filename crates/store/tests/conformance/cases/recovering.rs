@@ -53,9 +53,11 @@ pub async fn a_report_is_kept_until_it_is_reached(place: impl Backend) {
 pub async fn a_report_that_the_store_has_reached_is_not_kept(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     apply(&store, lines("a", 1, 0..10, "x")).await;
-    for (case, acknowledged) in
-        [("equal", state(1, 10)), ("behind the store", state(1, 5)), ("another life", state(2, 50))]
-    {
+    for (case, acknowledged) in [
+        ("equal", state(1, 10)),
+        ("behind the store", state(1, 5)),
+        ("another generation", state(2, 50)),
+    ] {
         assert!(!report(&store, "a", acknowledged).await, "{case}");
     }
     assert_eq!(recovering(&store).await.sources, 0);

@@ -11,7 +11,7 @@ use logtally_core::series::SeriesKey;
 use super::readers::content;
 use crate::words::{Sums, tail};
 
-/// A piece of a life of a source: name, generation, positions.
+/// A piece of a source: name, generation, positions.
 type Piece = (String, u64, Range<u64>);
 
 #[derive(Clone, Default)]

@@ -12,7 +12,7 @@ use crate::words::{Sums, counter, delta, gauge};
 /// The sources of a history.
 pub const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
-/// What a life of a source says at a position: one record, counted in two series.
+/// What a generation of a source says at a position: one record, counted in two series.
 fn record(name: &str, generation: u64, position: u64) -> [SeriesKey; 2] {
     let host = (generation ^ position.wrapping_mul(7)) % 3;
     [gauge(&format!("{name}-{host}")), counter(&host.to_string())]

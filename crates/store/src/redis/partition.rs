@@ -10,11 +10,11 @@ use logtally_core::partition::Partition;
 use super::keys::Key;
 use super::link::Link;
 use super::value::{fixed, hex, mark, nonce, number, unreadable, word};
-use crate::StoreError;
+use crate::error::StoreError;
 
 /// A partition, and the store that it must belong to.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct RedisPartition<'a> {
     /// The way there.
     pub link: &'a Link,
     /// The partition.
@@ -40,7 +40,7 @@ pub(super) struct Head {
     pub buckets: String,
 }
 
-impl Place<'_> {
+impl RedisPartition<'_> {
     /// A script's invocation that names the store as its first argument and the head as its first key.
     pub fn invoke<'s>(&self, script: &'s Script) -> ScriptInvocation<'s> {
         let mut invocation = script.prepare_invoke();
@@ -64,7 +64,7 @@ impl Place<'_> {
         command
     }
 
-    /// Reads the reply to [`Place::head_command`]. [`StoreError::Missing`] if the head is absent or of
+    /// Reads the reply to [`RedisPartition::head_command`]. [`StoreError::Missing`] if the head is absent or of
     /// another store: which of both, and why, is looked up by the caller.
     pub fn head(&self, reply: Value) -> Result<Head, StoreError> {
         let what = format!("the head of partition {}", self.at);

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 /// The shortest time-to-live that this process has committed, shared by committers and ticker.
 #[derive(Clone, Default)]
-pub struct Lives(Arc<Shared>);
+pub struct ShortestTtl(Arc<Shared>);
 
 struct Shared {
     /// Seconds; the largest number for none.
@@ -25,11 +25,11 @@ impl Default for Shared {
     }
 }
 
-impl Lives {
+impl ShortestTtl {
     /// Notes the families of a commit.
     pub fn committed(&self, families: &[Family]) {
-        let lives = families.iter().map(|family| family.ttl_s).filter(|ttl_s| *ttl_s > 0);
-        let Some(ttl_s) = lives.min() else { return };
+        let ttls_s = families.iter().map(|family| family.ttl_s).filter(|ttl_s| *ttl_s > 0);
+        let Some(ttl_s) = ttls_s.min() else { return };
         if self.0.shortest_s.fetch_min(ttl_s, Ordering::Relaxed) > ttl_s {
             // Kept for a ticker that does not wait just now.
             self.0.shorter.notify_one();

@@ -15,15 +15,15 @@ const PUSH_FAILURE_TIME: &str = "push_failure_time_seconds";
 
 /// What is known of all groups.
 #[derive(Default)]
-pub(super) struct Census {
-    groups: BTreeMap<Group, Known>,
+pub(super) struct GroupIndex {
+    groups: BTreeMap<Group, GroupEntry>,
     /// The journal's time, milliseconds since 1970: the latest of all partitions.
     now_ms: u64,
 }
 
 /// What is known of one group.
 #[derive(Default)]
-struct Known {
+struct GroupEntry {
     /// Hashes of the names of its series.
     series: HashSet<u64>,
     push_time: Option<Latest>,
@@ -32,7 +32,7 @@ struct Known {
     hides_at_ms: u64,
 }
 
-impl Census {
+impl GroupIndex {
     /// Takes in the time of a journal.
     pub(super) fn see_time(&mut self, time_ms: u64) {
         self.now_ms = self.now_ms.max(time_ms);
@@ -54,11 +54,11 @@ impl Census {
     /// The groups, in the order of their labels.
     pub(super) fn groups(self) -> Vec<v1::PushedGroup> {
         let now_ms = self.now_ms;
-        self.groups.into_iter().map(|(group, known)| known.told(&group, now_ms)).collect()
+        self.groups.into_iter().map(|(group, entry)| entry.into_message(&group, now_ms)).collect()
     }
 }
 
-impl Known {
+impl GroupEntry {
     fn take(&mut self, family: &Family, key: &SeriesKey, count: &Count) {
         self.series.insert(name_hash(family, key));
         self.hides_at_ms = self.hides_at_ms.max(hides_at(family, count.touched_ms));
@@ -73,7 +73,7 @@ impl Known {
         }
     }
 
-    fn told(self, group: &Group, now_ms: u64) -> v1::PushedGroup {
+    fn into_message(self, group: &Group, now_ms: u64) -> v1::PushedGroup {
         let label = |(name, value): &(String, String)| v1::Label {
             name: name.clone(),
             value: value.clone(),
