@@ -65,7 +65,12 @@ impl Arrangement {
         let is_stale = self.take_over(state.families(), shown);
         self.mark_rewritten(changes.rewritten);
         match changes.membership {
-            DirtySet::These(slots) if !is_stale => self.place(state, slots.into_iter()),
+            // A series that came, went and came again is listed each time, and has one place.
+            DirtySet::These(mut slots) if !is_stale => {
+                slots.sort_unstable();
+                slots.dedup();
+                self.place(state, slots.into_iter());
+            }
             _ => self.place(state, state.table().slots()),
         }
         left_out
@@ -109,7 +114,8 @@ impl Arrangement {
         self.metrics.len() > before
     }
 
-    /// Puts those of `slots` in their places that have a total, and takes out the others.
+    /// Puts those of `slots` in their places that have a total, and takes out the others. Each must
+    /// occur once.
     fn place(&mut self, state: &CountState, slots: impl Iterator<Item = SeriesSlot>) {
         let mut metrics: Vec<_> =
             self.metrics.values_mut().map(|metric| (metric, Vec::new())).collect();

@@ -20,7 +20,7 @@ impl Default for DirtySet {
 impl DirtySet {
     /// Notes a series, of which there are `all`.
     pub(super) fn note(&mut self, slot: SeriesSlot, all: usize) {
-        /// Shortfall that a list is short whatever the table is.
+        /// Below that a list is short whatever the table is.
         const SHORT: usize = 1024;
         let Self::These(slots) = self else { return };
         if slots.len() < all.max(SHORT) {

@@ -297,6 +297,24 @@ fn strays_of_a_family_learned_late_are_left_out() {
     assert_eq!(view.left_out(), LeftOut { strays: 1, ..LeftOut::default() });
 }
 
+/// Its place is found once, however often it has come.
+#[test]
+fn a_series_that_came_went_and_came_again_between_two_looks_stands_once() {
+    let f = family(Kind::Gauge, "log", "", &["host"]);
+    let (mut view, families) = (fresh(), [f.clone()]);
+    view.state.learn(&families);
+    assert_eq!(view.state.apply(P0, &[entry(1, 1, &[(&f, &["old"], 1)])]), Ok(Needs::Nothing));
+    check(&mut view, &["log{host=\"old\"} 1"]);
+    let key = SeriesKey::new(f.id(), ["new"]);
+    let forgotten = Entry { increments: Increments::forget([key.as_bytes()]), ..entry(3, 1, &[]) };
+    let counted = |seq| entry(seq, 1, &[(&f, &["new"], 2)]);
+    let entries = [counted(2), forgotten, counted(4)];
+    assert_eq!(view.state.apply(P0, &entries), Ok(Needs::Nothing));
+    check(&mut view, &["log{host=\"new\"} 2", "log{host=\"old\"} 1"]);
+    assert_eq!(view.state.apply(P0, &[counted(5)]), Ok(Needs::Nothing));
+    check(&mut view, &["log{host=\"new\"} 4", "log{host=\"old\"} 1"]);
+}
+
 #[test]
 fn a_beginning_that_moves_alone_is_on_the_next_page() {
     let f = family(Kind::Counter, "lines_total", "", &[]);
@@ -309,19 +327,25 @@ fn a_beginning_that_moves_alone_is_on_the_next_page() {
     assert!(page(&mut view, PageFormat::OpenMetrics).contains("lines_created 4.250\n"));
 }
 
-/// One step of a history: a partition counts something, or is loaded again.
+/// One step of a history: a partition counts something, forgets a series, or is loaded again; or
+/// somebody looks. Between two looks a series can go and come again any number of times.
 #[derive(Clone, Debug)]
 enum Step {
     Count { partition: u16, pairs: Vec<(usize, String, u64)> },
+    Forget { partition: u16, family: usize, value: String },
     Reload { partition: u16 },
+    Look,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let pair = (0..4_usize, "[ab\"\\\\]{0,2}", 1..100_u64);
+    let pair = (0..4_usize, "[ab\"\\\\]{0,1}", 1..100_u64);
     let count = (0..2_u16, prop::collection::vec(pair, 1..6))
         .prop_map(|(partition, pairs)| Step::Count { partition, pairs });
     let reload = (0..2_u16).prop_map(|partition| Step::Reload { partition });
-    prop::collection::vec(prop_oneof![4 => count, 1 => reload], 0..30)
+    let forget = (0..2_u16, 0..4_usize, "[ab\"\\\\]{0,1}")
+        .prop_map(|(partition, family, value)| Step::Forget { partition, family, value });
+    let step = prop_oneof![8 => count, 4 => forget, 1 => reload, 3 => Just(Step::Look)];
+    prop::collection::vec(step, 0..40)
 }
 
 /// Families among which names, labels and kinds collide.
@@ -403,15 +427,33 @@ proptest! {
                     let applied = view.state.apply(Partition(partition), &[entry(*seq, 1, &keys)]);
                     prop_assert_eq!(applied, Ok(Needs::Nothing));
                 }
+                Step::Forget { partition, family, value } => {
+                    let key = SeriesKey::new(families[family].id(), [value.as_str()]);
+                    held.remove(&(partition, family, value));
+                    let seq = &mut seqs[usize::from(partition)];
+                    *seq += 1;
+                    let forgotten = Entry {
+                        increments: Increments::forget([key.as_bytes()]),
+                        ..entry(*seq, 1, &[])
+                    };
+                    let applied = view.state.apply(Partition(partition), &[forgotten]);
+                    prop_assert_eq!(applied, Ok(Needs::Nothing));
+                }
                 Step::Reload { partition } => {
                     let seq = seqs[usize::from(partition)];
                     let _ = view.state.load(Partition(partition), snapshot_of(&held, partition, seq));
                 }
+                Step::Look => {
+                    prop_assert_eq!(view.state.below_high_water(), None);
+                    follower.check(&mut view, 0b1111);
+                    let page = page(&mut view, PageFormat::Text);
+                    prop_assert_eq!(page.lines().filter(|l| !l.starts_with('#')).count(), expected(&held).len());
+                    prop_assert_eq!(read_back(&page), expected(&held));
+                }
             }
-            prop_assert_eq!(view.state.below_high_water(), None);
-            follower.check(&mut view, 0b1111);
-            prop_assert_eq!(read_back(&page(&mut view, PageFormat::Text)), expected(&held));
         }
+        follower.check(&mut view, 0b1111);
+        prop_assert_eq!(read_back(&page(&mut view, PageFormat::Text)), expected(&held));
         let mut other = View::in_pieces_of(lines);
         other.state.reset(2);
         for partition in [1, 0] {
