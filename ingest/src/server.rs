@@ -5,8 +5,7 @@ use logtally_receive::{Listeners, Pushing};
 use logtally_service::{
     Context, bind_std, cancel_on_signal, init_telemetry, spawn_admin_with, version,
 };
-use logtally_tail::metrics::TailMetrics;
-use logtally_tail::{FollowView, follow, raise_file_limit};
+use logtally_tail::{FollowView, TailMetrics, follow, raise_file_limit};
 
 use crate::args::IngestArgs;
 use crate::reload::Reloader;

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 const LOG_EVERY: Duration = Duration::from_secs(5);
 
 /// The progress of catching up.
-pub struct Progress {
+pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     logged: Instant,
     started: Instant,
@@ -18,14 +18,14 @@ pub struct Progress {
 
 impl Progress {
     /// Shows a bar if asked for and standard error is a terminal.
-    pub fn new(bar: bool) -> Self {
+    pub(crate) fn new(bar: bool) -> Self {
         let bar = (bar && std::io::stderr().is_terminal()).then(new_bar);
         let now = Instant::now();
         Self { bar, logged: now, started: now, caught_up: false }
     }
 
     /// Shows that `done` of `total` bytes of `files` files are counted.
-    pub fn show(&mut self, files: usize, done: u64, total: u64, records: u64) {
+    pub(crate) fn show(&mut self, files: usize, done: u64, total: u64, records: u64) {
         if self.caught_up {
             return;
         }
@@ -46,7 +46,7 @@ impl Progress {
     }
 
     /// Removes the bar.
-    pub fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }

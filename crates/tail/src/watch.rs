@@ -13,11 +13,11 @@ use tokio::sync::Notify;
 
 /// What has changed since the last look.
 #[derive(Default, Debug)]
-pub struct Changes {
+pub(crate) struct Changes {
     /// Files that were written to, by absolute path.
-    pub paths: HashSet<PathBuf>,
+    pub(crate) paths: HashSet<PathBuf>,
     /// Whether files came, went or were renamed.
-    pub structure: bool,
+    pub(crate) structure: bool,
 }
 
 /// What the watcher's thread and the follower share.
@@ -28,7 +28,7 @@ struct Shared {
 }
 
 /// Watches directories.
-pub struct Watch {
+pub(crate) struct Watch {
     shared: Arc<Shared>,
     watcher: Option<RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
@@ -36,7 +36,7 @@ pub struct Watch {
 
 impl Watch {
     /// A watch without directories. If the system has no events to offer, there is only polling.
-    pub fn start(poll_only: bool) -> Self {
+    pub(crate) fn start(poll_only: bool) -> Self {
         let shared = Arc::new(Shared::default());
         if poll_only {
             return Self { shared, watcher: None, watched: BTreeSet::new() };
@@ -50,7 +50,7 @@ impl Watch {
     }
 
     /// Watches these directories, too.
-    pub fn directories(&mut self, directories: &BTreeSet<PathBuf>) {
+    pub(crate) fn directories(&mut self, directories: &BTreeSet<PathBuf>) {
         let Some(watcher) = &mut self.watcher else { return };
         for directory in directories.difference(&self.watched.clone()) {
             match watcher.watch(&absolute(directory), RecursiveMode::NonRecursive) {
@@ -69,12 +69,12 @@ impl Watch {
     }
 
     /// Waits until something has changed since the last call that returned.
-    pub async fn changed(&self) {
+    pub(crate) async fn changed(&self) {
         self.shared.news.notified().await;
     }
 
     /// Takes what has changed.
-    pub fn take(&self) -> Changes {
+    pub(crate) fn take(&self) -> Changes {
         std::mem::take(&mut self.shared.changes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -98,6 +98,6 @@ fn note(shared: &Shared, event: notify::Result<notify::Event>) {
 }
 
 /// A path as events name it: absolute, but with symbolic links as they are.
-pub fn absolute(path: &Path) -> PathBuf {
+pub(crate) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -9,81 +9,82 @@ use logtally_core::source::{Generation, SourceId};
 
 use crate::content::{Compression, Content};
 use crate::discover::Stamp;
+use crate::followed::ReadTicket;
 use crate::metrics::TailMetrics;
 use crate::open::open;
 use crate::reader::{End, ReadError, ReadSpan, Reader, Scratch};
 use logtally_count::tally::{Counted, RejectedSample};
 
 /// A reading step.
-pub struct Job {
+pub(crate) struct ReadJob {
     /// The source.
-    pub source: SourceId,
-    /// Its life; deltas name it.
-    pub generation: Generation,
-    /// The slot's epoch when the job was made.
-    pub epoch: u64,
+    pub(crate) source: SourceId,
+    /// Its generation; deltas name it.
+    pub(crate) generation: Generation,
+    /// Which step of the source it is.
+    pub(crate) ticket: ReadTicket,
     /// Whether anything can follow.
-    pub end: End,
+    pub(crate) end: End,
     /// The reader.
-    pub reader: Box<Reader>,
+    pub(crate) reader: Box<Reader>,
     /// The file, in case the reader is closed.
-    pub file: FileAt,
+    pub(crate) file: FileAt,
     /// Buffers.
-    pub scratch: Scratch,
+    pub(crate) scratch: Scratch,
 }
 
 /// Where to open a file again.
-pub struct FileAt {
+pub(crate) struct FileAt {
     /// Its path.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Its identity; another file at the path is not opened.
-    pub id: SourceId,
+    pub(crate) id: SourceId,
     /// The volume, which is a part of the identity.
-    pub volume: String,
+    pub(crate) volume: String,
     /// How it is compressed.
-    pub compression: Option<Compression>,
+    pub(crate) compression: Option<Compression>,
 }
 
 /// What a step brought back.
-pub struct Done {
+pub(crate) struct ReadDone {
     /// The source.
-    pub source: SourceId,
-    /// The slot's epoch when the job was made.
-    pub epoch: u64,
-    /// Whether the step was told that nothing follows.
-    pub end: End,
+    pub(crate) source: SourceId,
+    /// Which step of the source it is.
+    pub(crate) ticket: ReadTicket,
+    /// Whether the step was to take what it met as the end.
+    pub(crate) end: End,
     /// The reader.
-    pub reader: Box<Reader>,
+    pub(crate) reader: Box<Reader>,
     /// Buffers.
-    pub scratch: Scratch,
+    pub(crate) scratch: Scratch,
     /// Whether the file had to be opened for this step.
-    pub opened: bool,
+    pub(crate) opened: bool,
     /// The file's stamp before it was read.
-    pub stamp: Option<Stamp>,
+    pub(crate) stamp: Option<Stamp>,
     /// What was read.
-    pub result: Result<Step, ReadError>,
+    pub(crate) result: Result<ReadStep, ReadError>,
 }
 
 /// What was read.
-pub struct Step {
+pub(crate) struct ReadStep {
     /// The span.
-    pub span: ReadSpan,
+    pub(crate) span: ReadSpan,
     /// The delta, if the position moved, and the trace that began with it.
-    pub delta: Option<(Delta, tracing::Span)>,
+    pub(crate) delta: Option<(Delta, tracing::Span)>,
     /// Rejected records that are kept for a person to look at.
-    pub samples: Vec<RejectedSample>,
+    pub(crate) samples: Vec<RejectedSample>,
 }
 
 /// Does one step.
-pub fn work(job: Job, metrics: &TailMetrics) -> Done {
-    let Job { source, generation, epoch, end, mut reader, file, mut scratch } = job;
+pub(crate) fn work(job: ReadJob, metrics: &TailMetrics) -> ReadDone {
+    let ReadJob { source, generation, ticket, end, mut reader, file, mut scratch } = job;
     let opened = match reopen(&mut reader, &file) {
         Ok(opened) => opened,
         Err(error) => {
             let result = Err(ReadError::Io { offset: 0, source: error });
-            return Done {
+            return ReadDone {
                 source,
-                epoch,
+                ticket,
                 end,
                 reader,
                 scratch,
@@ -111,9 +112,9 @@ pub fn work(job: Job, metrics: &TailMetrics) -> Done {
             trace.record("to", span.to);
             trace.record("records", delta.records.read());
         }
-        Step { span, delta, samples }
+        ReadStep { span, delta, samples }
     });
-    Done { source, epoch, end, reader, scratch, opened, stamp, result }
+    ReadDone { source, ticket, end, reader, scratch, opened, stamp, result }
 }
 
 /// Opens the file of a reader that was closed to save handles. Whether it had to be opened.
@@ -139,15 +140,15 @@ fn make_delta(
     metrics: &TailMetrics,
 ) -> Delta {
     for (reason, n) in scratch.tally.rejected().filter(|(_, n)| *n > 0) {
-        metrics.rejected.with_label_values(&[reason.as_str()]).inc_by(n);
+        metrics.reads.rejected.with_label_values(&[reason.as_str()]).inc_by(n);
         tracing::warn!(
             %source, reason = reason.as_str(), records = n, from = span.from, to = span.to,
             "rejected records"
         );
     }
     let Counted { families, limits, increments, records } = scratch.tally.take(reader.input());
-    metrics.lines.inc_by(records.read());
-    metrics.bytes.inc_by(span.to - span.from);
+    metrics.reads.lines.inc_by(records.read());
+    metrics.reads.bytes.inc_by(span.to - span.from);
     Delta {
         source: source.clone(),
         generation,

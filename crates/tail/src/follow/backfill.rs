@@ -10,62 +10,56 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use logtally_core::source::{Generation, SourceEnd, SourceId, SourceState};
-
-use super::Follower;
-use crate::reader::Reader;
-use crate::slot::{Role, Slot};
 use logtally_count::reading::Reading;
 
-impl Follower {
-    /// Sees to it that everything is registered that the rules of a slot count afterwards, before
+use super::sources::Sources;
+use crate::followed::{FollowedSource, SourceRole};
+
+impl Sources {
+    /// Sees to it that everything is registered that the rules of a source count afterwards, before
     /// they count live.
-    pub(super) fn prepare(&mut self, id: &SourceId) {
-        let Some(slot) = self.slots.get_mut(id) else { return };
-        if slot.prepared || !slot.conversation().is_ready() {
+    pub(super) fn register_backfills(&mut self, id: &SourceId) {
+        let Some(source) = self.table_mut().get_mut(id) else { return };
+        if source.rules().is_registered() || !source.conversation().is_ready() {
             return;
         }
-        if slot.role != Role::File || slot.reading.input.backfills.is_empty() {
-            slot.prepared = true;
+        let backfills = source.rules().input().backfills.len();
+        if *source.role() != SourceRole::File || backfills == 0 {
+            source.rules_mut().note_registered();
             return;
         }
-        // The end of what is counted afterwards is where nothing is under way any more.
-        if slot.preparing || slot.conversation().in_flight() > 0 || slot.reader.is_none() {
+        if !source.may_register_backfills() {
             return;
         }
-        slot.preparing = true;
-        let names: Vec<usize> = (0..slot.reading.input.backfills.len()).collect();
-        for index in names {
-            self.register(id, index);
+        source.rules_mut().start_registering();
+        for index in 0..backfills {
+            self.register_backfill(id, index);
         }
     }
 
-    fn register(&mut self, of: &SourceId, index: usize) {
-        let Some(slot) = self.slots.get(of) else { return };
-        let (name, input) = &slot.reading.input.backfills[index];
+    fn register_backfill(&mut self, of: &SourceId, index: usize) {
+        let Some(file) = self.table().get(of) else { return };
+        let live = file.rules().input();
+        let (name, input) = &live.backfills[index];
         let Ok(id) = of.backfill(name) else { return };
-        if self.slots.contains_key(&id) {
+        if self.table().contains(&id) {
             self.ask(&id);
             return;
         }
         let names = input.rules.placeholders();
-        let path = slot.reading.input.placeholder_values_of(names, &slot.path);
+        let path = live.placeholder_values_of(names, file.path());
         let reading = Reading { input: Arc::clone(input), path: path.into() };
-        let reader = Reader::new(None, reading.clone());
-        let mut backfill =
-            Slot::new(id.clone(), slot.path.clone(), reader, reading, Instant::now());
-        backfill.role = Role::Backfill { of: of.clone() };
-        backfill.compression = slot.compression;
-        self.slots.insert(id.clone(), backfill);
-        self.assign(&id);
+        self.follow(FollowedSource::backfill(id, file, reading, Instant::now()));
     }
 
     /// The state in which a source begins.
-    pub(super) fn fresh_state(&self, id: &SourceId) -> Option<SourceState> {
-        // A random id never means another life, whatever the store forgets. 0 is kept for "none".
+    pub(super) fn fresh_state(&self, source: &FollowedSource) -> Option<SourceState> {
+        // A random id never names another generation, whatever the store forgets. 0 is kept for
+        // "none".
         let generation = Generation(rand::random::<u64>() | 1);
         let mut fresh = SourceState::start(generation);
-        if let Role::Backfill { of } = &self.slots.get(id)?.role {
-            let live = self.slots.get(of)?.acknowledged()?;
+        if let SourceRole::Backfill { of } = source.role() {
+            let live = self.table().get(of)?.acknowledged()?;
             fresh.end = Some(SourceEnd { position: live.position, tail: live.tail });
         }
         Some(fresh)
@@ -73,59 +67,61 @@ impl Follower {
 
     /// Notes that a backfill is registered. When the last one of a file is, the file may be read.
     pub(super) fn note_registered(&mut self, id: &SourceId) {
-        let Some(Role::Backfill { of }) = self.slots.get(id).map(|slot| slot.role.clone()) else {
+        let Some(backfill) = self.table().get(id) else { return };
+        let SourceRole::Backfill { of } = backfill.role().clone() else { return };
+        if !self.table().contains(&of) {
+            self.forget(id);
             return;
-        };
-        let Some(live) = self.slots.get(&of) else {
-            self.slots.remove(id);
-            return;
-        };
-        let registered = |(name, _): &(String, _)| {
-            let slot = of.backfill(name).ok().and_then(|id| self.slots.get(&id));
-            slot.is_some_and(|slot| slot.conversation().is_ready())
-        };
-        let ready = live.preparing && live.reading.input.backfills.iter().all(registered);
-        if ready {
-            let names = live.reading.input.backfills.iter();
-            let ids: Vec<SourceId> = names.filter_map(|(name, _)| of.backfill(name).ok()).collect();
-            let Some(live) = self.slots.get_mut(&of) else { return };
-            (live.prepared, live.preparing) = (true, false);
-            for id in ids {
-                self.close_if_over(&id);
-            }
-            self.enqueue(&of);
         }
+        let Some(backfills) = self.registered_backfills(&of) else { return };
+        if let Some(file) = self.table_mut().get_mut(&of) {
+            file.rules_mut().note_registered();
+        }
+        for backfill in backfills {
+            self.close_if_over(&backfill);
+        }
+        self.enqueue(&of);
+    }
+
+    /// The backfills of a file, if their registration is under way and each of them has its state now.
+    fn registered_backfills(&self, of: &SourceId) -> Option<Vec<SourceId>> {
+        let rules = self.table().get(of)?.rules();
+        if !rules.is_registering() {
+            return None;
+        }
+        let mut ids = Vec::new();
+        for (name, _) in &rules.input().backfills {
+            let id = of.backfill(name).ok()?;
+            if !self.table().get(&id)?.conversation().is_ready() {
+                return None;
+            }
+            ids.push(id);
+        }
+        Some(ids)
     }
 
     /// Forgets a backfill that is counted to its end; its state stays in the store.
     pub(super) fn close_if_over(&mut self, id: &SourceId) {
-        let Some(slot) = self.slots.get(id) else { return };
-        let Role::Backfill { of } = &slot.role else { return };
-        let waiting = self.slots.get(of).is_some_and(|live| live.preparing);
-        let is_quiet = slot.conversation().in_flight() == 0 && slot.reader.is_some();
-        if slot.is_over() && is_quiet && !waiting {
-            // Not again at every look at what was counted long ago.
-            if slot.stamp.is_some() {
-                tracing::info!(source = %id, path = %slot.path.display(), "counted what was there before the rule");
-            }
-            self.drop_slot(id);
+        let Some(source) = self.table().get(id) else { return };
+        let SourceRole::Backfill { of } = source.role() else { return };
+        let file = self.table().get(of);
+        // Until all backfills of the file are registered, this one counts among them.
+        let is_awaited = file.is_some_and(|file| file.rules().is_registering());
+        if !source.is_over() || is_awaited {
+            return;
         }
+        // Not again at every look at what was counted long ago.
+        if source.extent().has_reached_end() {
+            tracing::info!(source = %id, path = %source.path().display(), "counted what was there before the rule");
+        }
+        self.forget(id);
     }
 
     /// The bytes that a backfill wanted to count are gone.
     pub(super) fn give_up_backfill(&mut self, id: &SourceId) {
-        let Some(slot) = self.slots.get(id) else { return };
-        tracing::warn!(source = %id, path = %slot.path.display(),
+        let Some(source) = self.forget(id) else { return };
+        tracing::warn!(source = %id, path = %source.path().display(),
             "the file was truncated or replaced; what was there before the rule cannot be counted");
-        self.metrics.backfills_lost.inc();
-        self.drop_slot(id);
-    }
-
-    /// Forgets a slot that nothing is under way for.
-    pub(super) fn drop_slot(&mut self, id: &SourceId) {
-        if let Some(slot) = self.slots.remove(id) {
-            self.in_flight_bytes -= slot.bytes_in_flight();
-            self.handles.closed(slot.reader.as_deref());
-        }
+        self.metrics().reads.backfills_lost.inc();
     }
 }

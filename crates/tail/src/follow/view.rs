@@ -1,18 +1,18 @@
-//! What the follower tells: its metrics, its progress, and a table of sources for whoever asks.
+//! What the follower shows on the admin pages: a table of sources, and rejected records.
+//!
+//! Never reads the follower's state by itself: the follower makes a table when somebody waits for one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use logtally_core::limits::LAG_SOURCES_MAX;
 use logtally_core::rule::Reject;
-use serde::Serialize;
-
-use super::Follower;
-use crate::slot::{Role, Slot};
 use logtally_count::tally::RejectedSample;
 use logtally_session::conversation::Phase;
+use serde::Serialize;
+
+use crate::followed::FollowedSource;
 
 /// Longest wait for a new table; then the one before is shown.
 const TABLE_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -44,14 +44,27 @@ pub struct SourceRow {
     pub source: String,
     /// Where it is now.
     pub path: String,
-    /// The input that means it.
+    /// The input whose patterns match it.
     pub input: String,
     /// What it is: `file`, `backfill` or `stdin`.
     pub role: &'static str,
     /// What it is waiting for: `reading`, `asking` or `offline`.
     pub state: &'static str,
-    /// Its life, as 16 hexadecimal digits; none before the store has told it.
+    /// Its generation, as 16 hexadecimal digits; none before the store's first answer.
     pub generation: Option<String>,
+    /// How far it is.
+    #[serde(flatten)]
+    pub progress: SourceProgress,
+    /// What was read in this generation.
+    #[serde(flatten)]
+    pub records: RecordsRead,
+    /// The last problem with it, until it is read again.
+    pub last_error: Option<String>,
+}
+
+/// How far a source is.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct SourceProgress {
     /// How far it is acknowledged.
     pub position: u64,
     /// Where it ends, as far as it is known.
@@ -60,14 +73,17 @@ pub struct SourceRow {
     pub lag_bytes: u64,
     /// Seconds for which there have been such.
     pub lag_seconds: f64,
-    /// Records counted in this life.
+}
+
+/// What was read of a source in its generation.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct RecordsRead {
+    /// Records counted.
     pub counted: u64,
-    /// Records that no rule took.
+    /// Records that no rule matched.
     pub filtered: u64,
     /// Records that could not be counted.
     pub rejected: u64,
-    /// The last problem with it, until it is read again.
-    pub last_error: Option<String>,
 }
 
 /// A rejected record.
@@ -134,85 +150,89 @@ impl FollowView {
         }
     }
 
+    /// Whether somebody waits for a new table.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.lock().is_wanted
+    }
+
+    /// Shows a new table.
+    pub(super) fn set_sources(&self, rows: Vec<SourceRow>) {
+        let mut inner = self.lock();
+        inner.sources = rows;
+        inner.is_wanted = false;
+        inner.tables += 1;
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Follower {
-    pub(super) fn report(&mut self) {
-        let now = Instant::now();
-        let one_by_one = self.slots.len() <= LAG_SOURCES_MAX;
-        let (mut size, mut behind, mut longest) = (0, 0, 0.0_f64);
-        for slot in self.slots.values_mut() {
-            let lag = slot.lag_bytes();
-            slot.behind_since = if lag == 0 { None } else { slot.behind_since.or(Some(now)) };
-            let seconds = slot.behind_since.map_or(0.0, |since| (now - since).as_secs_f64());
-            if one_by_one {
-                let path = slot.path.to_string_lossy();
-                self.metrics.lag_bytes.with_label_values(&[&path]).set(lag as i64);
-                self.metrics.lag_seconds.with_label_values(&[&path]).set(seconds);
-            }
-            size += slot.size.max(lag);
-            behind += lag;
-            longest = longest.max(seconds);
-        }
-        if !one_by_one {
-            self.metrics.lag_bytes.reset();
-            self.metrics.lag_seconds.reset();
-        }
-        self.metrics.behind_bytes.set(behind as i64);
-        self.metrics.behind_seconds.set(longest);
-        self.metrics.sources.set(self.slots.len() as i64);
-        self.metrics.in_flight_bytes.set(self.in_flight_bytes as i64);
-        if self.look.done_once {
-            let records = self.metrics.lines.get();
-            self.progress.show(self.slots.len(), size.saturating_sub(behind), size, records);
-        }
-        self.show_sources(now);
-        self.show_readiness();
-    }
-
-    fn show_sources(&self, now: Instant) {
-        if !self.view.lock().is_wanted {
-            return;
-        }
-        let mut rows: Vec<SourceRow> = self.slots.values().map(|slot| slot.row(now)).collect();
-        rows.sort_unstable_by(|a, b| (&a.path, &a.source).cmp(&(&b.path, &b.source)));
-        let mut inner = self.view.lock();
-        inner.sources = rows;
-        inner.is_wanted = false;
-        inner.tables += 1;
-    }
-}
-
-impl Slot {
-    fn row(&self, now: Instant) -> SourceRow {
-        let state = self.acknowledged();
+impl SourceRow {
+    /// What a source is doing now.
+    pub(super) fn of(source: &FollowedSource, now: Instant) -> Self {
+        let state = source.acknowledged();
         let records = state.map(|state| state.records).unwrap_or_default();
-        SourceRow {
-            source: self.id.as_str().to_owned(),
-            path: self.path.display().to_string(),
-            input: self.reading.input.name.clone(),
-            role: match self.role {
-                Role::File => "file",
-                Role::Backfill { .. } => "backfill",
-                Role::Stdin => "stdin",
-            },
-            state: match self.conversation().phase() {
+        Self {
+            source: source.id().as_str().to_owned(),
+            path: source.path().display().to_string(),
+            input: source.rules().input().name.clone(),
+            role: source.role().name(),
+            state: match source.conversation().phase() {
                 Phase::Offline => "offline",
                 Phase::Asking { .. } => "asking",
                 Phase::Ready => "reading",
             },
             generation: state.map(|state| format!("{:016x}", state.generation.0)),
-            position: state.map_or(0, |state| state.position),
-            size: self.size,
-            lag_bytes: self.lag_bytes(),
-            lag_seconds: self.behind_since.map_or(0.0, |since| (now - since).as_secs_f64()),
-            counted: records.counted,
-            filtered: records.filtered,
-            rejected: records.rejected,
-            last_error: self.last_error.clone(),
+            progress: SourceProgress {
+                position: source.conversation().position(),
+                size: source.extent().size(),
+                lag_bytes: source.lag_bytes(),
+                lag_seconds: source.lag_seconds(now),
+            },
+            records: RecordsRead {
+                counted: records.counted,
+                filtered: records.filtered,
+                rejected: records.rejected,
+            },
+            last_error: source.reads().last_error().map(str::to_owned),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(position: u64) -> RejectedSample {
+        RejectedSample { reason: Reject::ALL[0], position, text: b"x".to_vec() }
+    }
+
+    #[test]
+    fn the_latest_samples_of_a_reason_are_kept() {
+        let view = FollowView::default();
+        let samples: Vec<RejectedSample> = (0..5).map(sample).collect();
+        view.keep_samples(Path::new("a"), &samples, 2);
+        let kept: Vec<u64> = view.samples().iter().map(|row| row.position).collect();
+        assert_eq!(kept, [3, 4]);
+    }
+
+    #[test]
+    fn a_source_is_one_flat_object() {
+        let row = SourceRow {
+            source: "file/v/1/1".to_owned(),
+            path: "a".to_owned(),
+            input: "i".to_owned(),
+            role: "file",
+            state: "reading",
+            generation: None,
+            progress: SourceProgress { position: 1, size: 2, lag_bytes: 1, lag_seconds: 0.5 },
+            records: RecordsRead { counted: 3, filtered: 4, rejected: 5 },
+            last_error: None,
+        };
+        let expected = "{\"source\":\"file/v/1/1\",\"path\":\"a\",\"input\":\"i\",\"role\":\"file\",\
+            \"state\":\"reading\",\"generation\":null,\"position\":1,\"size\":2,\"lag_bytes\":1,\
+            \"lag_seconds\":0.5,\"counted\":3,\"filtered\":4,\"rejected\":5,\"last_error\":null}";
+        assert_eq!(serde_json::to_string(&row).expect("JSON"), expected);
     }
 }
