@@ -1,6 +1,6 @@
-//! Finds the files that the patterns mean, and what identifies each.
+//! Finds the files that match the patterns, and what identifies each.
 //!
-//! Only looks: never opens a file (a FIFO would block) and never decides what to do with one.
+//! It never opens a file (opening a FIFO would block) and never decides what to do with one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
@@ -24,7 +24,7 @@ const COMPRESSED: [&str; 6] = ["gz", "zst", "bz2", "xz", "lz4", "zip"];
 /// What to look for.
 #[derive(Clone, Debug)]
 pub struct Search {
-    /// What is read; a file belongs to the first input that means it.
+    /// What is read; a file belongs to the first input whose patterns match it.
     pub inputs: Vec<Arc<Input>>,
     /// The name of the volume that the files lie on.
     pub volume: String,
@@ -57,13 +57,13 @@ pub struct Found {
     pub device: u64,
     /// Its stamp.
     pub stamp: Stamp,
-    /// The input that means it: index in [`Search::inputs`].
+    /// The input whose patterns match it: index in [`Search::inputs`].
     pub input: usize,
     /// How it is compressed.
     pub compression: Option<Compression>,
 }
 
-/// Everything that was found in one look.
+/// Everything that one search has found.
 #[derive(Clone, Default, Debug)]
 pub struct Discovery {
     /// The inputs that were looked for.
@@ -80,28 +80,28 @@ pub struct Discovery {
 pub fn discover(search: &Search) -> Discovery {
     let mut discovery = Discovery { inputs: search.inputs.clone(), ..Discovery::default() };
     for (index, input) in search.inputs.iter().enumerate() {
-        let mut look = Look { search, input, index, found: &mut discovery };
+        let mut files = InputSearch { search, input, index, found: &mut discovery };
         for pattern in input.patterns.iter().filter(|pattern| !pattern.is_stdin()) {
             let path = Path::new(pattern.text());
             if path.symlink_metadata().is_ok() || !pattern.is_glob() {
-                look.add_named(path);
+                files.add_named(path);
             } else {
-                look.add_glob(pattern);
+                files.add_glob(pattern);
             }
         }
     }
     discovery
 }
 
-/// A look at the files of one input.
-struct Look<'a> {
+/// The search for the files of one input.
+struct InputSearch<'a> {
     search: &'a Search,
     input: &'a Input,
     index: usize,
     found: &'a mut Discovery,
 }
 
-impl Look<'_> {
+impl InputSearch<'_> {
     fn add_named(&mut self, path: &Path) {
         self.watch_parent(path);
         if is_compressed(path) && compression_of(path).is_none() {
@@ -149,18 +149,18 @@ impl Look<'_> {
         }
     }
 
-    /// Whether a path that a glob matches is not meant.
+    /// Whether a path that a glob matches is left out nevertheless.
     fn is_left_out(&self, path: &Path) -> bool {
         let wanted = self.input.compressed && compression_of(path).is_some();
         (is_compressed(path) && !wanted) || self.input.excludes(path)
     }
 
-    /// A directory that matches a glob is none of our business; everything else is.
+    /// Adds what a glob matches, unless it is a directory. Whether it was added.
     fn add_matched(&mut self, path: &Path) -> bool {
         match path.metadata() {
             Ok(metadata) if metadata.is_dir() => return false,
             Ok(metadata) => self.add_file(path, &metadata),
-            // Gone between the listing and the look, as files being rotated are.
+            // Gone since the directory was listed, as happens to files that are being rotated.
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && !path.is_symlink() => {
                 return false;
             }
@@ -217,7 +217,7 @@ pub fn check_volume(volume: &str) -> Result<(), String> {
         .map_err(|error| format!("--volume {volume:?} cannot be used: {error}"))
 }
 
-/// The identity of a file: volume, inode, and birth time where the file system tells it.
+/// The identity of a file: volume, inode, and birth time where the file system has it.
 pub fn identity(
     volume: &str,
     metadata: &Metadata,

@@ -141,7 +141,7 @@ impl LagMetrics {
         self.lag_seconds.with_label_values(&[&path]).set(seconds);
     }
 
-    /// Shows the lag of a source no more.
+    /// Removes the lag of a source.
     pub(crate) fn forget(&self, path: &Path) {
         let path = path.to_string_lossy();
         // Not there yet if nothing was reported.
@@ -149,7 +149,7 @@ impl LagMetrics {
         let _ = self.lag_seconds.remove_label_values(&[&path]);
     }
 
-    /// Shows the lag of no source: there are too many.
+    /// Removes the lag of every source: there are too many.
     pub(crate) fn forget_all(&self) {
         self.lag_bytes.reset();
         self.lag_seconds.reset();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How often a log line tells of the progress.
+/// How often the progress is logged.
 const LOG_EVERY: Duration = Duration::from_secs(5);
 
 /// The progress of catching up.

@@ -9,7 +9,7 @@ pub struct Shard {
     pub total: u32,
 }
 
-/// Why no shard could be told.
+/// Why it cannot be decided which shard is ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ShardError {
     /// No shards, or an index beyond them.
@@ -33,7 +33,7 @@ pub enum ShardError {
 }
 
 impl Shard {
-    /// The shard that the flags mean; without an index, the ordinal at the end of `pod`, as a
+    /// The shard that the flags name; without an index, the ordinal at the end of `pod`, as a
     /// `StatefulSet` names its pods.
     pub fn resolve(index: Option<u32>, total: u32, pod: &str) -> Result<Self, ShardError> {
         let index = match index {

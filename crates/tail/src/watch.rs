@@ -1,7 +1,7 @@
-//! Tells of changes in directories as they happen.
+//! Reports changes in directories as they happen.
 //!
-//! Only a hint: network file systems send no events, and a queue may overflow. Polling finds
-//! everything that is not told here.
+//! These are hints: network file systems send no events, and a queue may overflow. Nothing may depend
+//! on them; polling finds everything that is missed here.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use notify::event::{EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
-/// What has changed since the last look.
+/// What has changed since it was last asked for.
 #[derive(Default, Debug)]
 pub(crate) struct Changes {
     /// Files that were written to, by absolute path.
@@ -22,14 +22,14 @@ pub(crate) struct Changes {
 
 /// What the watcher's thread and the follower share.
 #[derive(Default)]
-struct Shared {
+struct Inbox {
     changes: Mutex<Changes>,
     news: Notify,
 }
 
 /// Watches directories.
 pub(crate) struct Watch {
-    shared: Arc<Shared>,
+    inbox: Arc<Inbox>,
     watcher: Option<RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
 }
@@ -37,16 +37,16 @@ pub(crate) struct Watch {
 impl Watch {
     /// A watch without directories. If the system has no events to offer, there is only polling.
     pub(crate) fn start(poll_only: bool) -> Self {
-        let shared = Arc::new(Shared::default());
+        let inbox = Arc::new(Inbox::default());
         if poll_only {
-            return Self { shared, watcher: None, watched: BTreeSet::new() };
+            return Self { inbox, watcher: None, watched: BTreeSet::new() };
         }
-        let sink = Arc::clone(&shared);
+        let sink = Arc::clone(&inbox);
         let watcher = notify::recommended_watcher(move |event| note(&sink, event));
         let watcher = watcher.inspect_err(|error| {
             tracing::warn!(%error, "no events from the file system; only polling");
         });
-        Self { shared, watcher: watcher.ok(), watched: BTreeSet::new() }
+        Self { inbox, watcher: watcher.ok(), watched: BTreeSet::new() }
     }
 
     /// Watches these directories, too.
@@ -61,7 +61,7 @@ impl Watch {
                     tracing::warn!(directory = %directory.display(), %error, "cannot watch; only polling");
                     self.watched.insert(directory.clone());
                 }
-                // Not there yet: the next look tries again.
+                // Not there yet: the next discovery tries again.
                 Err(_) => {}
             }
         }
@@ -70,17 +70,17 @@ impl Watch {
 
     /// Waits until something has changed since the last call that returned.
     pub(crate) async fn changed(&self) {
-        self.shared.news.notified().await;
+        self.inbox.news.notified().await;
     }
 
     /// Takes what has changed.
     pub(crate) fn take(&self) -> Changes {
-        std::mem::take(&mut self.shared.changes.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.inbox.changes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-fn note(shared: &Shared, event: notify::Result<notify::Event>) {
-    let mut changes = shared.changes.lock().unwrap_or_else(PoisonError::into_inner);
+fn note(inbox: &Inbox, event: notify::Result<notify::Event>) {
+    let mut changes = inbox.changes.lock().unwrap_or_else(PoisonError::into_inner);
     match event {
         Ok(event) => match event.kind {
             EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(_)) => {}
@@ -93,7 +93,7 @@ fn note(shared: &Shared, event: notify::Result<notify::Event>) {
         Err(_) => changes.structure = true,
     }
     if changes.structure || !changes.paths.is_empty() {
-        shared.news.notify_one();
+        inbox.news.notify_one();
     }
 }
 

@@ -4,7 +4,7 @@
 //! A file is read by such a rule only after the source of what it counts afterwards is registered,
 //! with its end: so a crash in between neither loses nor doubles anything. The two sources are in one
 //! partition, so no rollback of the store takes one without the other; after any doubt about the
-//! stored state the registration is looked at again.
+//! stored state the registration is checked again.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -110,7 +110,7 @@ impl Sources {
         if !source.is_over() || is_awaited {
             return;
         }
-        // Not again at every look at what was counted long ago.
+        // What was counted long ago ends here, too, after every start: that is not worth a line.
         if source.extent().has_reached_end() {
             tracing::info!(source = %id, path = %source.path().display(), "counted what was there before the rule");
         }

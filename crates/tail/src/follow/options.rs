@@ -15,9 +15,9 @@ pub struct FollowOptions {
     pub shard: Shard,
     /// Read to the end, an unterminated last record included, and return.
     pub once: bool,
-    /// Look at the files from time to time only, without events of the file system.
+    /// Only poll the files, without events of the file system.
     pub poll_only: bool,
-    /// How often files are looked at when no event tells of a change.
+    /// How often files are looked for when no event reports a change.
     pub poll_interval: Duration,
     /// How long a rotated file must be quiet before its unterminated last record counts.
     pub rotate_wait: Duration,

@@ -357,7 +357,7 @@ impl Sources {
         self.carry_out(id, step);
     }
 
-    /// Follows a file and its backfills no more.
+    /// Stops following a file and its backfills.
     pub(super) fn close(&mut self, id: &SourceId) {
         for backfill in self.table.backfills_of(id) {
             self.forget(&backfill);

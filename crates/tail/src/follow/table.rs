@@ -77,7 +77,7 @@ impl SourceTable {
         self.paths.insert(absolute(to), id.clone());
     }
 
-    /// Follows a source no more.
+    /// Removes a source.
     pub(super) fn remove(&mut self, id: &SourceId) -> Option<FollowedSource> {
         let source = self.sources.remove(id)?;
         self.forget_path(source.path(), id);

@@ -110,7 +110,7 @@ impl Traffic {
         self.links.send(source.owner(), request);
     }
 
-    /// A source is followed no more.
+    /// A source is not followed any more.
     pub(super) fn forget(&mut self, source: &FollowedSource) {
         self.bytes_in_flight -= source.bytes_in_flight();
     }

@@ -17,7 +17,7 @@ use crate::followed::FollowedSource;
 /// Longest wait for a new table; then the one before is shown.
 const TABLE_WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// How often the new table is looked for.
+/// How often a caller checks for the new table.
 const TABLE_POLL: Duration = Duration::from_millis(50);
 
 /// What is followed, for whoever asks. Clones are handles to the same thing.

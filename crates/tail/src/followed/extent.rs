@@ -70,7 +70,7 @@ impl FileExtent {
     }
 
     /// Notes that the file could not be read. What is damaged, and what cannot be unpacked, stays so
-    /// until the file changes; anything else is tried again at the next look.
+    /// until the file changes; anything else is tried again at the next discovery.
     pub(crate) fn note_failure(&mut self, stamp: Option<Stamp>, is_damaged: bool) {
         let wait_for_change = is_damaged || self.compression.is_some();
         self.read_stamp = if wait_for_change { stamp } else { None };
@@ -126,7 +126,7 @@ mod tests {
         file.note_stamp(stamp(100));
         file.note_stamp(stamp(20));
         assert_eq!(file.take_lost(30), 70, "the largest size counts");
-        assert_eq!(file.take_lost(0), 0, "it is told once");
+        assert_eq!(file.take_lost(0), 0, "it is reported once");
         file.note_read(40, 5);
         assert_eq!(file.take_lost(40), 5, "an incomplete record was seen");
         assert_eq!(file.size(), 0);

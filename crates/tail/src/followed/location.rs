@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The place of one file in the file system, as far as looks at it have shown.
+/// The place of one file in the file system, as far as discoveries have shown.
 pub(crate) struct FileLocation {
     path: PathBuf,
     /// The path that the file had before it was renamed.
@@ -51,7 +51,7 @@ impl FileLocation {
         self.away_since = Some(now);
     }
 
-    /// Notes that the file was found at its path. `former_is_taken` tells whether another file is at
+    /// Notes that the file was found at its path. `former_is_taken`: whether another file is at
     /// its former path now: then nobody is expected to append to this one, and in the end its last
     /// line counts. At its own path, it is as if it had never been away.
     pub(crate) fn note_found(&mut self, former_is_taken: bool) {
@@ -63,7 +63,7 @@ impl FileLocation {
         }
     }
 
-    /// Notes that the file is at none of the paths that were looked at. Whether that is news.
+    /// Notes that the file is at none of the paths that were searched. Whether that is news.
     pub(crate) fn note_missing(&mut self, now: Instant) -> bool {
         let is_news = self.away_since.is_none();
         if is_news {

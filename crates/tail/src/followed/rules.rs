@@ -8,7 +8,7 @@ use logtally_count::reading::Reading;
 /// Whether everything is registered that new rules count afterwards.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Backfills {
-    /// Nobody has looked yet.
+    /// Not known yet.
     Unknown,
     /// The registration is under way.
     Registering,
