@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use logtally_config::Config;
@@ -16,18 +15,23 @@ use crate::text;
 
 /// Records of two columns, without quotes.
 pub fn narrow() -> Result<Repetition> {
-    repeat(text::NARROW, &text::narrow())
+    repeat(text::NARROW, "[host, job_name]", &text::narrow())
 }
 
 /// Records of six columns, a third of them quoted.
 pub fn wide() -> Result<Repetition> {
-    repeat(text::WIDE, &text::wide())
+    repeat(text::WIDE, "[host, job_name]", &text::wide())
 }
 
-fn repeat(columns: &str, text: &str) -> Result<Repetition> {
+/// The same on the slow path, because a rule changes a value.
+pub fn wide_slow() -> Result<Repetition> {
+    repeat(text::WIDE, "{host: host, job: {column: job_name, upper: true}}", &text::wide())
+}
+
+fn repeat(columns: &str, labels: &str, text: &str) -> Result<Repetition> {
     let mut file = tempfile::tempfile()?;
     file.write_all(text.as_bytes())?;
-    let (reading, mut scratch) = (reading(columns)?, Scratch::new(0));
+    let (reading, mut scratch) = (reading(columns, labels)?, Scratch::new(0));
     Ok(Box::new(move || {
         let records = count(&file, &reading, &mut scratch)?;
         ensure!(records == text::RECORDS as u64, "{records} records are counted");
@@ -35,15 +39,15 @@ fn repeat(columns: &str, text: &str) -> Result<Repetition> {
     }))
 }
 
-fn reading(columns: &str) -> Result<Reading> {
+fn reading(columns: &str, labels: &str) -> Result<Reading> {
     let yaml = format!(
-        "inputs: [{{format: {{type: csv, columns: [{columns}]}}, rules: [{{metric: jobs_total, labels: [host, job_name]}}]}}]"
+        "inputs: [{{format: {{type: csv, columns: [{columns}]}}, rules: [{{metric: jobs_total, labels: {labels}}}]}}]"
     );
     let files = |name: &str| Err(std::io::Error::other(name.to_owned()));
     let config = Config::parse("hot.yaml", &yaml, &files).map_err(|e| anyhow::anyhow!("{e:?}"))?;
     let plan = Plan::compile(&config, &[])?;
-    let input = plan.inputs.first().context("an input")?;
-    Ok(Reading { input: Arc::clone(input), path: Vec::new().into() })
+    let input = plan.inputs.into_iter().next().context("an input")?;
+    Ok(Reading { input, path: Vec::new().into() })
 }
 
 fn count(file: &File, reading: &Reading, scratch: &mut Scratch) -> Result<u64> {

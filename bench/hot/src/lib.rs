@@ -33,7 +33,7 @@ pub struct Case {
 }
 
 /// All of them.
-pub const CASES: [Case; 6] = [
+pub const CASES: [Case; 7] = [
     Case {
         name: "count narrow records",
         unit: "record",
@@ -47,6 +47,13 @@ pub const CASES: [Case; 6] = [
         units: text::RECORDS as u64,
         repetitions: 2,
         prepare: count::wide,
+    },
+    Case {
+        name: "count wide quoted records on the slow path",
+        unit: "record",
+        units: text::RECORDS as u64,
+        repetitions: 2,
+        prepare: count::wide_slow,
     },
     Case {
         name: "pack, check and merge increments",

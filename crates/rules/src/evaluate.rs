@@ -3,7 +3,7 @@
 use logtally_core::rule::Reject;
 use logtally_core::series::Value;
 
-use crate::hits::Hits;
+use crate::hits::{Hits, PlainHit};
 use crate::matched::Matched;
 use crate::row::{Origin, Row};
 use crate::rule::Rule;
@@ -34,6 +34,30 @@ impl RuleSet {
         hits.candidates = candidates;
         result
     }
+
+    /// Visits the series that a record hits, where all rules are plain ([`Self::is_plain`]). The same as
+    /// [`Self::evaluate`] for such rules, and cheaper; `buffers` are only reused.
+    #[inline]
+    pub fn plain_hits(
+        &self,
+        row: &impl Row,
+        missing: Reject,
+        buffers: &mut Hits,
+        mut visit: impl FnMut(PlainHit<'_>) -> Result<(), Reject>,
+    ) -> Result<(), Reject> {
+        let Hits { candidates, keys, .. } = buffers;
+        self.selector().candidates(row, candidates);
+        for index in candidates {
+            let rule = &self.rules()[*index as usize];
+            let Some(slots) = &rule.plain else { continue };
+            if rule.matches(row) {
+                keys.clear();
+                rule.push_plain_key(slots, row, missing, keys)?;
+                visit(PlainHit { rule: *index as usize, key: keys, values: slots.len() })?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Rule {
@@ -48,15 +72,13 @@ impl Rule {
         if !self.matches(row) {
             return Ok(());
         }
-        let from = hits.begin_key(&self.id);
+        let from = hits.keys.len();
         if let Some(slots) = &self.plain {
-            for slot in slots {
-                hits.keys.push(0);
-                hits.keys.extend_from_slice(row.get(*slot).ok_or(origin.missing)?);
-            }
+            self.push_plain_key(slots, row, origin.missing, &mut hits.keys)?;
             hits.push(index, from, slots.len(), Value::None);
             return Ok(());
         }
+        hits.keys.extend_from_slice(self.id.as_bytes());
         let value = match self.push_labels(row, origin, hits) {
             Matched::Yes(()) => self.measure.of(row, origin, &mut hits.keys),
             Matched::No => Matched::No,
@@ -68,11 +90,28 @@ impl Rule {
                 Ok(())
             }
             Matched::No => {
-                hits.undo_key(from);
+                hits.keys.truncate(from);
                 Ok(())
             }
             Matched::Rejected(reason) => Err(reason),
         }
+    }
+
+    /// Appends the key of a plain rule, whose labels are the values of these slots.
+    #[inline]
+    fn push_plain_key(
+        &self,
+        slots: &[usize],
+        row: &impl Row,
+        missing: Reject,
+        keys: &mut Vec<u8>,
+    ) -> Result<(), Reject> {
+        keys.extend_from_slice(self.id.as_bytes());
+        for slot in slots {
+            keys.push(0);
+            keys.extend_from_slice(row.get(*slot).ok_or(missing)?);
+        }
+        Ok(())
     }
 
     fn push_labels(&self, row: &impl Row, origin: Origin<'_>, hits: &mut Hits) -> Matched<()> {

@@ -2,10 +2,10 @@
 
 use logtally_core::limits::LABEL_VALUE_BYTES_MAX;
 use logtally_core::rule::Reject;
-use logtally_core::series::{FAMILY_ID_BYTES, FamilyId, Value};
+use logtally_core::series::{FAMILY_ID_BYTES, Value};
 
 /// One series that a record hits.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Hit {
     /// Index of the rule.
     pub rule: usize,
@@ -15,6 +15,16 @@ pub struct Hit {
     values: usize,
     from: usize,
     to: usize,
+}
+
+/// One series that a record hits, where nothing is kept beside the number of records.
+#[derive(Clone, Copy, Debug)]
+pub struct PlainHit<'a> {
+    /// Index of the rule.
+    pub rule: usize,
+    /// The key of the series.
+    pub key: &'a [u8],
+    pub(crate) values: usize,
 }
 
 /// The series that one record hits; reused from record to record.
@@ -29,8 +39,8 @@ pub struct Hits {
 impl Hits {
     /// The hits, in the order of the rules.
     #[inline]
-    pub fn iter(&self) -> impl Iterator<Item = (Hit, &[u8])> {
-        self.found.iter().map(|hit| (*hit, &self.keys[hit.from..hit.to]))
+    pub fn iter(&self) -> impl Iterator<Item = (&Hit, &[u8])> {
+        self.found.iter().map(|hit| (hit, &self.keys[hit.from..hit.to]))
     }
 
     /// Whether no rule matches the record.
@@ -45,18 +55,6 @@ impl Hits {
         self.keys.clear();
     }
 
-    /// Begins a key. Returns where it begins.
-    pub(crate) fn begin_key(&mut self, family: &FamilyId) -> usize {
-        let from = self.keys.len();
-        self.keys.extend_from_slice(family.as_bytes());
-        from
-    }
-
-    /// Gives up the key that began at `from`.
-    pub(crate) fn undo_key(&mut self, from: usize) {
-        self.keys.truncate(from);
-    }
-
     /// A rule hits the series whose key began at `from` and has so many values.
     pub(crate) fn push(&mut self, rule: usize, from: usize, values: usize, value: Value) {
         self.found.push(Hit { rule, value, values, from, to: self.keys.len() });
@@ -68,6 +66,13 @@ impl Hit {
     /// a key with more separators than values, so it never equals the key of a good record.
     pub fn check(&self, key: &[u8]) -> Result<(), Reject> {
         check_key(key, self.values)
+    }
+}
+
+impl PlainHit<'_> {
+    /// As [`Hit::check`].
+    pub fn check(&self) -> Result<(), Reject> {
+        check_key(self.key, self.values)
     }
 }
 

@@ -26,7 +26,7 @@ mod select;
 mod time;
 
 pub use error::RuleError;
-pub use hits::{Hit, Hits};
+pub use hits::{Hit, Hits, PlainHit};
 pub use row::{Origin, Row};
 pub use rule::Rule;
 pub use rule_set::RuleSet;

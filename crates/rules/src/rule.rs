@@ -33,7 +33,7 @@ pub struct Rule {
 
 impl Rule {
     /// Whether a record fulfils the rule's condition.
-    pub fn matches(&self, row: &impl Row) -> bool {
+    pub(crate) fn matches(&self, row: &impl Row) -> bool {
         match &self.condition {
             Some(condition) => condition.holds(row),
             None => true,

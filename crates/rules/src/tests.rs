@@ -72,7 +72,7 @@ const RECORD: Record<'static> = &[
 ];
 
 #[test]
-fn a_record_counts_in_every_rule_that_takes_it() {
+fn a_record_counts_in_every_rule_that_matches_it() {
     let specs = [
         rule("a", &["host"]),
         RuleSpec {

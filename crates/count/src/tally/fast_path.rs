@@ -149,17 +149,18 @@ impl FastPath {
             }
             accounting.count(count);
             assert!(values.read(dialect, &text[..len], columns), "it was read when it was new");
-            let hits = values.hits(rules).expect("it was counted when it was new");
             let used_rules = accounting.used_rules(rules.rules().len());
-            for (hit, key) in hits.iter() {
+            let result = values.each_hit(rules, |hit| {
                 used_rules[hit.rule] = true;
                 let amount = Amount::records(count);
                 if is_only_rule {
-                    packer.push(key, amount);
+                    packer.push(hit.key, amount);
                 } else {
-                    series.add(key, series.find(key), amount);
+                    series.add(hit.key, series.find(hit.key), amount);
                 }
-            }
+                Ok(())
+            });
+            assert!(result.is_ok(), "it was counted when it was new");
         });
     }
 

@@ -4,7 +4,7 @@
 
 use logtally_core::rule::Reject;
 use logtally_formats::csv::{Dialect, Fields};
-use logtally_rules::{Hits, Origin, Row, RuleSet};
+use logtally_rules::{Hits, PlainHit, Row, RuleSet};
 
 /// A raw key that was taken apart. Reused from one to the next.
 #[derive(Default)]
@@ -13,7 +13,7 @@ pub(super) struct RawValues {
     text: Vec<u8>,
     /// Where each ends, by slot.
     ends: Vec<usize>,
-    hits: Hits,
+    buffers: Hits,
 }
 
 struct ValueRow<'a> {
@@ -29,9 +29,6 @@ impl Row for ValueRow<'_> {
     }
 }
 
-/// Neither placeholders nor positions are asked for where raw keys are, and rows lack no value.
-const ORIGIN: Origin<'static> = Origin { path: &[], position: 0, missing: Reject::Ragged };
-
 impl RawValues {
     /// Takes a raw key apart. Whether it has a value for each of so many columns.
     pub(super) fn read(&mut self, dialect: Dialect, raw_key: &[u8], columns: usize) -> bool {
@@ -44,21 +41,25 @@ impl RawValues {
         self.ends.len() == columns
     }
 
-    /// The series that it hits.
-    pub(super) fn hits(&mut self, rules: &RuleSet) -> Result<&Hits, Reject> {
+    /// Visits the series that it hits.
+    #[inline]
+    pub(super) fn each_hit(
+        &mut self,
+        rules: &RuleSet,
+        visit: impl FnMut(PlainHit<'_>) -> Result<(), Reject>,
+    ) -> Result<(), Reject> {
         let row = ValueRow { text: &self.text, ends: &self.ends };
-        rules.evaluate(&row, ORIGIN, &mut self.hits)?;
-        Ok(&self.hits)
+        rules.plain_hits(&row, Reject::Ragged, &mut self.buffers, visit)
     }
 
     /// Bytes of the keys of the series that it hits; 0 if no rule matches it. An error if it cannot be
     /// counted.
     pub(super) fn check(&mut self, rules: &RuleSet) -> Result<usize, Reject> {
         let mut bytes = 0;
-        for (hit, key) in self.hits(rules)?.iter() {
-            hit.check(key)?;
-            bytes += key.len();
-        }
+        self.each_hit(rules, |hit| {
+            bytes += hit.key.len();
+            hit.check()
+        })?;
         Ok(bytes)
     }
 }
