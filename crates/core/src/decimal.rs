@@ -93,13 +93,9 @@ impl Decimal {
     /// The product, rounded half to even at the 12th digit; `None` beyond what a record may have.
     #[must_use]
     pub fn checked_mul(self, other: Self) -> Option<Self> {
-        // Both are at most 10^27 units: the product of their parts does not fit 128 bits, so the
-        // whole part and the rest are multiplied apart.
-        let (whole, rest) = (other.0 / ONE, other.0 % ONE);
-        let big = self.0.checked_mul(whole)?;
-        let small = round_half_even(self.0.checked_mul(rest)?, ONE);
-        let product = big.checked_add(small)?;
-        (product.abs() <= RECORD_MAX * ONE).then_some(Self(product))
+        let magnitude = magnitude_of_product(self.0.unsigned_abs(), other.0.unsigned_abs())?;
+        let units = i128::try_from(magnitude).ok().filter(|units| *units <= RECORD_MAX * ONE)?;
+        Some(Self(if self.is_negative() == other.is_negative() { units } else { -units }))
     }
 
     /// Whether it is below 0.
@@ -114,9 +110,25 @@ fn memchr_point(text: &[u8]) -> Option<usize> {
 
 fn split_exponent(text: &[u8]) -> Result<(&[u8], i32), NotADecimal> {
     let Some(at) = text.iter().position(|b| matches!(b, b'e' | b'E')) else { return Ok((text, 0)) };
-    let exponent = std::str::from_utf8(&text[at + 1..]).map_err(|_| NotADecimal)?;
-    let exponent: i32 = exponent.parse().map_err(|_| NotADecimal)?;
-    Ok((&text[..at], exponent))
+    Ok((&text[..at], read_exponent(&text[at + 1..])?))
+}
+
+/// An exponent. One that is too long for its type is as good as the last one that is not: whatever is
+/// multiplied by it is 0, rounds to 0, or is beyond the range.
+fn read_exponent(text: &[u8]) -> Result<i32, NotADecimal> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(NotADecimal);
+    }
+    let digit = |exponent: i32, digit: &u8| {
+        exponent.saturating_mul(10).saturating_add(i32::from(digit - b'0'))
+    };
+    let exponent = digits.iter().fold(0, digit);
+    Ok(if negative { -exponent } else { exponent })
 }
 
 /// `whole.fraction × 10^exponent` in units, not negative.
@@ -154,10 +166,23 @@ fn scaled(whole: &[u8], fraction: &[u8], exponent: i32) -> Result<i128, NotADeci
     Ok(units + i128::from(up))
 }
 
-fn round_half_even(units: i128, by: i128) -> i128 {
-    let (quotient, rest) = (units.div_euclid(by), units.rem_euclid(by));
-    let up = rest * 2 > by || (rest * 2 == by && quotient % 2 != 0);
-    quotient + i128::from(up)
+/// `a × b ÷ 10¹²`, rounded half to even; `None` if it does not fit.
+///
+/// The product of two numbers of units does not fit 128 bits where its quotient does, so whole parts
+/// and fractions are multiplied apart. A part that does not fit is larger than any value of a record.
+fn magnitude_of_product(a: u128, b: u128) -> Option<u128> {
+    let one = ONE.unsigned_abs();
+    let ((a_whole, a_fraction), (b_whole, b_fraction)) = ((a / one, a % one), (b / one, b % one));
+    let fractions = a_fraction * b_fraction;
+    let (carry, rest) = (fractions / one, fractions % one);
+    let floor = a_whole
+        .checked_mul(b_whole)?
+        .checked_mul(one)?
+        .checked_add(a_whole.checked_mul(b_fraction)?)?
+        .checked_add(a_fraction.checked_mul(b_whole)?)?
+        .checked_add(carry)?;
+    let is_up = rest * 2 > one || (rest * 2 == one && floor % 2 == 1);
+    floor.checked_add(u128::from(is_up))
 }
 
 impl FromStr for Decimal {
@@ -226,13 +251,33 @@ mod tests {
         check("6e-14", "0");
         check("1e15", "1000000000000000");
         check("0e999", "0");
+        check("0e99999999999", "0");
+        check("7e-99999999999", "0");
+        check("2e+0000000000003", "2000");
     }
 
     #[test]
     fn what_is_no_number_is_refused() {
         for text in [
-            "", "-", ".", "e5", "1e", "1x", "1.2.3", "NaN", "inf", "0x10", "1e16", "1e999", " 1",
-            "1,5", "--1",
+            "",
+            "-",
+            ".",
+            "e5",
+            "1e",
+            "1e+",
+            "1e-",
+            "1e1x",
+            "1e99999999999",
+            "1x",
+            "1.2.3",
+            "NaN",
+            "inf",
+            "0x10",
+            "1e16",
+            "1e999",
+            " 1",
+            "1,5",
+            "--1",
         ] {
             assert_eq!(Decimal::parse(text.as_bytes()), Err(NotADecimal), "{text:?}");
         }
@@ -249,6 +294,25 @@ mod tests {
         assert_eq!(mul("0.000000000001", "0.5").as_deref(), Some("0"));
         assert_eq!(mul("0.000000000003", "0.5").as_deref(), Some("0.000000000002"));
         assert_eq!(mul("1e15", "2"), None);
+        // Half to even is asked of the whole product, not of its fraction alone.
+        assert_eq!(mul("1.000000000001", "1.5").as_deref(), Some("1.500000000002"));
+    }
+
+    #[test]
+    fn products_in_range_are_found_however_long_their_factors_are() {
+        let mul = |a: &str, b: &str| {
+            let read = |text: &str| Decimal::parse(text.as_bytes()).expect(text);
+            read(a).checked_mul(read(b)).map(|d| d.to_string())
+        };
+        assert_eq!(
+            mul("170141183460470", "0.999999999999").as_deref(),
+            Some("170141183460299.85881653953")
+        );
+        assert_eq!(mul("1e15", "1").as_deref(), Some("1000000000000000"));
+        assert_eq!(mul("-1e15", "0.75").as_deref(), Some("-750000000000000"));
+        assert_eq!(mul("999999999999999", "-0.000001").as_deref(), Some("-999999999.999999"));
+        assert_eq!(mul("1e15", "1.000000000001"), None);
+        assert_eq!(mul("1e15", "-1e15"), None);
     }
 
     #[test]
@@ -264,6 +328,64 @@ mod tests {
         for end in [Decimal::MIN, Decimal::MAX, Decimal::from_units(i128::MIN)] {
             assert!(end.is_at_end());
             assert_eq!(end.to_string().parse(), Ok(end));
+        }
+    }
+
+    /// `a × b` digit by digit as on paper, cut at the 12th digit from the end and rounded half to even.
+    fn product_on_paper(a: u128, b: u128) -> Vec<u8> {
+        let digits = |n: u128| n.to_string().bytes().rev().map(|b| u32::from(b - b'0')).collect();
+        let (a, b): (Vec<u32>, Vec<u32>) = (digits(a), digits(b));
+        let mut product = vec![0_u32; a.len() + b.len() + DECIMAL_DIGITS as usize + 2];
+        for (i, x) in a.iter().enumerate() {
+            for (j, y) in b.iter().enumerate() {
+                product[i + j] += x * y;
+            }
+        }
+        carry(&mut product);
+        let mut kept = product.split_off(DECIMAL_DIGITS as usize);
+        let half: Vec<u32> =
+            (1..=DECIMAL_DIGITS).map(|i| if i == DECIMAL_DIGITS { 5 } else { 0 }).collect();
+        // From the first digit on, texts of one length compare like numbers.
+        match product.iter().rev().cmp(half.iter().rev()) {
+            Ordering::Greater => kept[0] += 1,
+            Ordering::Equal => kept[0] += kept[0] % 2,
+            Ordering::Less => {}
+        }
+        carry(&mut kept);
+        let text: Vec<u8> =
+            kept.iter().rev().map(|d| b'0' + u8::try_from(*d).expect("a digit")).collect();
+        let zeros = text.iter().take_while(|d| **d == b'0').count().min(text.len() - 1);
+        text[zeros..].to_vec()
+    }
+
+    fn carry(digits: &mut [u32]) {
+        for i in 1..digits.len() {
+            digits[i] += digits[i - 1] / 10;
+            digits[i - 1] %= 10;
+        }
+    }
+
+    /// Numbers of units of every length, with many zeros, nines and fives.
+    fn units() -> impl Strategy<Value = i128> {
+        let near = (0_u32..28, -3_i128..4).prop_map(|(digits, off)| 10_i128.pow(digits) + off);
+        let halves =
+            (0_u32..27, 0_i128..2000).prop_map(|(digits, n)| n * 5 * 10_i128.pow(digits.min(22)));
+        let any = (any::<i128>(), 0_u32..127).prop_map(|(n, shift)| n >> shift);
+        prop_oneof![near, halves, any]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+        #[test]
+        fn products_agree_with_those_on_paper(a in units(), b in units()) {
+            let product = Decimal::from_units(a).checked_mul(Decimal::from_units(b));
+            let (a, b) = (Decimal::from_units(a).0, Decimal::from_units(b).0);
+            let paper = String::from_utf8(product_on_paper(a.unsigned_abs(), b.unsigned_abs())).expect("digits");
+            let limit = (RECORD_MAX * ONE).to_string();
+            let is_in_range = (paper.len(), &paper) <= (limit.len(), &limit);
+            let negative = paper != "0" && (a < 0) != (b < 0);
+            let expected = if negative { format!("-{paper}") } else { paper };
+            prop_assert_eq!(product.map(|d| d.0.to_string()), is_in_range.then_some(expected));
         }
     }
 
