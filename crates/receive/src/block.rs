@@ -6,7 +6,8 @@ use logtally_core::limits::DELTA_BYTES_MAX;
 use logtally_core::rule::Reject;
 use memchr::memchr;
 
-use crate::message::{PushError, Rejection};
+use crate::error::PushError;
+use crate::message::Rejection;
 use logtally_count::reading::Reading;
 use logtally_count::records::{BYTE_ORDER_MARK, Cursor};
 use logtally_count::tally::{Counted, Tally};

@@ -10,7 +10,7 @@ use logtally_core::limits::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::message::PushError;
+use crate::error::PushError;
 
 /// How long somebody who can be told to come back later waits for room.
 const WAIT_MAX: Duration = Duration::from_secs(3);

@@ -10,7 +10,7 @@ use logtally_proto::v1::group_service_client::GroupServiceClient;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
-use crate::message::PushError;
+use crate::error::PushError;
 use logtally_session::uplink::Peer;
 
 /// How long an aggregator may take: it looks through a partition.

@@ -21,7 +21,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::{Budget, Permit};
-use crate::message::{Acknowledgement, Message, OpenedProducer, PushError, Sender};
+use crate::error::PushError;
+use crate::message::{Acknowledgement, Message, OpenedProducer, Sender};
 use crate::metrics::PushMetrics;
 use crate::opening::ProducerOpening;
 use crate::pushed::{Effect, PendingMessage, PushedSource, SenderKind};

@@ -12,6 +12,8 @@ mod budget;
 
 mod directory;
 
+mod error;
+
 mod groups;
 
 mod grpc;

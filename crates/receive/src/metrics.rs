@@ -5,7 +5,8 @@ use std::time::Duration;
 use logtally_service::register;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-use crate::message::{Acknowledgement, PushError};
+use crate::error::PushError;
+use crate::message::Acknowledgement;
 
 /// Handles to all metrics.
 #[derive(Clone)]

@@ -7,7 +7,8 @@ use logtally_core::source::{Generation, SourceId, SourceState};
 use logtally_proto::Action;
 use tokio::sync::oneshot;
 
-use crate::message::{OpenedProducer, PushError};
+use crate::error::PushError;
+use crate::message::OpenedProducer;
 
 /// How often it is tried while others open the same producer.
 const ATTEMPTS_MAX: u32 = 16;

@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 use crate::block::count_block;
 use crate::budget::{Budget, Permit};
 use crate::directory::Directory;
+use crate::error::PushError;
 use crate::hub::{Command, Event};
-use crate::message::{Acknowledgement, Message, OpenedProducer, PushError, Sender, check_sequence};
+use crate::message::{Acknowledgement, Message, OpenedProducer, Sender, check_sequence};
 use crate::metrics::PushMetrics;
 
 /// Messages of so many bytes or more are counted on a thread that may block: they would hold up others

@@ -17,7 +17,8 @@ use logtally_core::source::{RecordCounts, SourceId, SourceState, Tail};
 use logtally_session::conversation::{Conversation, NextStep, Tags};
 
 pub(crate) use self::effect::{Effect, PendingMessage, SenderKind};
-use crate::message::{Acknowledgement, PushError};
+use crate::error::PushError;
+use crate::message::Acknowledgement;
 
 /// A message in its place.
 #[derive(Debug)]

@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 use logtally_formats::spec::{CsvSpec, FormatSpec, Header, Ragged};
 use logtally_formats::{Cells, Format, Scan};
 
-use crate::{Record, Recount};
+use crate::reading::Recount;
+use crate::record::Record;
 
 /// Bytes of a record at which every cut is tried.
 const CUTS_MAX: usize = 64;

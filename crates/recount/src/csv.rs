@@ -7,7 +7,7 @@ use logtally_core::rule::Reject;
 use logtally_formats::spec::{CsvSpec, Header, Ragged};
 
 use crate::ahead::{Ahead, Found};
-use crate::{Values, add_line};
+use crate::record::{Values, add_line};
 
 /// The fields of a row.
 pub(crate) type Row = Vec<Vec<u8>>;

@@ -7,7 +7,8 @@ use logtally_core::rule::Reject;
 use logtally_formats::standard_patterns;
 use regex::bytes::{Regex, RegexBuilder};
 
-use crate::{RecountError, Values};
+use crate::error::RecountError;
+use crate::record::Values;
 
 pub(crate) struct Expression {
     regex: Regex,

@@ -2,7 +2,7 @@
 
 use logtally_core::rule::Reject;
 
-use crate::Values;
+use crate::record::Values;
 
 #[derive(Clone, Copy, PartialEq)]
 enum State {

@@ -78,6 +78,20 @@ impl SourceId {
     }
 }
 
+impl FileName<'_> {
+    /// The source of the file.
+    pub fn id(self) -> Result<SourceId, InvalidSourceId> {
+        SourceName::File(self).id()
+    }
+}
+
+impl SourceName<'_> {
+    /// The checked name.
+    pub fn id(self) -> Result<SourceId, InvalidSourceId> {
+        SourceId::new(&self.to_string())
+    }
+}
+
 impl std::borrow::Borrow<str> for SourceId {
     fn borrow(&self) -> &str {
         &self.0

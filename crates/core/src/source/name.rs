@@ -5,7 +5,6 @@
 
 use std::fmt;
 
-use super::id::{InvalidSourceId, SourceId};
 use crate::hash::hash64;
 
 const FILE: &str = "file/";
@@ -117,11 +116,6 @@ impl<'a> FileName<'a> {
         let is_ours = format!("{inode_number:x}") == inode && format!("{birth_ns:x}") == birth;
         is_ours.then_some(Self { volume, inode: inode_number, birth_ns })
     }
-
-    /// The source of the file.
-    pub fn id(self) -> Result<SourceId, InvalidSourceId> {
-        SourceName::File(self).id()
-    }
 }
 
 impl fmt::Display for FileName<'_> {
@@ -177,11 +171,6 @@ impl<'a> SourceName<'a> {
     /// The name of a backfill of the file that is called `file`.
     pub(super) fn backfill_of(file: &str, rule: &str) -> String {
         format!("{file}{RULE}{rule}")
-    }
-
-    /// The checked name.
-    pub fn id(self) -> Result<SourceId, InvalidSourceId> {
-        SourceId::new(&self.to_string())
     }
 
     /// Whether nobody comes back to the source after a while, so that it may be forgotten: a key or an

@@ -20,7 +20,7 @@ use tower::Service;
 
 use super::status::status;
 use crate::budget::{Budget, Permit};
-use crate::message::PushError;
+use crate::error::PushError;
 
 /// How long a message may take from its first byte to its last, once there is room for it.
 const MESSAGE_TIME_MAX: Duration = Duration::from_secs(30);

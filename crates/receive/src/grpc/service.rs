@@ -17,7 +17,8 @@ use tonic::{Request, Response, Status, Streaming};
 use super::intake::Intake;
 use super::status::status;
 use crate::budget::Permit;
-use crate::message::{Acknowledgement, PushError, Sender};
+use crate::error::PushError;
+use crate::message::{Acknowledgement, Sender};
 use crate::push::{Pending, Push, PushedRecords, replied};
 
 /// Answers that wait until a client takes them; then its messages wait, too.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::message::PushError;
+use crate::error::PushError;
 
 /// Whose reasons they are.
 const DOMAIN: &str = "logtally";

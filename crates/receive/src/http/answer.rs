@@ -7,7 +7,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::message::{Acknowledgement, OpenedProducer, PushError};
+use crate::error::PushError;
+use crate::message::{Acknowledgement, OpenedProducer};
 
 /// What became of a push.
 #[derive(Serialize)]

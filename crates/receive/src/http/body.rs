@@ -12,7 +12,7 @@ use logtally_core::limits::PUSH_BYTES_MAX;
 
 use super::request::header;
 use crate::budget::{Budget, Permit};
-use crate::message::PushError;
+use crate::error::PushError;
 
 /// How long a body may take to arrive, once there is room for it.
 const BODY_TIME_MAX: Duration = Duration::from_secs(30);

@@ -19,8 +19,9 @@ use serde::{Deserialize, Serialize};
 
 use super::request::{self, idempotency_key, media_type};
 use super::{answer, body};
+use crate::error::PushError;
 use crate::groups::{group_failure, group_push};
-use crate::message::{Acknowledgement, Message, PushError, Sender};
+use crate::message::{Acknowledgement, Message, Sender};
 use crate::push::{Push, replied};
 use logtally_count::tally::Counted;
 

@@ -11,7 +11,8 @@ use serde::Deserialize;
 
 use super::request::{self, header, idempotency_key, media_type};
 use super::{answer, body};
-use crate::message::{Acknowledgement, PushError, Sender};
+use crate::error::PushError;
+use crate::message::{Acknowledgement, Sender};
 use crate::push::{Push, PushedRecords, replied};
 
 /// What the address of a push says.

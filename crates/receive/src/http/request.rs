@@ -5,7 +5,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::http::HeaderMap;
 use logtally_core::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 
-use crate::message::PushError;
+use crate::error::PushError;
 
 /// What the address says behind the question mark.
 pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, PushError> {

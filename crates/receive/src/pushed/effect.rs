@@ -4,7 +4,8 @@ use logtally_core::delta::Delta;
 use logtally_core::source::{Generation, SourceState};
 use logtally_count::tally::Counted;
 
-use crate::message::{Acknowledgement, PushError, Rejection};
+use crate::error::PushError;
+use crate::message::{Acknowledgement, Rejection};
 
 /// Whose messages a pushed source has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

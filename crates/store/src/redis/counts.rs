@@ -89,55 +89,56 @@ pub(super) fn pieces<'s, 'e>(sums: &'s [Sums<'e>]) -> Vec<&'s [Sums<'e>]> {
     pieces
 }
 
-impl RedisPartition<'_> {
-    /// What stands in the counts hashes of `piece` for its series.
-    pub async fn found(&self, piece: &[Sums<'_>]) -> Result<Vec<Found>, StoreError> {
-        let mut pipeline = pipe();
-        for (sums, chunk) in chunks(piece) {
-            let mut command = Self::on("HMGET", Key::Counts(self.at, sums.bucket));
-            command.arg(MARKER);
-            for (series, _) in chunk {
-                command.arg(*series);
-            }
-            pipeline.add_command(command);
+/// What stands in the counts hashes of `piece` for its series.
+pub(super) async fn found(
+    place: &RedisPartition<'_>,
+    piece: &[Sums<'_>],
+) -> Result<Vec<Found>, StoreError> {
+    let mut pipeline = pipe();
+    for (sums, chunk) in chunks(piece) {
+        let mut command = RedisPartition::on("HMGET", Key::Counts(place.at, sums.bucket));
+        command.arg(MARKER);
+        for (series, _) in chunk {
+            command.arg(*series);
         }
-        let replies = self.link.queries(&pipeline).await?;
-        let mut found: Vec<Found> = Vec::with_capacity(piece.len());
-        let mut last = None;
-        for ((sums, chunk), reply) in chunks(piece).zip(replies) {
-            let part = Found::parse(chunk, reply)?;
-            match found.last_mut().filter(|_| last == Some(sums.bucket)) {
-                None => found.push(part),
-                Some(whole) if whole.marker == part.marker => whole.counts.extend(part.counts),
-                Some(_) => return Err(StoreError::Moved("a fold came between".to_owned())),
-            }
-            last = Some(sums.bucket);
-        }
-        Ok(found)
+        pipeline.add_command(command);
     }
+    let replies = place.link.queries(&pipeline).await?;
+    let mut found: Vec<Found> = Vec::with_capacity(piece.len());
+    let mut last = None;
+    for ((sums, chunk), reply) in chunks(piece).zip(replies) {
+        let part = Found::parse(chunk, reply)?;
+        match found.last_mut().filter(|_| last == Some(sums.bucket)) {
+            None => found.push(part),
+            Some(whole) if whole.marker == part.marker => whole.counts.extend(part.counts),
+            Some(_) => return Err(StoreError::Moved("a fold came between".to_owned())),
+        }
+        last = Some(sums.bucket);
+    }
+    Ok(found)
+}
 
-    /// A whole counts hash. It must be there if it was ever written.
-    pub async fn bucket(&self, bucket: u16) -> Result<Bucket, StoreError> {
-        let key = Key::Counts(self.at, bucket);
-        let (head, replies) = self.with_head([Self::on("HGETALL", key)]).await?;
-        let what = key.to_string();
-        let rows = pairs(replies.into_iter().next().unwrap_or_default(), &what)?;
-        let (mut marker, mut counts) = (None, Packing::default());
-        for (field, value) in rows {
-            let field = bytes(field, &what)?.unwrap_or_default();
-            if field == MARKER {
-                marker = mark_of(value)?;
-            } else {
-                let count = count_of(&field, value)?.filter(|_| is_key(&field));
-                counts.push(&field, count.ok_or_else(|| unreadable(&what))?);
-            }
+/// A whole counts hash. It must be there if it was ever written.
+pub(super) async fn bucket(place: &RedisPartition<'_>, bucket: u16) -> Result<Bucket, StoreError> {
+    let key = Key::Counts(place.at, bucket);
+    let (head, replies) = place.with_head([RedisPartition::on("HGETALL", key)]).await?;
+    let what = key.to_string();
+    let rows = pairs(replies.into_iter().next().unwrap_or_default(), &what)?;
+    let (mut marker, mut counts) = (None, Packing::default());
+    for (field, value) in rows {
+        let field = bytes(field, &what)?.unwrap_or_default();
+        if field == MARKER {
+            marker = mark_of(value)?;
+        } else {
+            let count = count_of(&field, value)?.filter(|_| is_key(&field));
+            counts.push(&field, count.ok_or_else(|| unreadable(&what))?);
         }
-        let counts = counts.finish();
-        if marker.is_none() && head.has_bucket(bucket) {
-            return Err(StoreError::Damaged(format!("{what} is gone")));
-        }
-        Ok(Bucket { head, marker, counts })
     }
+    let counts = counts.finish();
+    if marker.is_none() && head.has_bucket(bucket) {
+        return Err(StoreError::Damaged(format!("{what} is gone")));
+    }
+    Ok(Bucket { head, marker, counts })
 }
 
 /// Parts of sums that one command may read.

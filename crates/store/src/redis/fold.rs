@@ -9,8 +9,8 @@ use ::redis::ScriptInvocation;
 use logtally_core::journal::{Entry, Mark};
 use logtally_core::limits::{JOURNAL_READ_BYTES_MAX, JOURNAL_READ_MAX, TRIM_ENTRIES_MAX};
 
-use super::counts::{Found, Sums, pieces, sums, sums_after};
-use super::journal::Page;
+use super::counts::{self, Found, Sums, pieces, sums, sums_after};
+use super::journal::{self, Page};
 use super::keys::Key;
 use super::partition::{Head, RedisPartition};
 use super::row;
@@ -88,7 +88,7 @@ impl Round {
         let from = head.folded;
         let mut round = Self { from, to: from, entries: Vec::new(), head, read_ms: 0, journal };
         loop {
-            let page = place.page(round.to).await?;
+            let page = journal::page(place, round.to).await?;
             let Some(reached) = page.reached(round.to) else {
                 return Err(round.broken(place, &page));
             };
@@ -149,7 +149,7 @@ impl Round {
         script.key(Key::Journal(place.at).to_string());
         script.arg(self.from.encode()).arg(self.to.encode());
         let mut needed = false;
-        for (sums, found) in piece.iter().zip(place.found(piece).await?) {
+        for (sums, found) in piece.iter().zip(counts::found(place, piece).await?) {
             let Some(after) = self.continues(&found)? else { continue };
             let Written { pairs, gone } = self.written(sums, &found, after);
             script.key(Key::Counts(place.at, sums.bucket).to_string());

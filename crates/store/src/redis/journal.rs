@@ -36,26 +36,24 @@ pub(super) struct Page {
     pub folded_then: Mark,
 }
 
-impl RedisPartition<'_> {
-    /// The next entries after `after`.
-    pub async fn page(&self, after: Mark) -> Result<Page, StoreError> {
-        let mut range = Self::on("XRANGE", Key::Journal(self.at));
-        range.arg(format!("{}-0", after.seq + 1)).arg("+").arg("COUNT").arg(PAGE_ENTRIES);
-        let mut pipeline = pipe();
-        pipeline.add_command(Self::on("HVALS", Key::Recovering(self.at)));
-        pipeline.add_command(self.head_command()).add_command(range);
-        pipeline.add_command(Self::on("HGET", Key::Head(self.at)).arg("folded").take());
-        pipeline.add_command(cmd("TIME"));
-        let [reports, head, entries, folded_then, time] =
-            fixed(Value::Array(self.link.queries(&pipeline).await?), "a page of the journal")?;
-        let entries = list(entries, "the journal")?.into_iter().map(entry_of);
-        Ok(Page {
-            recovering: recovering_of(reports, time_ms(time)?)?,
-            head: self.head(head)?,
-            entries: entries.collect::<Result<_, _>>()?,
-            folded_then: mark(folded_then, "a head")?,
-        })
-    }
+/// The next entries after `after`.
+pub(super) async fn page(place: &RedisPartition<'_>, after: Mark) -> Result<Page, StoreError> {
+    let mut range = RedisPartition::on("XRANGE", Key::Journal(place.at));
+    range.arg(format!("{}-0", after.seq + 1)).arg("+").arg("COUNT").arg(PAGE_ENTRIES);
+    let mut pipeline = pipe();
+    pipeline.add_command(RedisPartition::on("HVALS", Key::Recovering(place.at)));
+    pipeline.add_command(place.head_command()).add_command(range);
+    pipeline.add_command(RedisPartition::on("HGET", Key::Head(place.at)).arg("folded").take());
+    pipeline.add_command(cmd("TIME"));
+    let [reports, head, entries, folded_then, time] =
+        fixed(Value::Array(place.link.queries(&pipeline).await?), "a page of the journal")?;
+    let entries = list(entries, "the journal")?.into_iter().map(entry_of);
+    Ok(Page {
+        recovering: recovering_of(reports, time_ms(time)?)?,
+        head: place.head(head)?,
+        entries: entries.collect::<Result<_, _>>()?,
+        folded_then: mark(folded_then, "a head")?,
+    })
 }
 
 impl Page {

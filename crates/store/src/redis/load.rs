@@ -13,7 +13,8 @@ use logtally_core::limits::{CHANGES_BYTES_MAX, COUNTS_BUCKETS};
 use logtally_core::partition::bucket_of;
 use logtally_core::series::{Family, SeriesKey};
 
-use super::counts::Bucket;
+use super::counts::{self, Bucket};
+use super::journal;
 use super::keys::Key;
 use super::partition::{RedisPartition, lost};
 use super::value::{list, time_ms, word};
@@ -57,7 +58,7 @@ pub(super) async fn changes(
 ) -> Result<Changes, StoreError> {
     let (mut at, mut entries, mut bytes) = (since, Vec::new(), 0);
     loop {
-        let mut page = place.page(at).await?;
+        let mut page = journal::page(place, at).await?;
         let Some(reached) = page.reached(at) else { return Ok(Changes::Broken) };
         at = reached;
         bytes += page.entries.iter().map(|e| e.increments.len()).sum::<usize>();
@@ -137,7 +138,7 @@ impl Loading {
         place: &RedisPartition<'_>,
         numbers: &[u16],
     ) -> Result<(), StoreError> {
-        let buckets = try_join_all(numbers.iter().map(|n| place.bucket(*n))).await?;
+        let buckets = try_join_all(numbers.iter().map(|n| counts::bucket(place, *n))).await?;
         let folded = buckets.iter().map(|b| b.head.folded.seq).max();
         for (number, bucket) in numbers.iter().zip(buckets) {
             self.take(*number, bucket)?;
@@ -188,7 +189,7 @@ impl Loading {
     ) -> Result<Option<Recovering>, StoreError> {
         let (mut goal, mut recovering) = (goal, None);
         while goal.is_none_or(|goal| self.at.seq < goal) {
-            let page = place.page(self.at).await?;
+            let page = journal::page(place, self.at).await?;
             self.at = page.reached(self.at).ok_or_else(rolled_back)?;
             let goal = *goal.get_or_insert(page.head.last.seq);
             if page.head.last.seq < goal {
