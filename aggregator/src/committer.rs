@@ -166,11 +166,15 @@ impl Committer {
     fn note_commit(&self, batch: &Batch, started: Instant) {
         self.backlog.committed(batch.increments().len());
         self.shortest_ttl.committed(batch.families());
-        self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
-        self.metrics.deltas.with_label_values(&["applied"]).inc_by(batch.deltas().len() as u64);
+        self.metrics.commits.seconds.observe(started.elapsed().as_secs_f64());
+        self.metrics
+            .commits
+            .deltas
+            .with_label_values(&["applied"])
+            .inc_by(batch.deltas().len() as u64);
         let records = batch.deltas().iter().map(|d| d.records.read()).sum();
-        self.metrics.records.inc_by(records);
-        self.metrics.bytes.inc_by(batch.increments().len() as u64);
+        self.metrics.commits.records.inc_by(records);
+        self.metrics.commits.bytes.inc_by(batch.increments().len() as u64);
     }
 
     fn note_refusal(&self, source: &SourceId, verdict: Verdict) {
@@ -181,7 +185,7 @@ impl Committer {
             Admission::Unknown => "unknown",
             Admission::Stale => "stale",
         };
-        self.metrics.deltas.with_label_values(&[case]).inc();
+        self.metrics.commits.deltas.with_label_values(&[case]).inc();
         tracing::info!(%source, case, stored = ?verdict.stored, "delta not applied");
     }
 
@@ -193,7 +197,7 @@ impl Committer {
         let opened = self.insist(|| self.store.open_all(self.partition, &openings)).await;
         for ((opening, opened), job) in openings.iter().zip(opened).zip(jobs) {
             if opened.installed {
-                self.metrics.openings.inc();
+                self.metrics.commits.openings.inc();
                 // Keys come with every push.
                 if opening.source.is_temporary() {
                     tracing::debug!(source = %opening.source, "opened");
@@ -224,7 +228,7 @@ impl Committer {
     async fn report(&self, source: &SourceId, known: &SourceState) {
         let report = || self.store.report_acknowledged(self.partition, source, known);
         if self.insist(report).await {
-            self.metrics.behind.inc();
+            self.metrics.commits.behind.inc();
             tracing::error!(%source, partition = %self.partition, acknowledged = known.position,
                 "the store is behind what it had acknowledged; the source is read again");
         }

@@ -95,7 +95,7 @@ pub async fn fold_forever(
             Ok(folded) => {
                 gate.ready();
                 backlog.folded(folded.waiting, bytes);
-                metrics.fold_seconds.observe(started.elapsed().as_secs_f64());
+                metrics.folds.seconds.observe(started.elapsed().as_secs_f64());
                 show(&metrics, partition, folded);
             }
             Err(StoreError::Moved(reason)) => {
@@ -113,9 +113,9 @@ pub async fn fold_forever(
 
 fn show(metrics: &Metrics, partition: Partition, folded: Folded) {
     let label = partition.to_string();
-    metrics.folded.inc_by(folded.entries);
-    metrics.journal.with_label_values(&[&label]).set(folded.journal as i64);
-    metrics.fold_lag.with_label_values(&[&label]).set(folded.lag_ms as f64 / 1000.0);
+    metrics.folds.entries.inc_by(folded.entries);
+    metrics.folds.journal.with_label_values(&[&label]).set(folded.journal as i64);
+    metrics.folds.lag.with_label_values(&[&label]).set(folded.lag_ms as f64 / 1000.0);
 }
 
 #[cfg(test)]

@@ -158,10 +158,10 @@ impl LimitGuard {
         let limited = self.state.known.limit(&delta.limits, &delta.increments);
         self.taken.extend(limited.taken);
         let names = names(delta);
-        self.metrics.show_limits(delta);
+        self.metrics.limits.show_limits(delta);
         for SeriesLimit { family, .. } in &delta.limits {
             if let Some(name) = names.get(family) {
-                self.metrics.show_series(name, self.state.known.series(*family));
+                self.metrics.limits.show_series(name, self.state.known.series(*family));
             }
         }
         if limited.overflowed.is_empty() {
@@ -170,7 +170,7 @@ impl LimitGuard {
         let family = records_overflowed();
         let counted = limited.overflowed.iter().map(|(id, records)| {
             let name = names.get(id).map_or(id.as_str(), String::as_str);
-            self.metrics.overflowed.with_label_values(&[name]).inc_by(*records);
+            self.metrics.limits.overflowed.with_label_values(&[name]).inc_by(*records);
             (SeriesKey::new(family.id(), [name]), *records)
         });
         let counted: Vec<_> = counted.collect();

@@ -48,7 +48,7 @@ const CHECK_EVERY: Duration = Duration::from_secs(15);
 pub struct AggregatorOptions {
     /// Number of partitions that a new store gets, and an existing one must have.
     pub partitions: Option<u16>,
-    /// How long the idempotency keys and the lanes of pushes are kept.
+    /// How long the idempotency keys and the anonymous sources of pushes are kept.
     pub key_retention: Duration,
     /// Largest message (bytes) that an ingest may send.
     pub message_bytes_max: usize,
