@@ -39,7 +39,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<()> {
     cancel_on_signal(context.shutdown.clone());
     check_volume(&args.volume).map_err(|text| ExitError::usage(anyhow::anyhow!(text)))?;
     let reloader = Reloader::start(&args.config, &args.files, Reads::Files, &context.registry)?;
-    let result = if args.once {
+    let result = if args.end.once {
         once(&args, &reloader, &context).await
     } else {
         serve(&args, &reloader, &context).await
@@ -49,7 +49,8 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<()> {
 }
 
 async fn once(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow::Result<()> {
-    let url = if args.dry_run { StoreUrl::Memory } else { store::named_or_default(&args.store)? };
+    let url =
+        if args.end.dry_run { StoreUrl::Memory } else { store::named_or_default(&args.store)? };
     let store = url.open(redis_options(args))?;
     let exporter = Exporter::new(Arc::clone(&store) as _, args.view.options(), context);
     raise_file_limit();
@@ -58,11 +59,11 @@ async fn once(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow:
     if context.shutdown.is_cancelled() {
         bail!("interrupted before everything was counted; run it again to go on from there");
     }
-    if !args.quiet {
+    if !args.end.quiet {
         let body = exporter.exposition(PageFormat::Text).await?;
         std::io::stdout().write_all(&body).context("cannot write to standard output")?;
     }
-    if args.dry_run {
+    if args.end.dry_run {
         tracing::info!("a dry run: counted from the beginning of the files, nothing was kept");
     }
     match outcome.problems.as_slice() {
@@ -73,9 +74,9 @@ async fn once(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow:
 
 async fn serve(args: &RunArgs, reloader: &Reloader, context: &Context) -> anyhow::Result<()> {
     let url = store::named_or_default(&args.store)?;
-    let web = bind("--web.listen-address", &args.web_listen_address).await?;
-    let admin = bind_std("--admin.listen-address", &args.admin_listen_address).await?;
-    let (grpc, http) = (&args.grpc_listen_address, &args.push_listen_address);
+    let web = bind("--web.listen-address", &args.listen.web_listen_address).await?;
+    let admin = bind_std("--admin.listen-address", &args.listen.admin_listen_address).await?;
+    let (grpc, http) = (&args.listen.grpc_listen_address, &args.listen.push_listen_address);
     let pushes = Listeners::bind(grpc.as_ref(), http.as_ref()).await?;
     let store = url.open(redis_options(args))?;
     let exporter = Exporter::new(Arc::clone(&store) as _, args.view.options(), context);
@@ -119,7 +120,7 @@ fn job(
     pushes: Listeners,
 ) -> pipeline::Job {
     let shard = Shard { index: 0, total: 1 };
-    let mut options = args.follow.options(args.volume.clone(), shard, args.once, true);
+    let mut options = args.follow.options(args.volume.clone(), shard, args.end.once, true);
     let key_retention = args.retention.key_retention;
     let mut aggregator = AggregatorOptions { key_retention, ..AggregatorOptions::default() };
     if !url.is_server() {

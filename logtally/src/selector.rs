@@ -2,6 +2,7 @@
 //! match the whole value; a label that a series does not have is an empty text.
 
 use anyhow::{Context, bail};
+use logtally_core::names::{is_label_name, is_metric_name};
 use regex::Regex;
 
 use crate::page::quoted;
@@ -32,7 +33,7 @@ impl Selector {
         let text = text.trim();
         let (metric, rest) = text.split_once('{').unwrap_or((text, "}"));
         let metric = metric.trim();
-        if !is_name(metric, ":_") {
+        if !is_metric_name(metric) {
             bail!(
                 "a selector begins with the name of a metric: 'http_requests_total{{host=\"web1\"}}'"
             );
@@ -82,7 +83,7 @@ impl Matcher {
         let end = text.find(['=', '!']).context("a matcher is written label=\"value\"")?;
         let (label, rest) = text.split_at(end);
         let label = label.trim();
-        if !is_name(label, "_") {
+        if !is_label_name(label) {
             bail!("{label:?} is not the name of a label");
         }
         let (rest, negative, is_regex) = if let Some(rest) = rest.strip_prefix("=~") {
@@ -115,13 +116,6 @@ impl Matcher {
         };
         matches != self.negative
     }
-}
-
-fn is_name(text: &str, others: &str) -> bool {
-    let starts_well = !text.starts_with(|c: char| c.is_ascii_digit());
-    starts_well
-        && !text.is_empty()
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
 }
 
 #[cfg(test)]

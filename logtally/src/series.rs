@@ -7,7 +7,7 @@ use logtally_core::batch::Batch;
 use logtally_core::delta::{Delta, Span};
 use logtally_core::journal::Nonce;
 use logtally_core::partition::Partition;
-use logtally_core::series::{Amount, Family, FamilyId, Increments, Kind, SeriesKey, Value};
+use logtally_core::series::{Amount, Family, FamilyId, Increments, SeriesKey, Value};
 use logtally_core::source::{Generation, RecordCounts, SourceId, SourceState, Tail};
 use logtally_exporter::{Exporter, PageFormat, ViewOptions};
 use logtally_service::{Context, version};
@@ -75,9 +75,8 @@ pub(crate) struct Named {
 impl Named {
     /// The name of a series of a family.
     pub(crate) fn of(family: &Family, key: &SeriesKey) -> Self {
-        let labels =
-            pairs(family, key).filter(|(n, _)| *n != "le" || family.kind != Kind::Histogram);
-        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let labels = key.labels(family).map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let labels = labels.collect();
         Self { metric: family.name.clone(), labels }
     }
 
@@ -94,11 +93,7 @@ impl Named {
 
 /// A row of a series with all its labels, the bucket included, as it is written on a page.
 pub(crate) fn row_name(family: &Family, key: &SeriesKey) -> String {
-    written(&family.name, pairs(family, key))
-}
-
-fn pairs<'a>(family: &'a Family, key: &'a SeriesKey) -> impl Iterator<Item = (&'a str, &'a str)> {
-    family.labels.iter().map(String::as_str).zip(key.values())
+    written(&family.name, family.labels.iter().map(String::as_str).zip(key.values()))
 }
 
 /// An amount as a person reads it: the value if there is one, else the number of records.
@@ -144,6 +139,8 @@ pub(crate) async fn page_of<'a>(
 
 #[cfg(test)]
 mod tests {
+    use logtally_core::series::Kind;
+
     use super::*;
 
     #[test]

@@ -108,10 +108,9 @@ async fn find(
 
 /// A label that the metric does not have would match all or nothing, and neither is meant.
 fn check_labels(selector: &Selector, family: &Family) -> anyhow::Result<()> {
-    let unknown = selector.labels().find(|l| *l == "le" || !family.labels.iter().any(|f| f == l));
+    let labels = family.labels_without_bucket();
+    let unknown = selector.labels().find(|l| !labels.iter().any(|known| known == l));
     let Some(label) = unknown else { return Ok(()) };
-    let labels: Vec<&str> =
-        family.labels.iter().map(String::as_str).filter(|l| *l != "le").collect();
     Err(usage(format!(
         "{} has no label {label:?}; its labels are {}",
         family.name,

@@ -40,7 +40,8 @@ pub(crate) struct SourcesArgs {
     #[arg(long)]
     pub(crate) rejected: bool,
 
-    /// With `--store`: also list idempotency keys and lanes of pushes, of which there may be many.
+    /// With `--store`: also list idempotency keys and anonymous sources of pushes, of which there may be
+    /// many.
     #[arg(long, requires = STORE_GROUP)]
     pub(crate) all: bool,
 

@@ -29,6 +29,38 @@ pub(crate) struct RunArgs {
     #[arg(long, env = "LOGTALLY_DURABILITY", value_enum, default_value = "applied")]
     pub(crate) durability: DurabilityArg,
 
+    /// Whether it ends at the end of the files.
+    #[command(flatten)]
+    pub(crate) end: OnceArgs,
+
+    /// Name of the volume that the files are on. Only needed if several hosts count into one Redis.
+    #[arg(long, env = "LOGTALLY_VOLUME", default_value = "local")]
+    pub(crate) volume: String,
+
+    /// Where it listens.
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
+
+    /// How files are followed.
+    #[command(flatten)]
+    pub(crate) follow: FollowArgs,
+
+    /// What pushes leave behind.
+    #[command(flatten)]
+    pub(crate) retention: RetentionArgs,
+
+    /// How the counts are shown.
+    #[command(flatten)]
+    pub(crate) view: ViewArgs,
+
+    /// Logs.
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+/// Whether it ends at the end of the files, and what it leaves behind then.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct OnceArgs {
     /// Read all files to their end (a last line without a line feed included), print the counts and
     /// exit; with 1 if an input could not be read.
     #[arg(long)]
@@ -41,11 +73,11 @@ pub(crate) struct RunArgs {
     /// With `--once`: keep the counts in the store and do not print them.
     #[arg(long, requires = "once", conflicts_with = "dry_run")]
     pub(crate) quiet: bool,
+}
 
-    /// Name of the volume that the files are on. Only needed if several hosts count into one Redis.
-    #[arg(long, env = "LOGTALLY_VOLUME", default_value = "local")]
-    pub(crate) volume: String,
-
+/// The addresses at which it listens.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct ListenArgs {
     /// Address of the counts, for Prometheus.
     #[arg(
         long = "web.listen-address",
@@ -69,22 +101,6 @@ pub(crate) struct RunArgs {
         default_value = ":8001"
     )]
     pub(crate) admin_listen_address: ListenAddress,
-
-    /// How files are followed.
-    #[command(flatten)]
-    pub(crate) follow: FollowArgs,
-
-    /// What pushes leave behind.
-    #[command(flatten)]
-    pub(crate) retention: RetentionArgs,
-
-    /// How the counts are shown.
-    #[command(flatten)]
-    pub(crate) view: ViewArgs,
-
-    /// Logs.
-    #[command(flatten)]
-    pub(crate) log: LogArgs,
 }
 
 const STORE_HELP: &str = "\

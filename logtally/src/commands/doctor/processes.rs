@@ -63,7 +63,7 @@ async fn look_at(url: &SecretUrl, findings: &mut Findings) {
         None => findings.ok("sources", format!("{url} follows {sources}, {lag} bytes behind")),
         Some((row, error)) => {
             let n = failing().count();
-            let path = row.path.as_deref().unwrap_or(&row.source);
+            let path = row.identity.path.as_deref().unwrap_or(&row.identity.source);
             let text = format!("{url}: {n} of {sources} cannot be read, such as {path}: {error}");
             findings.error("sources", text);
         }

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use logtally_config::InputSpec;
+use logtally_core::names::HistogramSuffix;
 use logtally_core::rule::Reject;
 use logtally_core::series::Amount;
 use logtally_rules::RuleSet;
@@ -85,8 +86,12 @@ async fn series(rule: &RuleSpec, line: &Line) -> anyhow::Result<Vec<SeriesSays>>
     let samples = page::parse(&page)?.samples.into_iter();
     let own = samples.filter(|s| !s.metric.starts_with("logtally_"));
     // Buckets below the value are 0, and say nothing.
-    let told = own.filter(|s| s.value != "0" || !s.metric.ends_with("_bucket"));
+    let told = own.filter(|s| s.value != "0" || !is_bucket(&s.metric));
     Ok(told.map(|s| SeriesSays { series: s.series(), value: s.value }).collect())
+}
+
+fn is_bucket(sample: &str) -> bool {
+    matches!(HistogramSuffix::split(sample), Some((_, HistogramSuffix::Bucket)))
 }
 
 fn why_not(rule: &RuleSpec, line: &Line) -> String {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use logtally_core::names::HistogramSuffix;
+
 use crate::page::Page;
 use crate::series::{Counted, Named};
 
@@ -15,19 +17,25 @@ pub(super) fn of_store(counted: &Counted) -> Values {
 
 /// The series of a page; of a histogram, the number of its values.
 pub(super) fn of_page(page: &Page) -> Values {
-    let histogram = |metric: &str, suffix: &str| {
-        let base = metric.strip_suffix(suffix)?;
-        (page.types.get(base)? == "histogram").then(|| base.to_owned())
-    };
     let mut values = Values::new();
     for sample in &page.samples {
-        let skipped = ["_bucket", "_sum"].iter().any(|s| histogram(&sample.metric, s).is_some());
-        if let (false, Ok(value)) = (skipped, sample.value.parse()) {
-            let metric = histogram(&sample.metric, "_count").unwrap_or(sample.metric.clone());
-            values.insert(Named { metric, labels: sample.labels.clone() }, value);
+        let metric = match of_histogram(page, &sample.metric) {
+            Some((_, HistogramSuffix::Bucket | HistogramSuffix::Sum)) => continue,
+            Some((histogram, HistogramSuffix::Count)) => histogram,
+            None => &sample.metric,
+        };
+        if let Ok(value) = sample.value.parse() {
+            let (metric, labels) = (metric.to_owned(), sample.labels.clone());
+            values.insert(Named { metric, labels }, value);
         }
     }
     values
+}
+
+/// The histogram of the page that a sample belongs to, and which of its samples this is.
+fn of_histogram<'a>(page: &Page, sample: &'a str) -> Option<(&'a str, HistogramSuffix)> {
+    let (base, suffix) = HistogramSuffix::split(sample)?;
+    (page.types.get(base)? == "histogram").then_some((base, suffix))
 }
 
 #[cfg(test)]

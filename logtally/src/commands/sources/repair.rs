@@ -172,7 +172,7 @@ fn refuse_pushed(id: &str) -> anyhow::Result<()> {
     let what = match source.name() {
         SourceName::Producer(_) => "a producer",
         SourceName::Key { .. } => "the key of a push",
-        SourceName::Anonymous { .. } => "a lane of pushes",
+        SourceName::Anonymous { .. } => "an anonymous source of pushes",
         _ => return Ok(()),
     };
     Err(usage(format!(
@@ -225,7 +225,7 @@ fn consequence(source: &SourceId, position: u64) -> String {
             "the key; what was counted stays. A push that is repeated with it counts again"
         }
         SourceName::Anonymous { .. } => {
-            "the lane; what was counted stays. A push that is under way in it may count twice"
+            "the anonymous source; what was counted stays. A push that is under way in it may count twice"
         }
         _ => return of_file(position),
     };

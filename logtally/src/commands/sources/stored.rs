@@ -1,21 +1,21 @@
 //! What a store has of sources, as people read it: files by position, producers by sequence, and the keys
-//! and lanes of pushes, of which there may be millions, as a number. Only reads, page by page.
+//! and anonymous sources of pushes, of which there may be millions, as a number. Only reads, page by page.
 
 use logtally_core::partition::Partition;
 use logtally_core::source::{SourceId, SourceName, SourceState};
 use logtally_store::SharedStore;
 
-use super::row::{SourceRow, table};
+use super::row::{Identity, Records, SourceRow, table};
 use crate::output::{Table, count_of};
 
 /// All that is told of a store.
 #[derive(Default)]
 pub(super) struct StoreReport {
-    /// Keys and lanes only if they were asked for.
+    /// Keys and anonymous sources only if they were asked for.
     pub(crate) rows: Vec<SourceRow>,
     keys: u64,
-    lanes: u64,
-    /// When the oldest key or lane was opened, seconds since 1970.
+    anonymous: u64,
+    /// When the oldest key or anonymous source was opened, seconds since 1970.
     oldest_s: Option<u64>,
     /// The store's time, seconds since 1970.
     now_s: u64,
@@ -23,7 +23,7 @@ pub(super) struct StoreReport {
 }
 
 impl StoreReport {
-    /// Reads a store; `all` to keep keys and lanes.
+    /// Reads a store; `all` to keep keys and anonymous sources.
     pub(super) async fn read(store: &SharedStore, all: bool) -> anyhow::Result<Self> {
         let mut stored = Self { lists_all: all, ..Self::default() };
         for at in (0..store.info().await?.partitions).map(Partition) {
@@ -42,8 +42,8 @@ impl StoreReport {
             }
             // A page may tell of a source again, and in any order.
             let rows = &mut stored.rows[first..];
-            rows.sort_by(|a, b| a.source.cmp(&b.source));
-            stored.rows.dedup_by(|a, b| a.source == b.source);
+            rows.sort_by(|a, b| a.identity.source.cmp(&b.identity.source));
+            stored.rows.dedup_by(|a, b| a.identity.source == b.identity.source);
         }
         Ok(stored)
     }
@@ -51,7 +51,7 @@ impl StoreReport {
     fn take(&mut self, at: Partition, source: &SourceId, state: &SourceState) {
         match source.name() {
             SourceName::Key { .. } => self.keys += 1,
-            SourceName::Anonymous { .. } => self.lanes += 1,
+            SourceName::Anonymous { .. } => self.anonymous += 1,
             _ => {}
         }
         if source.is_temporary() {
@@ -70,7 +70,7 @@ impl StoreReport {
     pub(super) fn render(&self) -> String {
         let (pushed, read): (Vec<&SourceRow>, Vec<&SourceRow>) =
             self.rows.iter().partition(|row| is_pushed(row));
-        let has_pushes = !pushed.is_empty() || self.keys + self.lanes > 0;
+        let has_pushes = !pushed.is_empty() || self.keys + self.anonymous > 0;
         let mut parts = Vec::new();
         if !read.is_empty() || !has_pushes {
             parts.push(table(read).render());
@@ -78,7 +78,7 @@ impl StoreReport {
         if !pushed.is_empty() {
             parts.push(self.pushed(&pushed).render());
         }
-        if !self.lists_all && self.keys + self.lanes > 0 {
+        if !self.lists_all && self.keys + self.anonymous > 0 {
             parts.push(self.summary());
         }
         parts.join("\n")
@@ -89,20 +89,23 @@ impl StoreReport {
             ["kind", "name", ">sequence", ">counted", ">filtered", ">rejected", ">age", "source"];
         let mut table = Table::new(&headings);
         for row in rows {
-            let kind = row.role.as_deref().unwrap_or_default();
-            let name = row.source.strip_prefix("producer/").unwrap_or("-");
+            let kind = row.identity.role.as_deref().unwrap_or_default();
+            let name = row.identity.source.strip_prefix("producer/").unwrap_or("-");
             let (sequence, opened) = (row.position.to_string(), row.opened_s);
-            let numbers = [row.counted, row.filtered, row.rejected].map(|n| n.to_string());
+            let numbers = [row.records.counted, row.records.filtered, row.records.rejected]
+                .map(|n| n.to_string());
             let age = opened.map_or("-".to_owned(), |at| age(self.now_s.saturating_sub(at)));
             let [counted, filtered, rejected] = &numbers;
-            table.row([kind, name, &sequence, counted, filtered, rejected, &age, &row.source]);
+            let source = row.identity.source.as_str();
+            table.row([kind, name, &sequence, counted, filtered, rejected, &age, source]);
         }
         table
     }
 
     fn summary(&self) -> String {
-        let (keys, lanes) = (count_of(self.keys, "key"), count_of(self.lanes, "lane"));
-        let mut text = format!("{keys} and {lanes} of pushes without a producer");
+        let keys = count_of(self.keys, "key");
+        let anonymous = count_of(self.anonymous, "anonymous source");
+        let mut text = format!("{keys} and {anonymous} of pushes without a producer");
         if let Some(at) = self.oldest_s {
             text += &format!(", the oldest of them {} old", age(self.now_s.saturating_sub(at)));
         }
@@ -111,7 +114,7 @@ impl StoreReport {
 }
 
 fn is_pushed(row: &SourceRow) -> bool {
-    matches!(row.role.as_deref(), Some("producer" | "key" | "lane"))
+    matches!(row.identity.role.as_deref(), Some("producer" | "key" | "anonymous"))
 }
 
 fn row(at: Partition, source: &SourceId, state: &SourceState) -> SourceRow {
@@ -120,21 +123,26 @@ fn row(at: Partition, source: &SourceId, state: &SourceState) -> SourceRow {
         SourceName::Backfill { .. } => Some("backfill"),
         SourceName::Producer(_) => Some("producer"),
         SourceName::Key { .. } => Some("key"),
-        SourceName::Anonymous { .. } => Some("lane"),
+        SourceName::Anonymous { .. } => Some("anonymous"),
         SourceName::Stdin { .. } | SourceName::Other(_) => None,
     };
     SourceRow {
         from: format!("partition {at}"),
-        source: source.as_str().to_owned(),
-        role: role.map(str::to_owned),
+        identity: Identity {
+            source: source.as_str().to_owned(),
+            role: role.map(str::to_owned),
+            ..Identity::default()
+        },
         state: "stored".to_owned(),
         generation: Some(format!("{:016x}", state.generation.0)),
         position: state.position,
         size: state.end.map(|end| end.position),
         opened_s: state.note.filter(|_| source.is_temporary()),
-        counted: state.records.counted,
-        filtered: state.records.filtered,
-        rejected: state.records.rejected,
+        records: Records {
+            counted: state.records.counted,
+            filtered: state.records.filtered,
+            rejected: state.records.rejected,
+        },
         ..SourceRow::default()
     }
 }
@@ -207,17 +215,18 @@ mod tests {
         let producer =
             "producer  host1/app        42        5         1         0    -  producer/host1/app";
         assert_eq!(lines[4], producer);
-        let summary = "2 keys and 1 lane of pushes without a producer, the oldest of them 3h5m old; --all lists them";
+        let summary = "2 keys and 1 anonymous source of pushes without a producer, the oldest of them 3h5m old; --all lists them";
         assert_eq!(lines[6..], [summary]);
         assert_eq!(stored.rows.len(), 2, "what is not listed is not kept");
     }
 
     #[tokio::test]
-    async fn all_lists_keys_and_lanes() {
+    async fn all_lists_keys_and_anonymous_sources() {
         let store = store(&sources()).await;
         let stored = StoreReport::read(&store, true).await.expect("read");
-        let roles: Vec<_> = stored.rows.iter().filter_map(|row| row.role.as_deref()).collect();
-        assert_eq!(roles, ["file", "key", "lane", "key", "producer"]);
+        let roles: Vec<_> =
+            stored.rows.iter().filter_map(|row| row.identity.role.as_deref()).collect();
+        assert_eq!(roles, ["file", "key", "anonymous", "key", "producer"]);
         let text = stored.render();
         assert!(!text.contains("--all"), "{text}");
         assert!(text.contains("3h5m") && text.contains("1m0s"), "{text}");
