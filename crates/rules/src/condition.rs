@@ -25,7 +25,7 @@ pub(crate) enum Condition {
 
 impl Condition {
     /// The column is one of the texts.
-    pub fn texts<'a>(slot: usize, texts: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn texts<'a>(slot: usize, texts: impl IntoIterator<Item = &'a str>) -> Self {
         let mut texts: Vec<Box<[u8]>> = texts.into_iter().map(|t| t.as_bytes().into()).collect();
         texts.sort_unstable();
         texts.dedup();
@@ -33,7 +33,7 @@ impl Condition {
     }
 
     /// The column matches.
-    pub fn matches(field: &str, slot: usize, text: &str) -> Result<Self, Wrong> {
+    pub(crate) fn matches(field: &str, slot: usize, text: &str) -> Result<Self, Wrong> {
         // Checked as an expression over text, so that `.` and classes mean characters; then searched
         // in bytes, which need no check.
         regex(field, text)?;
@@ -42,7 +42,7 @@ impl Condition {
     }
 
     /// Whether the record fulfils the condition.
-    pub fn holds(&self, row: &impl Row) -> bool {
+    pub(crate) fn holds(&self, row: &impl Row) -> bool {
         let text = |slot: usize| row.get(slot).unwrap_or_default();
         match self {
             Self::All(parts) => parts.iter().all(|part| part.holds(row)),
@@ -64,7 +64,7 @@ impl Condition {
     }
 
     /// Whether there are values of which it says neither yes nor no, but no for want of a better.
-    pub fn can_fail(&self) -> bool {
+    pub(crate) fn can_fail(&self) -> bool {
         match self {
             Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::can_fail),
             Self::Not(part) => part.can_fail(),
@@ -74,7 +74,7 @@ impl Condition {
     }
 
     /// A column and texts of which it must have one, if the condition demands such.
-    pub fn required_texts(&self) -> Option<(usize, &[Box<[u8]>])> {
+    pub(crate) fn required_texts(&self) -> Option<(usize, &[Box<[u8]>])> {
         match self {
             Self::In(slot, texts) => Some((*slot, texts)),
             Self::All(parts) => parts.iter().find_map(Self::required_texts),

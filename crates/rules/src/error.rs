@@ -23,16 +23,16 @@ pub(crate) struct Wrong {
 }
 
 impl Wrong {
-    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into(), help: None }
     }
 
-    pub fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    pub fn in_rule(self, rule: usize) -> RuleError {
+    pub(crate) fn in_rule(self, rule: usize) -> RuleError {
         let Self { field, message, help } = self;
         RuleError { rule, field, message, help }
     }

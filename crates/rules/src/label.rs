@@ -45,7 +45,7 @@ enum Step {
 }
 
 impl Label {
-    pub fn compile(spec: &LabelSpec, columns: &mut Columns) -> Result<Self, Wrong> {
+    pub(crate) fn compile(spec: &LabelSpec, columns: &mut Columns) -> Result<Self, Wrong> {
         let from = match &spec.from {
             LabelSource::Column(column) => From::Column(columns.slot(column)),
             LabelSource::Constant(value) => From::Constant(value.clone()),
@@ -69,7 +69,7 @@ impl Label {
     }
 
     /// The slot of the column whose value it is, as it stands there.
-    pub fn plain_column(&self) -> Option<usize> {
+    pub(crate) fn plain_column(&self) -> Option<usize> {
         match self.from {
             From::Column(slot) if self.plain => Some(slot),
             _ => None,
@@ -77,7 +77,12 @@ impl Label {
     }
 
     /// Appends the value.
-    pub fn push(&self, row: &impl Row, origin: Origin<'_>, out: &mut Vec<u8>) -> Matched<()> {
+    pub(crate) fn push(
+        &self,
+        row: &impl Row,
+        origin: Origin<'_>,
+        out: &mut Vec<u8>,
+    ) -> Matched<()> {
         let value = match &self.from {
             From::Column(slot) => row.get(*slot),
             From::Constant(value) => Some(value.as_bytes()),

@@ -27,7 +27,7 @@ pub(crate) enum Measure {
 
 impl Measure {
     /// The measure with the kind of its family and the bounds of its buckets.
-    pub fn compile(
+    pub(crate) fn compile(
         spec: &spec::Measure,
         columns: &mut Columns,
     ) -> Result<(Self, Kind, Vec<String>), Wrong> {
@@ -57,7 +57,12 @@ impl Measure {
     }
 
     /// The record's value. A histogram's bucket becomes the last value of the key.
-    pub fn of(&self, row: &impl Row, origin: Origin<'_>, key: &mut Vec<u8>) -> Matched<Value> {
+    pub(crate) fn of(
+        &self,
+        row: &impl Row,
+        origin: Origin<'_>,
+        key: &mut Vec<u8>,
+    ) -> Matched<Value> {
         match self {
             Self::Count => Matched::Yes(Value::None),
             Self::SumGauge(value) => value.of(row).map(Value::Sum),

@@ -25,7 +25,7 @@ enum Fallback {
 }
 
 impl Number {
-    pub fn compile(spec: &ValueSpec, columns: &mut Columns) -> Result<Self, Wrong> {
+    pub(crate) fn compile(spec: &ValueSpec, columns: &mut Columns) -> Result<Self, Wrong> {
         let decimal = |field: &str, text: &str| {
             Decimal::parse(text.as_bytes())
                 .map_err(|e| Wrong::new(field, format!("{text:?} is {e}")))
@@ -40,7 +40,7 @@ impl Number {
     }
 
     /// The record's number.
-    pub fn of(&self, row: &impl Row) -> Matched<Decimal> {
+    pub(crate) fn of(&self, row: &impl Row) -> Matched<Decimal> {
         let value = row.number(self.slot).and_then(|value| self.scaled(value));
         match (value, self.invalid) {
             (Some(value), _) | (None, Fallback::Default(value)) => Matched::Yes(value),

@@ -57,7 +57,7 @@ impl Names {
 
 impl Relabeller {
     /// Compiles the steps for a rule with these labels. Returns the names that the series have then.
-    pub fn compile(
+    pub(crate) fn compile(
         metric: &str,
         labels: &[String],
         steps: &[spec::Relabel],
@@ -82,7 +82,7 @@ impl Relabeller {
     }
 
     /// Appends the values of the changed labels.
-    pub fn push(
+    pub(crate) fn push(
         &self,
         labels: &[Label],
         row: &impl Row,

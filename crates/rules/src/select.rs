@@ -37,7 +37,7 @@ impl ByText {
 
 impl Selector {
     /// A selector for rules with these conditions.
-    pub fn new<'a>(conditions: impl Iterator<Item = Option<&'a Condition>>) -> Self {
+    pub(crate) fn new<'a>(conditions: impl Iterator<Item = Option<&'a Condition>>) -> Self {
         let mut selector = Self::default();
         for (rule, condition) in conditions.enumerate() {
             match condition.and_then(Condition::required_texts) {
@@ -62,7 +62,7 @@ impl Selector {
     }
 
     /// The rules that may match the record, in their order.
-    pub fn candidates(&self, row: &impl Row, out: &mut Vec<u32>) {
+    pub(crate) fn candidates(&self, row: &impl Row, out: &mut Vec<u32>) {
         out.clear();
         out.extend_from_slice(&self.always);
         for column in &self.by_text {

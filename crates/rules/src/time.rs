@@ -16,7 +16,11 @@ pub(crate) struct Time {
 }
 
 impl Time {
-    pub fn compile(field: &str, spec: &TimeSpec, columns: &mut Columns) -> Result<Self, Wrong> {
+    pub(crate) fn compile(
+        field: &str,
+        spec: &TimeSpec,
+        columns: &mut Columns,
+    ) -> Result<Self, Wrong> {
         if let TimeFormat::Pattern(pattern) = &spec.format {
             check_pattern(field, pattern)?;
         }
@@ -24,7 +28,7 @@ impl Time {
     }
 
     /// The record's time; `None` if it has none between the years 1678 and 2262.
-    pub fn of(&self, row: &impl Row) -> Option<i64> {
+    pub(crate) fn of(&self, row: &impl Row) -> Option<i64> {
         self.read(std::str::from_utf8(row.get(self.slot)?).ok()?.trim())
     }
 

@@ -14,14 +14,9 @@ const NOT_CLEAN: &[&str] = &[
     "logtally-aggregator",
     "logtally-client",
     "logtally-core",
-    "logtally-count",
-    "logtally-formats",
     "logtally-ingest",
     "logtally-receive",
-    "logtally-recount",
-    "logtally-rules",
     "logtally-store",
-    "logtally-tail",
 ];
 
 fn workspace() -> Workspace {

@@ -54,7 +54,7 @@ pub(super) struct Lookup {
 
 impl Lookup {
     /// Its bytes.
-    pub fn of<'a>(&self, text: &'a [u8]) -> &'a [u8] {
+    pub(crate) fn of<'a>(&self, text: &'a [u8]) -> &'a [u8] {
         &text[self.from..self.from + self.len]
     }
 
@@ -113,7 +113,7 @@ impl KeyBytes {
     const UNIT: usize = 8;
 
     /// Of so many bytes; 0 for a raw key that no rule matches. More than half a megabyte is as much.
-    pub fn of(bytes: usize) -> Self {
+    pub(crate) fn of(bytes: usize) -> Self {
         Self(u16::try_from(bytes.div_ceil(Self::UNIT)).unwrap_or(u16::MAX))
     }
 
@@ -122,7 +122,7 @@ impl KeyBytes {
     }
 
     /// Whether a rule matches it.
-    pub fn is_counted(self) -> bool {
+    pub(crate) fn is_counted(self) -> bool {
         self.0 > 0
     }
 }
@@ -152,7 +152,7 @@ impl RawKeys {
     /// Everything is written where it stays: a copy would wait for the writes before it.
     #[inline(always)]
     #[must_use]
-    pub fn prepare(&self, text: &[u8], from: usize, to: usize, lookup: &mut Lookup) -> bool {
+    pub(crate) fn prepare(&self, text: &[u8], from: usize, to: usize, lookup: &mut Lookup) -> bool {
         let len = to - from;
         let first = text.get(from..).and_then(<[u8]>::first_chunk::<ROOM>);
         let (Some(first), true) = (first, len > 0 && len <= RAW_KEY_BYTES_MAX) else {
@@ -175,7 +175,7 @@ impl RawKeys {
 
     /// Asks for the memory of these, unless it is near anyway.
     #[inline]
-    pub fn prefetch(&self, lookups: &[Lookup]) {
+    pub(crate) fn prefetch(&self, lookups: &[Lookup]) {
         if self.slots.len() > SLOTS_SMALL {
             let heads = lookups.iter().map(|lookup| self.arena.get(place(lookup.slot)).copied());
             std::hint::black_box(heads.fold(0, |all, head| all | head.unwrap_or_default()));
@@ -184,7 +184,7 @@ impl RawKeys {
 
     /// Counts these, up to the first one that is not known. Returns how many.
     #[inline]
-    pub fn count_known(&mut self, text: &[u8], lookups: &[Lookup]) -> usize {
+    pub(crate) fn count_known(&mut self, text: &[u8], lookups: &[Lookup]) -> usize {
         for (index, lookup) in lookups.iter().enumerate() {
             if self.is(lookup.slot, text, lookup) {
                 self.add(place(lookup.slot), 1);
@@ -198,7 +198,7 @@ impl RawKeys {
     }
 
     /// Counts one that is not known, and knows it from now on.
-    pub fn insert(&mut self, text: &[u8], lookup: &Lookup, key_bytes: KeyBytes, count: u32) {
+    pub(crate) fn insert(&mut self, text: &[u8], lookup: &Lookup, key_bytes: KeyBytes, count: u32) {
         if 2 * (self.len + 1) > self.slots.len() {
             self.grow();
         }
@@ -213,7 +213,7 @@ impl RawKeys {
     }
 
     /// Adds what another table has counted.
-    pub fn absorb(&mut self, other: &Self) {
+    pub(crate) fn absorb(&mut self, other: &Self) {
         other.each(|text, len, key_bytes, count| {
             let mut lookup = Lookup::default();
             assert!(
@@ -229,7 +229,7 @@ impl RawKeys {
 
     /// The raw keys that were counted, and how often: each with its length, in a text with some room
     /// behind it.
-    pub fn each(&self, mut visit: impl FnMut(&[u8], usize, KeyBytes, u32)) {
+    pub(crate) fn each(&self, mut visit: impl FnMut(&[u8], usize, KeyBytes, u32)) {
         let mut text = Vec::new();
         for place in &self.touched {
             let place = *place as usize;
@@ -243,22 +243,22 @@ impl RawKeys {
     }
 
     /// How many were counted.
-    pub fn touched(&self) -> usize {
+    pub(crate) fn touched(&self) -> usize {
         self.touched.len()
     }
 
     /// Bytes of the series keys that they count.
-    pub fn series_key_bytes(&self) -> usize {
+    pub(crate) fn series_key_bytes(&self) -> usize {
         self.bytes
     }
 
     /// Bytes that the texts take.
-    pub fn arena_bytes(&self) -> usize {
+    pub(crate) fn arena_bytes(&self) -> usize {
         self.arena.len() * WORD
     }
 
     /// Sets all counts to 0.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         for place in self.touched.drain(..) {
             if let Some(head) = self.arena.get_mut(place as usize) {
                 *head &= !u64::from(u32::MAX);
@@ -268,7 +268,7 @@ impl RawKeys {
     }
 
     /// Forgets all raw keys, and gives back most of the memory.
-    pub fn forget(&mut self, kept_max: usize) {
+    pub(crate) fn forget(&mut self, kept_max: usize) {
         self.arena.clear();
         self.arena.shrink_to(kept_max / WORD);
         self.slots.clear();

@@ -24,7 +24,7 @@ pub(super) enum Instructions {
 
 impl Instructions {
     /// All that this machine has, the best one last.
-    pub fn available() -> Vec<Self> {
+    pub(crate) fn available() -> Vec<Self> {
         #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "nothing to add"))]
         let mut all = vec![Self::Portable];
         #[cfg(target_arch = "x86_64")]
@@ -36,7 +36,7 @@ impl Instructions {
     }
 
     /// The best ones.
-    pub fn best() -> Self {
+    pub(crate) fn best() -> Self {
         Self::available().pop().unwrap_or(Self::Portable)
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Quotes {
 
 impl Quotes {
     /// The beginning of a record.
-    pub fn at_record() -> Self {
+    pub(crate) fn at_record() -> Self {
         Self { inside: 0, may_open: 1 }
     }
 
@@ -26,7 +26,7 @@ impl Quotes {
     ///
     /// Without a branch for blocks that have no quotes: where some have, it would be guessed wrong.
     #[inline(always)]
-    pub fn inside(&mut self, masks: &Masks, parity: u64) -> u64 {
+    pub(crate) fn inside(&mut self, masks: &Masks, parity: u64) -> u64 {
         let ends = masks.lines | masks.delimiters;
         let mut turns = masks.quotes;
         let mut inside = parity ^ self.inside;
