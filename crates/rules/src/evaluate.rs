@@ -4,7 +4,7 @@ use logtally_core::rule::Reject;
 use logtally_core::series::Value;
 
 use crate::hits::{Hits, PlainHit};
-use crate::matched::Matched;
+use crate::matched::{Matched, earlier};
 use crate::row::{Origin, Row};
 use crate::rule::Rule;
 use crate::rule_set::RuleSet;
@@ -82,7 +82,11 @@ impl Rule {
         let value = match self.push_labels(row, origin, hits) {
             Matched::Yes(()) => self.measure.of(row, origin, &mut hits.keys),
             Matched::No => Matched::No,
-            Matched::Rejected(reason) => Matched::Rejected(reason),
+            // A number that is to be skipped means that the rule does not take the record at all.
+            Matched::Rejected(reason) => match self.measure.of(row, origin, &mut hits.keys) {
+                Matched::No => Matched::No,
+                _ => Matched::Rejected(reason),
+            },
         };
         match value {
             Matched::Yes(value) => {
@@ -119,13 +123,15 @@ impl Rule {
         if let Some(relabel) = &self.relabel {
             return relabel.push(&self.labels, row, origin, keys, scratch);
         }
+        let mut rejected = None;
         for label in &self.labels {
             keys.push(0);
             match label.push(row, origin, keys) {
                 Matched::Yes(()) => {}
-                other => return other,
+                Matched::No => return Matched::No,
+                Matched::Rejected(reason) => rejected = Some(earlier(rejected, reason)),
             }
         }
-        Matched::Yes(())
+        rejected.map_or(Matched::Yes(()), Matched::Rejected)
     }
 }

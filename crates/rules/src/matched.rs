@@ -18,3 +18,8 @@ impl<T> Matched<T> {
         }
     }
 }
+
+/// The reason that stands for both, whichever was found first: the order of labels must not show.
+pub(crate) fn earlier(known: Option<Reject>, found: Reject) -> Reject {
+    known.map_or(found, |known| known.min(found))
+}

@@ -6,7 +6,7 @@ use regex::Regex;
 
 use crate::error::{Wrong, regex};
 use crate::label::Label;
-use crate::matched::Matched;
+use crate::matched::{Matched, earlier};
 use crate::row::{Origin, Row};
 use crate::spec;
 use crate::spec::RelabelAction;
@@ -27,8 +27,13 @@ pub(crate) struct Relabeller {
 enum Step {
     Keep(Sources),
     Drop(Sources),
-    Replace { sources: Sources, target: usize, replacement: String },
-    Copy { from: usize, to: usize },
+    Replace {
+        sources: Sources,
+        target: usize,
+        replacement: String,
+    },
+    /// Copies, each from a place to one, in the order of the names that are copied.
+    Map(Vec<[usize; 2]>),
     Clear(usize),
 }
 
@@ -94,16 +99,22 @@ impl Relabeller {
         let values = &mut scratch[..self.places];
         values.iter_mut().for_each(Vec::clear);
         values[0].extend_from_slice(self.metric.as_bytes());
+        let mut rejected = None;
         for (label, value) in labels.iter().zip(&mut values[1..]) {
             match label.push(row, origin, value) {
                 Matched::Yes(()) => {}
-                other => return other,
+                Matched::No => return Matched::No,
+                Matched::Rejected(reason) => rejected = Some(earlier(rejected, reason)),
             }
         }
-        if let Some(reason) = values.iter().find_map(|value| check_value(value).err()) {
+        for reason in values.iter().filter_map(|value| check_value(value).err()) {
+            rejected = Some(earlier(rejected, reason));
+        }
+        if let Some(reason) = rejected {
             return Matched::Rejected(reason);
         }
-        if !self.steps.iter().all(|step| step.apply(values)) {
+        let mut series = Series { values, changed: Vec::new() };
+        if !self.steps.iter().all(|step| step.apply(&mut series)) {
             return Matched::No;
         }
         for place in &self.shown {
@@ -117,31 +128,57 @@ impl Relabeller {
     }
 }
 
+/// The labels of one series on their way through the steps. An empty label does not exist.
+struct Series<'a> {
+    values: &'a mut [Vec<u8>],
+    /// The places that steps have given a value, in the order in which they got their first one.
+    changed: Vec<usize>,
+}
+
+impl Series<'_> {
+    fn set(&mut self, place: usize, value: Vec<u8>) {
+        if value.is_empty() {
+            self.changed.retain(|changed| *changed != place);
+        } else if !self.changed.contains(&place) {
+            self.changed.push(place);
+        }
+        self.values[place] = value;
+    }
+
+    /// Copies labels, all as they are before the first copy. If several have one target, the last one
+    /// counts, in the order of Prometheus: the labels that no step has changed, then the changed ones.
+    fn map(&mut self, copies: &[[usize; 2]]) {
+        let mut copies: Vec<_> = copies
+            .iter()
+            .filter(|[from, _]| !self.values[*from].is_empty())
+            .map(|[from, to]| (self.changed.iter().position(|c| c == from), *from, *to))
+            .map(|(changed, from, to)| (changed, to, self.values[from].clone()))
+            .collect();
+        copies.sort_by_key(|(changed, ..)| *changed);
+        for (_, to, value) in copies {
+            self.set(to, value);
+        }
+    }
+}
+
 impl Step {
-    /// Changes the values. Whether the series is kept.
-    fn apply(&self, values: &mut [Vec<u8>]) -> bool {
+    /// Changes the labels. Whether the series is kept.
+    fn apply(&self, series: &mut Series<'_>) -> bool {
         match self {
-            Self::Keep(sources) => sources.regex.is_match(&sources.joined(values)),
-            Self::Drop(sources) => !sources.regex.is_match(&sources.joined(values)),
+            Self::Keep(sources) => return sources.regex.is_match(&sources.joined(series.values)),
+            Self::Drop(sources) => return !sources.regex.is_match(&sources.joined(series.values)),
             Self::Replace { sources, target, replacement } => {
-                let joined = sources.joined(values);
+                let joined = sources.joined(series.values);
                 if let Some(captures) = sources.regex.captures(&joined) {
                     let mut value = String::new();
                     captures.expand(replacement, &mut value);
-                    values[*target] = value.into_bytes();
+                    series.set(*target, value.into_bytes());
                 }
-                true
             }
-            Self::Copy { from, to } => {
-                let value = values[*from].clone();
-                values[*to] = value;
-                true
-            }
-            Self::Clear(place) => {
-                values[*place].clear();
-                true
-            }
+            Self::Map(copies) => series.map(copies),
+            Self::Clear(place) => series.set(*place, Vec::new()),
         }
+        true
     }
 }
 
@@ -187,16 +224,22 @@ fn map_labels(
     names: &mut Names,
     out: &mut Vec<Step>,
 ) -> Result<(), Wrong> {
-    for from in 1..names.names.len() {
+    // A label that is made here is not copied in the same step.
+    let mut known: Vec<usize> =
+        (1..names.names.len()).filter(|place| names.alive[*place]).collect();
+    known.sort_by(|a, b| names.names[*a].cmp(&names.names[*b]));
+    let mut copies = Vec::new();
+    for from in known {
         let name = names.names[from].clone();
-        let Some(captures) = regex.captures(&name).filter(|_| names.alive[from]) else { continue };
+        let Some(captures) = regex.captures(&name) else { continue };
         let mut target = String::new();
         captures.expand(replacement, &mut target);
         check_name(index, "replacement", &target)?;
         let to = names.place(&target);
         names.alive[to] = true;
-        out.push(Step::Copy { from, to });
+        copies.push([from, to]);
     }
+    out.push(Step::Map(copies));
     Ok(())
 }
 

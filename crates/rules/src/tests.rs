@@ -358,3 +358,105 @@ proptest! {
         prop_assert_eq!(hits(&specs, record), Ok(expected));
     }
 }
+
+/// What can be wrong with a label, and what is to be done with it then.
+fn odd_label(name: &str, kind: u8, missing: u8, invalid: u8) -> LabelSpec {
+    let choice = |n: u8| match n {
+        0 => Invalid::Reject,
+        1 => Invalid::Skip,
+        _ => Invalid::Default("none".into()),
+    };
+    let column = ["host", "gone", "nul", "long", "empty"][usize::from(kind)];
+    let length_max = (kind == 3).then_some(4);
+    let from = LabelSource::Column(column.into());
+    let (missing, invalid) = (choice(missing), choice(invalid));
+    LabelSpec { name: name.into(), from, missing, invalid, length_max, ..LabelSpec::column(column) }
+}
+
+#[test]
+fn what_is_to_be_skipped_is_skipped_whatever_else_is_wrong() {
+    let skipped = |column: &str| LabelSpec { missing: Invalid::Skip, ..LabelSpec::column(column) };
+    let number = ValueSpec { invalid: Invalid::Skip, ..value("gone") };
+    let of = |labels: Vec<LabelSpec>, measure: Measure, relabel: Vec<Relabel>| RuleSpec {
+        labels,
+        measure,
+        relabel,
+        ..rule("m", &[])
+    };
+    let record: Record<'_> = &[("host", "web"), ("nul", "a\0b")];
+    let sum = Measure::SumGauge(number);
+    for bad in ["gone", "nul"] {
+        let (bad, skip) = (LabelSpec::column(bad), skipped("absent"));
+        let lower = LabelSpec { steps: vec![LabelStep::Lower], ..bad.clone() };
+        for labels in [[bad.clone(), skip.clone()], [skip.clone(), bad.clone()], [lower, skip]] {
+            let steps = vec![relabel(RelabelAction::LabelDrop, &[], "none")];
+            for relabel in [Vec::new(), steps] {
+                let spec = of(labels.to_vec(), Measure::Counter, relabel.clone());
+                let both = [rule("other", &["host"]), spec];
+                assert_eq!(hits(&both, record), Ok(vec!["other{web}".into()]));
+                let spec = of(labels[..1].to_vec(), sum.clone(), relabel);
+                assert_eq!(hits(&[spec], record), Ok(vec![]), "a number that is to be skipped");
+            }
+        }
+        assert!(hits(&[of(vec![bad], Measure::Counter, Vec::new())], record).is_err());
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_labels_changes_nothing(
+        labels in prop::collection::vec((0_u8..5, 0_u8..3, 0_u8..3), 1..5),
+        turn in 0_usize..5,
+        relabelled in any::<bool>(),
+    ) {
+        let record: Record<'_> =
+            &[("host", "web"), ("nul", "a\0b"), ("long", "too long"), ("empty", "")];
+        let names = ["a", "b", "c", "d", "e"];
+        let labels: Vec<LabelSpec> = labels
+            .iter()
+            .zip(names)
+            .map(|((kind, missing, invalid), name)| odd_label(name, *kind, *missing, *invalid))
+            .collect();
+        let steps = vec![relabel(RelabelAction::LabelMap, &[], "(.*)")];
+        let of = |labels: Vec<LabelSpec>| {
+            let relabel = if relabelled { steps.clone() } else { Vec::new() };
+            let found = hits(&[RuleSpec { labels, relabel, ..rule("m", &[]) }], record);
+            found.map(|found| found.len())
+        };
+        let mut turned = labels.clone();
+        turned.rotate_left(turn % labels.len());
+        let reversed = labels.iter().rev().cloned().collect();
+        let expected = of(labels);
+        prop_assert_eq!(of(turned), expected.clone());
+        prop_assert_eq!(of(reversed), expected);
+    }
+}
+
+#[test]
+fn an_empty_label_does_not_exist_for_relabelling() {
+    let map = |regex: &str, to: &str| Relabel {
+        replacement: to.into(),
+        ..relabel(RelabelAction::LabelMap, &[], regex)
+    };
+    let replace = |source: &str, target: &str, to: &str| Relabel {
+        target_label: target.into(),
+        replacement: to.into(),
+        ..relabel(RelabelAction::Replace, &[source], "(.*)")
+    };
+    let check = |record: Record<'_>, steps: Vec<Relabel>, expected: &str| {
+        let spec = RuleSpec { relabel: steps, ..rule("m", &["a", "b", "c"]) };
+        assert_eq!(hits(&[spec], record), Ok(vec![expected.to_owned()]));
+    };
+    let (full, gap): (Record<'_>, Record<'_>) =
+        (&[("a", "1"), ("b", "2"), ("c", "3")], &[("a", "1"), ("b", ""), ("c", "")]);
+    check(full, vec![map("[ab]", "x")], "m{1,2,3,2}");
+    check(gap, vec![map("[ab]", "x")], "m{1,,,1}");
+    check(gap, vec![map("[bc]", "a")], "m{1,,}");
+    // What a step before has emptied is gone, and what it has changed is copied last.
+    check(full, vec![replace("a", "b", ""), map("[ab]", "x")], "m{1,,3,1}");
+    check(full, vec![replace("a", "a", "9"), map("[abc]", "x")], "m{9,2,3,9}");
+    check(full, vec![map("[abc]", "x"), replace("a", "x", ""), map("a", "x")], "m{1,2,3,1}");
+    // All are copied as they were before the step.
+    let spec = RuleSpec { relabel: vec![map("(a*)", "a$1")], ..rule("m", &["a", "aa"]) };
+    assert_eq!(hits(&[spec], &[("a", "1"), ("aa", "2")]), Ok(vec!["m{1,1,2}".to_owned()]));
+}
