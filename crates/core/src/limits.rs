@@ -32,9 +32,22 @@ pub const FAST_SPAN_BYTES_MAX: u64 = 128 << 20;
 /// file closes its deltas by span and not by increments.
 pub const DELTA_BYTES_TARGET: usize = 512 << 10;
 
-/// Encoded increments (bytes) above which a delta is refused. A delta is closed after the record
-/// that reaches [`DELTA_BYTES_TARGET`], so it can exceed the target by one record at most.
-pub const DELTA_BYTES_MAX: usize = DELTA_BYTES_TARGET + 2 * RECORD_BYTES_MAX;
+/// Increments (bytes) that one record may add, over all rules that count it. A record that adds more is
+/// rejected as `oversized`: as much as the longest record has itself.
+pub const RECORD_INCREMENTS_BYTES_MAX: usize = RECORD_BYTES_MAX;
+
+/// Bytes of a delta beside its increments: the families and limits of the rules that counted something.
+const DELTA_ENVELOPE_BYTES: usize = RECORD_BYTES_MAX;
+
+/// Encoded increments (bytes) above which a delta is refused. Counting stops within a piece of text at
+/// the record that reaches [`DELTA_BYTES_TARGET`], so a delta exceeds the target by one record at most.
+pub const DELTA_BYTES_MAX: usize =
+    DELTA_BYTES_TARGET + RECORD_INCREMENTS_BYTES_MAX + DELTA_ENVELOPE_BYTES;
+
+/// Increments (bytes) of one record above which it does not take the fast path of counting, where the
+/// bound on a delta is looked at once for many records: as many as are looked up together add less than
+/// one record may.
+pub const FAST_RECORD_INCREMENTS_BYTES_MAX: usize = 16 << 10;
 
 /// The same as [`FAST_SPAN_BYTES_MAX`] where the aggregator is in the same process and its store in the same
 /// directory: no other source waits at a server meanwhile, and series that come again and again are
@@ -48,8 +61,12 @@ pub const LOCAL_DELTA_BYTES_TARGET: usize = 96 << 20;
 /// far longer than starting threads.
 pub const SHARED_BYTES_MIN: u64 = 16 << 20;
 
-/// Largest message (bytes) between the two there.
-pub const LOCAL_MESSAGE_BYTES_MAX: usize = LOCAL_DELTA_BYTES_TARGET + (8 << 20);
+/// Largest message (bytes) between the two there: a delta that exceeds the target by one record, and room
+/// for what is estimated of its length.
+pub const LOCAL_MESSAGE_BYTES_MAX: usize = LOCAL_DELTA_BYTES_TARGET
+    + RECORD_INCREMENTS_BYTES_MAX
+    + DELTA_ENVELOPE_BYTES
+    + LOCAL_DELTA_BYTES_TARGET / 16;
 
 /// Keys of series (bytes) that a thread which counts remembers from one piece to the next: 40,000 usual
 /// ones, which with their numbers just fit the second-level cache.
@@ -147,6 +164,10 @@ pub const PRODUCER_IN_FLIGHT_BYTES_MAX: usize = PUSH_IN_FLIGHT_BYTES_MAX / 8;
 /// Messages of one producer that may wait for their acknowledgement: many small ones cost more than
 /// their bytes.
 pub const PRODUCER_IN_FLIGHT_MESSAGES_MAX: usize = 1024;
+
+/// Pushed metrics whose names one ingest remembers, so that none takes a name of another one. With more it
+/// begins anew.
+pub const PUSHED_METRICS_MAX: usize = 100_000;
 
 /// Producers, keys and anonymous sources that one ingest remembers between two pushes; one that it has
 /// forgotten costs a question to an aggregator.

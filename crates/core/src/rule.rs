@@ -14,7 +14,7 @@ pub enum Reject {
     InvalidUtf8,
     /// A needed value contains NUL.
     Nul,
-    /// The record is longer than the limit.
+    /// The record is longer than the limit, or adds more to the counts than one record may.
     Oversized,
     /// A quote was opened and not closed within the limit or before the end of the file.
     UnclosedQuote,

@@ -78,7 +78,8 @@ impl Cursor {
         Self { position: 0, header: None, layout: input.format.start() }
     }
 
-    /// Counts the complete records at the beginning of `data` and moves over them. With `last`,
+    /// Counts the complete records at the beginning of `data` and moves over them, until the tally is
+    /// full. With `last`,
     /// nothing follows, so that an unterminated last record is one. Returns their length, and the
     /// rejected line after them if its end is not in `data`.
     pub fn consume(
@@ -132,6 +133,10 @@ impl Cursor {
         while walk.used < walk.data.len() {
             if let Some(dialect) = self.fast_path(&reading.input) {
                 self.count_fast(reading, walk, dialect, tally);
+            }
+            // After every record, so that one record at most goes beyond the bound.
+            if tally.is_full() {
+                break;
             }
             match self.count_next(reading, walk, tally) {
                 Next::Counted => {}

@@ -44,16 +44,35 @@ pub struct Counted {
 }
 
 /// Increments of one span, before they are packed. Reused from span to span.
-#[derive(Default)]
 pub struct Tally {
     slow: SlowPath,
     fast: FastPath,
+    bytes_max: usize,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self::new(0)
+    }
 }
 
 impl Tally {
     /// An empty tally that keeps some rejected records per reason.
     pub fn new(samples_per_reason: usize) -> Self {
-        Self { slow: SlowPath::new(samples_per_reason), fast: FastPath::default() }
+        let slow = SlowPath::new(samples_per_reason);
+        Self { slow, fast: FastPath::default(), bytes_max: usize::MAX }
+    }
+
+    /// From now on it is full with so many bytes of packed increments: no further record of a text is
+    /// begun then.
+    pub fn set_bytes_max(&mut self, bytes: usize) {
+        self.bytes_max = bytes;
+    }
+
+    /// Whether it is.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.packed_len() >= self.bytes_max
     }
 
     /// Marks the complete records of a text. Returns where the last one ends, without its terminator;
@@ -76,7 +95,7 @@ impl Tally {
         piece: Piece<'_>,
         from: usize,
     ) -> usize {
-        self.fast.add(&mut self.slow, input, dialect, piece, from)
+        self.fast.add(&mut self.slow, input, dialect, piece, from, self.bytes_max)
     }
 
     /// Counts a record.

@@ -9,7 +9,9 @@
 use std::io;
 use std::sync::Arc;
 
-use logtally_core::limits::{READ_BYTES, RECORD_BYTES_MAX, SPAN_BYTES_MAX};
+use logtally_core::limits::{
+    READ_BYTES, RECORD_BYTES_MAX, RECORD_INCREMENTS_BYTES_MAX, SPAN_BYTES_MAX,
+};
 use logtally_core::source::{SourceEnd, SourceState, Tail};
 use logtally_formats::{Layout, Scan};
 use memchr::memchr;
@@ -160,6 +162,7 @@ impl Reader {
     /// enough for a commit. On an error the reader stays where it was.
     pub fn read_span(&mut self, scratch: &mut Scratch, end: End) -> Result<ReadSpan, ReadError> {
         scratch.tally.clear();
+        scratch.tally.set_bytes_max(scratch.limits.increments);
         if let Some(state) = self.seek.take() {
             self.go_to(&state, &mut scratch.buffer).inspect_err(|_| self.seek = Some(state))?;
         }
@@ -202,8 +205,9 @@ impl Reader {
             let (used, open_line) =
                 self.place.at.consume(&self.reading, data, last, &mut scratch.tally);
             self.place.tail = Tail::of(&read[..chunk.tail_len + used]);
-            let mut pending = (data.len() - used) as u64;
-            let mut at_end = chunk.at_end;
+            let is_cut_short = scratch.tally.is_full() && used < data.len();
+            let mut pending = if is_cut_short { 0 } else { (data.len() - used) as u64 };
+            let mut at_end = chunk.at_end && !is_cut_short;
             if let Some(line) = open_line {
                 let from = self.place.at.position + line.from as u64;
                 let (ended, to) = self.skip_line(&mut scratch.buffer, from, end)?;
@@ -245,8 +249,7 @@ impl Reader {
         if !self.reading.input.has_fast_path() {
             bytes_max = bytes_max.min(SPAN_BYTES_MAX);
         }
-        self.place.at.position - before.at.position >= bytes_max
-            || scratch.tally.packed_len() >= scratch.limits.increments
+        self.place.at.position - before.at.position >= bytes_max || scratch.tally.is_full()
     }
 
     /// Reads as much of the span as there are whole blocks for, with the help of others, if there is
@@ -267,7 +270,10 @@ impl Reader {
         let increments_max = scratch.limits.increments.saturating_sub(scratch.tally.packed_len());
         let (reading, tail) = (&self.reading, self.place.tail);
         let part = together::Part { file, reading, dialect, at, tail, blocks, increments_max };
-        if let Ok((position, tail)) = part.count(scratch) {
+        let bytes_max = scratch.limits.increments + RECORD_INCREMENTS_BYTES_MAX;
+        let counted = part.count(scratch, bytes_max);
+        scratch.tally.set_bytes_max(scratch.limits.increments);
+        if let Ok((position, tail)) = counted {
             self.place.at.position = position;
             self.place.tail = tail;
         } else {
@@ -427,5 +433,7 @@ struct Chunk {
     error: Option<ReadError>,
 }
 
+#[cfg(test)]
+mod delta_bound_tests;
 #[cfg(test)]
 mod tests;

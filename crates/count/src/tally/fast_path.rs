@@ -4,7 +4,7 @@
 //! It counts what the slow path counts, record by record, and nothing else: it caches, by raw key, the
 //! outcome of records seen before. Records that are unusual are counted on the slow path.
 
-use logtally_core::limits::RECORD_BYTES_MAX;
+use logtally_core::limits::{FAST_RECORD_INCREMENTS_BYTES_MAX, RECORD_BYTES_MAX};
 use logtally_core::rule::Reject;
 use logtally_core::series::{Amount, Packer};
 use logtally_formats::Layout;
@@ -100,7 +100,8 @@ impl FastPath {
 
     /// Counts the records of the marked piece from `from` on, up to one that is not complete, is too
     /// long, or may be a header. Returns where that begins, which is `from` if looking up raw keys is
-    /// not worth while or a column is nowhere.
+    /// not worth while or a column is nowhere, or the next record once the increments have `bytes_max`
+    /// bytes.
     pub(super) fn add(
         &mut self,
         slow: &mut SlowPath,
@@ -108,6 +109,7 @@ impl FastPath {
         dialect: Dialect,
         piece: Piece<'_>,
         from: usize,
+        bytes_max: usize,
     ) -> usize {
         let Self { marks, cache, values, batch } = self;
         cache.begin(input, dialect);
@@ -117,8 +119,18 @@ impl FastPath {
         }
         let Some(cut) = Cut::of(piece.layout) else { return from };
         let is_by_line = cut == Cut::Line;
-        let mut pass =
-            Pass { piece, marks, input, dialect, is_by_line, cache, values, batch, slow };
+        let mut pass = Pass {
+            piece,
+            marks,
+            input,
+            dialect,
+            is_by_line,
+            cache,
+            values,
+            batch,
+            slow,
+            bytes_max,
+        };
         pass.run(&cut, from)
     }
 
@@ -187,6 +199,8 @@ struct Pass<'a> {
     values: &'a mut RawValues,
     batch: &'a mut Batch,
     slow: &'a mut SlowPath,
+    /// Increments (bytes) at which the pass ends.
+    bytes_max: usize,
 }
 
 impl Pass<'_> {
@@ -224,8 +238,8 @@ impl Pass<'_> {
         let (mut ends, mut at) = (marks.ends(from), from);
         loop {
             let (taken, batch_end) = self.fill_batch::<GATHERED>(ends, at, stop, &cut);
-            if let Some(header) = self.count_batch::<GATHERED>(ends, at) {
-                return header;
+            if let Some(stopped_at) = self.count_batch::<GATHERED>(ends, at) {
+                return stopped_at;
             }
             ends = &ends[taken..];
             at = match batch_end {
@@ -233,11 +247,17 @@ impl Pass<'_> {
                 BatchEnd::Stop(at) => return at,
                 BatchEnd::Unusual(record) if self.may_be_header(record) => return record.begin,
                 BatchEnd::Unusual(record) => {
+                    if self.is_full() {
+                        return record.begin;
+                    }
                     self.add_slow(record);
                     ends = &ends[1..];
                     record.line_feed + 1
                 }
             };
+            if self.is_full() {
+                return at;
+            }
         }
     }
 
@@ -281,12 +301,12 @@ impl Pass<'_> {
     }
 
     /// Counts what the batch has, record by record, and empties it. Stops at a record that may be a
-    /// header, and returns where that begins. `ends` are those that the batch was filled from, and
+    /// header, or where the increments are enough, and returns where the next record begins then. `ends` are those that the batch was filled from, and
     /// `first` is where the first record begins.
     fn count_batch<const GATHERED: bool>(&mut self, ends: &[u32], first: usize) -> Option<usize> {
         let len = std::mem::take(&mut self.batch.len);
         self.cache.keys().prefetch(&self.batch.lookups[..len]);
-        let (mut done, mut header) = (0, None);
+        let (mut done, mut stopped_at) = (0, None);
         while done < len {
             let gathered = &self.batch.gathered;
             let source = if GATHERED { gathered.as_slice() } else { self.piece.text };
@@ -296,14 +316,22 @@ impl Pass<'_> {
             }
             let record = self.record(ends, first, self.batch.records[done] as usize);
             if self.may_be_header(record) {
-                header = Some(record.begin);
+                stopped_at = Some(record.begin);
                 break;
             }
             self.count_new::<GATHERED>(done, record);
             done += 1;
+            if self.is_full() {
+                stopped_at = Some(record.line_feed + 1);
+                break;
+            }
         }
         self.batch.gathered.clear();
-        header
+        stopped_at
+    }
+
+    fn is_full(&self) -> bool {
+        self.slow.packed_len() + self.cache.packed_len() >= self.bytes_max
     }
 
     /// The record that has one of the ends.
@@ -331,6 +359,7 @@ impl Pass<'_> {
             return self.add_slow(record);
         }
         match self.values.check(&self.input.rules) {
+            Ok(bytes) if bytes > FAST_RECORD_INCREMENTS_BYTES_MAX => self.add_slow(record),
             Ok(bytes) => self.cache.insert(source, lookup, KeyBytes::of(bytes)),
             Err(reason) => self.reject(reason, record),
         }

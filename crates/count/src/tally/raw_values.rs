@@ -3,8 +3,11 @@
 //! against.
 
 use logtally_core::rule::Reject;
+use logtally_core::series::Value;
 use logtally_formats::csv::{Dialect, Fields};
 use logtally_rules::{Hits, PlainHit, Row, RuleSet};
+
+use super::series::increment_bytes;
 
 /// A raw key that was taken apart. Reused from one to the next.
 #[derive(Default)]
@@ -52,12 +55,12 @@ impl RawValues {
         rules.plain_hits(&row, Reject::Ragged, &mut self.buffers, visit)
     }
 
-    /// Bytes of the keys of the series that it hits; 0 if no rule matches it. An error if it cannot be
-    /// counted.
+    /// About how many bytes the increments of the series that it hits have, packed; 0 if no rule matches
+    /// it. An error if it cannot be counted.
     pub(super) fn check(&mut self, rules: &RuleSet) -> Result<usize, Reject> {
         let mut bytes = 0;
         self.each_hit(rules, |hit| {
-            bytes += hit.key.len();
+            bytes += increment_bytes(hit.key.len(), Value::None);
             hit.check()
         })?;
         Ok(bytes)

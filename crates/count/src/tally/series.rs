@@ -28,6 +28,12 @@ pub(super) struct SeriesTable {
     packed_len: usize,
 }
 
+/// About how many bytes the packed increment of a series has, whose key has `key_len` bytes.
+pub(super) fn increment_bytes(key_len: usize, value: Value) -> usize {
+    let plain = value == Value::None;
+    key_len + OVERHEAD_BYTES + if plain { 0 } else { VALUE_BYTES }
+}
+
 struct SeriesRow {
     from: u32,
     to: u32,
@@ -61,9 +67,7 @@ impl SeriesTable {
     fn touch(&mut self, row: u32, amount: Amount) {
         let SeriesRow { from, to, count } = &mut self.rows[row as usize];
         *count = amount.count;
-        let plain = amount.value == Value::None;
-        self.packed_len +=
-            (*to - *from) as usize + OVERHEAD_BYTES + if plain { 0 } else { VALUE_BYTES };
+        self.packed_len += increment_bytes((*to - *from) as usize, amount.value);
         self.values[row as usize] = amount.value;
         self.touched.push(row);
     }

@@ -1,5 +1,6 @@
 //! The slow path: counts record by record, whatever the format and the rules.
 
+use logtally_core::limits::RECORD_INCREMENTS_BYTES_MAX;
 use logtally_core::rule::Reject;
 use logtally_core::series::{Amount, Packer};
 use logtally_formats::{Cells, Layout};
@@ -9,7 +10,7 @@ use super::accounting::Accounting;
 use super::record::Record;
 use super::row::{CellRow, FieldRow, Numbers};
 use super::samples::{RejectedSample, Samples};
-use super::series::SeriesTable;
+use super::series::{SeriesTable, increment_bytes};
 use crate::count_path::CountPath;
 use crate::input::Input;
 
@@ -85,12 +86,19 @@ impl SlowPath {
     /// Counts what the rules have found, in all of them or in none.
     fn count_hits(&mut self, rules: usize) -> Result<(), Reject> {
         self.rows.clear();
+        // Of all hits, also of those whose series are known: what becomes of a record must not depend on
+        // the records before it.
+        let mut bytes = 0;
         for (hit, key) in self.hits.iter() {
+            bytes += increment_bytes(key.len(), hit.value);
             let row = self.series.find(key);
             if row.is_none() {
                 hit.check(key)?;
             }
             self.rows.push(row);
+        }
+        if bytes > RECORD_INCREMENTS_BYTES_MAX {
+            return Err(Reject::Oversized);
         }
         let used_rules = self.accounting.used_rules(rules);
         for ((hit, key), row) in self.hits.iter().zip(&self.rows) {

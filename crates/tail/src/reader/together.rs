@@ -5,8 +5,8 @@
 //! it counts its own records by itself. Only the turns are one after the other, and they cost little.
 //!
 //! It is the same reading step as that of one thread, and all or nothing: whatever is not as expected
-//! (a header, a record without an end, a file that changes) makes it fail, and one thread does the step
-//! again from its beginning. So it never decides about anything unusual.
+//! (a header, a record without an end, a file that changes, more increments than a delta may have) makes
+//! it fail, and one thread does the step again from its beginning. So it never decides about anything unusual.
 
 use std::fs::File;
 use std::ops::Range;
@@ -78,9 +78,10 @@ struct SharedStep<'a> {
 pub(super) struct Unusual;
 
 impl Part<'_> {
-    /// Counts the records of the part, with one more thread for each helper of the scratch.
-    /// Returns the position reached, and the tail there.
-    pub fn count(&self, scratch: &mut Scratch) -> Result<(u64, Tail), Unusual> {
+    /// Counts the records of the part, with one more thread for each helper of the scratch; unusual if
+    /// the increments of all of them have more than `bytes_max` bytes. Returns the position reached, and
+    /// the tail there.
+    pub fn count(&self, scratch: &mut Scratch, bytes_max: usize) -> Result<(u64, Tail), Unusual> {
         let turn = Turn { block: 0, position: self.at.position, tail: self.tail };
         let shared = SharedStep {
             part: self,
@@ -90,9 +91,11 @@ impl Part<'_> {
             turned: Condvar::new(),
         };
         let mut helpers = std::mem::take(&mut scratch.helpers);
+        scratch.tally.set_bytes_max(bytes_max);
         std::thread::scope(|scope| {
             for helper in &mut helpers {
                 helper.tally.clear();
+                helper.tally.set_bytes_max(bytes_max);
                 scope.spawn(|| shared.work(helper));
             }
             shared.work(scratch);
@@ -101,6 +104,10 @@ impl Part<'_> {
             scratch.tally.absorb(&mut helper.tally);
         }
         scratch.helpers = helpers;
+        // Each stays within the bound; all together may not.
+        if scratch.tally.packed_len() > bytes_max {
+            return Err(Unusual);
+        }
         let end =
             shared.turn.into_inner().unwrap_or_else(PoisonError::into_inner).ok_or(Unusual)?;
         Ok((end.position, end.tail))

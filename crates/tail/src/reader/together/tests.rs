@@ -165,7 +165,7 @@ fn another_tail_between_two_blocks_is_unusual() {
         blocks: 10,
         increments_max: usize::MAX,
     };
-    assert!(part.count(&mut scratch).is_ok());
+    assert!(part.count(&mut scratch, usize::MAX).is_ok());
     part.tail = Tail(1);
-    assert_eq!(part.count(&mut scratch), Err(Unusual));
+    assert_eq!(part.count(&mut scratch, usize::MAX), Err(Unusual));
 }
