@@ -160,12 +160,11 @@ impl Cursor {
         dialect: Dialect,
         tally: &mut Tally,
     ) {
-        let from = match walk.marks_from {
-            Some(from) => from,
-            None => {
-                tally.mark(dialect, &walk.data[walk.used..]);
-                walk.used
-            }
+        let from = if let Some(from) = walk.marks_from {
+            from
+        } else {
+            tally.mark(dialect, &walk.data[walk.used..]);
+            walk.used
         };
         walk.marks_from = Some(from);
         let piece = Piece {

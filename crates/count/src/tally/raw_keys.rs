@@ -142,7 +142,7 @@ impl Default for RawKeys {
     }
 }
 
-/// RawKeys that are looked up together: their loads from memory overlap.
+/// Raw keys that are looked up together: their loads from memory overlap.
 pub(super) const BATCH: usize = 32;
 
 impl RawKeys {
