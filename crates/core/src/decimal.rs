@@ -118,8 +118,7 @@ fn split_exponent(text: &[u8]) -> Result<(&[u8], i32), NotADecimal> {
 fn read_exponent(text: &[u8]) -> Result<i32, NotADecimal> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
     };
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(NotADecimal);

@@ -92,7 +92,8 @@ pub fn format(duration: Duration) -> String {
         if count == 0 || only_exact && rest_ms % unit_ms != 0 {
             continue;
         }
-        text.push_str(&format!("{count}{unit}"));
+        text += &count.to_string();
+        text += unit;
         rest_ms %= unit_ms;
     }
     text
