@@ -28,9 +28,9 @@ impl Default for Shared {
 impl ShortestTtl {
     /// Notes the families of a commit.
     pub fn committed(&self, families: &[Family]) {
-        let ttls_s = families.iter().map(|family| family.ttl_s).filter(|ttl_s| *ttl_s > 0);
-        let Some(ttl_s) = ttls_s.min() else { return };
-        if self.0.shortest_s.fetch_min(ttl_s, Ordering::Relaxed) > ttl_s {
+        let ttls = families.iter().map(|family| family.ttl_s).filter(|ttl_s| *ttl_s > 0);
+        let Some(shortest_s) = ttls.min() else { return };
+        if self.0.shortest_s.fetch_min(shortest_s, Ordering::Relaxed) > shortest_s {
             // Kept for a ticker that does not wait just now.
             self.0.shorter.notify_one();
         }

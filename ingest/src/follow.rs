@@ -64,6 +64,7 @@ pub struct FollowArgs {
 
 /// Spellings of before durations had units. They still work, and say what to write now.
 #[derive(clap::Args, Clone, Debug)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the flags")]
 struct OldFollowArgs {
     #[arg(long = "follow.poll-interval-ms", env = "LOGTALLY_FOLLOW_POLL_INTERVAL_MS", hide = true)]
     poll_interval_ms: Option<u64>,

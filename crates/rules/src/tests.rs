@@ -378,8 +378,8 @@ fn what_is_to_be_skipped_is_skipped_whatever_else_is_wrong() {
     let skipped = |column: &str| LabelSpec { missing: Invalid::Skip, ..LabelSpec::column(column) };
     let number = ValueSpec { invalid: Invalid::Skip, ..value("gone") };
     let of = |labels: Vec<LabelSpec>, measure: Measure, relabel: Vec<Relabel>| RuleSpec {
-        labels,
         measure,
+        labels,
         relabel,
         ..rule("m", &[])
     };
@@ -427,7 +427,7 @@ proptest! {
         turned.rotate_left(turn % labels.len());
         let reversed = labels.iter().rev().cloned().collect();
         let expected = of(labels);
-        prop_assert_eq!(of(turned), expected.clone());
+        prop_assert_eq!(of(turned), expected);
         prop_assert_eq!(of(reversed), expected);
     }
 }

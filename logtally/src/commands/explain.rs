@@ -136,13 +136,11 @@ fn input_of(args: &ExplainArgs, plan: &logtally_count::plan::Plan) -> anyhow::Re
         let names = names();
         bail!(usage(format!("there are several inputs; choose one with --input: {names}")));
     };
-    match plan.inputs.iter().position(|input| input.matches(path)) {
-        Some(index) => Ok(index),
-        None => {
-            let (path, names) = (path.display(), names());
-            Err(usage(format!("no input matches {path}; choose one with --input: {names}")))
-        }
+    if let Some(index) = plan.inputs.iter().position(|input| input.matches(path)) {
+        return Ok(index);
     }
+    let (path, names) = (path.display(), names());
+    Err(usage(format!("no input matches {path}; choose one with --input: {names}")))
 }
 
 /// Where the source is counted, if one is named or the path exists.

@@ -21,7 +21,7 @@ use crate::usage::usage;
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ForgetArgs {
-    /// The series to remove: a metric with matchers (=, !=, =~, !~), as in PromQL.
+    /// The series to remove: a metric with matchers (=, !=, =~, !~), as in Prometheus.
     pub(crate) selector: String,
 
     /// The store and how.

@@ -77,6 +77,7 @@ pub(crate) struct OnceArgs {
 
 /// The addresses at which it listens.
 #[derive(clap::Args, Clone, Debug)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the flags")]
 pub(crate) struct ListenArgs {
     /// Address of the counts, for Prometheus.
     #[arg(

@@ -25,7 +25,8 @@ fn rules(how_many: usize) -> String {
 }
 
 fn visitors(how_many: usize) -> String {
-    (0..how_many).map(|i| format!("visitor{i:09},p\n")).collect()
+    let lines: Vec<String> = (0..how_many).map(|i| format!("visitor{i:09},p\n")).collect();
+    lines.concat()
 }
 
 /// The length of the increments of each span, the records counted, and those too large for a delta.

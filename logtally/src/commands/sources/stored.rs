@@ -107,7 +107,8 @@ impl StoreReport {
         let anonymous = count_of(self.anonymous, "anonymous source");
         let mut text = format!("{keys} and {anonymous} of pushes without a producer");
         if let Some(at) = self.oldest_s {
-            text += &format!(", the oldest of them {} old", age(self.now_s.saturating_sub(at)));
+            let age = age(self.now_s.saturating_sub(at));
+            text = format!("{text}, the oldest of them {age} old");
         }
         text + "; --all lists them\n"
     }
