@@ -24,6 +24,7 @@ mod rule;
 mod rule_set;
 mod select;
 mod time;
+mod time_pattern;
 
 pub use error::RuleError;
 pub use hits::{Hit, Hits, PlainHit};
