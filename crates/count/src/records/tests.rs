@@ -53,7 +53,7 @@ impl Outcome {
     }
 }
 
-const CONFIGURATIONS: [&str; 12] = [
+const CONFIGURATIONS: [&str; 16] = [
     "",
     "inputs: [{format: {type: csv, columns: [t, a, b, c]}, rules: [{metric: m, labels: [a, b]}]}]",
     "inputs: [{format: {type: csv, columns: [a, b, c, d]}, rules: [{metric: m, labels: [d, b]}]}]",
@@ -66,6 +66,11 @@ const CONFIGURATIONS: [&str; 12] = [
     "inputs: [{format: {type: csv, columns: [a, b]}, rules: [{metric: m, labels: [b], when: {a: b}}]}]",
     "inputs: [{format: {type: csv, columns: [a, b, c]}, rules: [{metric: m, labels: [a]}, {metric: n, labels: [a], when: {c: {matches: '^a'}}}, {metric: o, labels: [a], when: 'b == \"a\"'}]}]",
     "inputs: [{format: {type: csv, columns: [a, b]}, rules: [{metric: m, labels: [a]}, {metric: m, labels: [a]}]}]",
+    // Columns by number: behind the named ones, one column twice, in a row that a header describes.
+    "inputs: [{format: {type: csv, header: absent, columns: [a]}, rules: [{metric: m, labels: {x: '2'}}]}]",
+    "inputs: [{format: {type: csv, header: absent, columns: [a, b]}, rules: [{metric: m, labels: {x: '2', y: '3'}}]}]",
+    "inputs: [{format: {type: csv, header: absent, columns: [a, b]}, rules: [{metric: m, labels: {x: a}, when: {'1': {not: nothing}}}]}]",
+    "inputs: [{format: {type: csv, header: present}, rules: [{metric: m, labels: {x: '2'}}]}]",
 ];
 
 /// What the fast path and the slow path count.
@@ -90,6 +95,15 @@ fn a_header_in_the_middle_of_known_records_is_one() {
     }
     // Neither is data that looks like one from afar.
     check("", (lines("job_name,b") + &lines("my_job_name,host") + &lines("a,b")).as_bytes());
+}
+
+#[test]
+fn columns_by_number_and_blank_lines_count_the_same() {
+    let rows = "title of the table\nleft,middle,right\n\n\r\nleft,middle\n\nleft\n".repeat(5);
+    let text = rows + "quite some words in one long line without a single delimiter in it\n";
+    for yaml in CONFIGURATIONS {
+        check(yaml, text.as_bytes());
+    }
 }
 
 #[test]
@@ -151,6 +165,7 @@ proptest! {
                 1 => "(x,)?(host,job_name|job_name,host|a,b|b,a,c)(,z)?\n",
                 1 => "\"a\"\"\n,b\",a,\"b\"\n|\u{e9},a\n",
                 1 => Just("\u{fffd}\n".to_owned()),
+                1 => "\r?\n",
             ],
             0..120,
         ),

@@ -46,7 +46,8 @@ impl Cut {
         if !columns.iter().copied().eq(first..first + count) {
             return Some(Self::Scattered(columns));
         }
-        if layout.width() == Some(count) {
+        // As many as the row has, from its first one on: columns by number may begin anywhere.
+        if first == 0 && layout.width() == Some(count) {
             return Some(Self::Line);
         }
         Some(Self::Neighbours { first, count })
@@ -417,6 +418,10 @@ fn gather(
     delimiter: u8,
     out: &mut Vec<u8>,
 ) -> Option<(usize, usize)> {
+    if begin == end {
+        // A blank line is not a record; several empty cells would be spelled with delimiters.
+        return None;
+    }
     let out_begin = out.len();
     // Where the walk stands: at the beginning of this column.
     let (mut delimiters, mut column, mut from) = (marks.delimiters(begin), 0, begin);
