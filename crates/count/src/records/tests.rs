@@ -67,9 +67,9 @@ const CONFIGURATIONS: [&str; 16] = [
     "inputs: [{format: {type: csv, columns: [a, b, c]}, rules: [{metric: m, labels: [a]}, {metric: n, labels: [a], when: {c: {matches: '^a'}}}, {metric: o, labels: [a], when: 'b == \"a\"'}]}]",
     "inputs: [{format: {type: csv, columns: [a, b]}, rules: [{metric: m, labels: [a]}, {metric: m, labels: [a]}]}]",
     // Columns by number: behind the named ones, one column twice, in a row that a header describes.
-    "inputs: [{format: {type: csv, header: absent, columns: [a]}, rules: [{metric: m, labels: {x: '2'}}]}]",
-    "inputs: [{format: {type: csv, header: absent, columns: [a, b]}, rules: [{metric: m, labels: {x: '2', y: '3'}}]}]",
-    "inputs: [{format: {type: csv, header: absent, columns: [a, b]}, rules: [{metric: m, labels: {x: a}, when: {'1': {not: nothing}}}]}]",
+    "inputs: [{format: {type: csv, header: present}, rules: [{metric: m, labels: {x: '2'}}]}]",
+    "inputs: [{format: {type: csv, header: present}, rules: [{metric: m, labels: {x: '2', y: '3'}}]}]",
+    "inputs: [{format: {type: csv, header: present}, rules: [{metric: m, labels: {x: '1'}, when: {'1': {not: nothing}}}]}]",
     "inputs: [{format: {type: csv, header: present}, rules: [{metric: m, labels: {x: '2'}}]}]",
 ];
 
