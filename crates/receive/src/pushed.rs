@@ -382,7 +382,7 @@ impl<T> PushedSource<T> {
         let messages = || self.queue.range(range.clone()).map(|placed| &placed.message);
         let (first, last) = (&self.queue[range.start].message, &self.queue[range.end - 1].message);
         let (mut families, mut limits) = (Vec::new(), Vec::new());
-        let (mut records, mut note) = (RecordCounts::default(), state.note);
+        let mut records = RecordCounts::default();
         for message in messages() {
             for family in &message.counted.families {
                 if !families.contains(&family) {
@@ -395,7 +395,6 @@ impl<T> PushedSource<T> {
                 }
             }
             records = records.plus(message.counted.records);
-            note = message.note.or(note);
         }
         Delta {
             source: self.id.clone(),
@@ -404,7 +403,7 @@ impl<T> PushedSource<T> {
                 .expect("messages follow each other below 2^53"),
             tail_before,
             tail_after: Tail(last.hash),
-            note,
+            note: last.note,
             records,
             families: families.into_iter().map(|family| Family::clone(family)).collect(),
             limits,

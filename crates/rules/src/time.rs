@@ -59,9 +59,11 @@ impl Time {
 pub(crate) fn rfc3339(text: &str) -> Option<i64> {
     let text = text.as_bytes();
     let (date, time) = text.split_at_checked(10).unwrap_or((text, &[]));
-    let [a, b, c, d, b'-', e, f, b'-', g, h] = *date else { return None };
-    let year = two([a, b])? * 100 + two([c, d])?;
-    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, two([e, f])?, two([g, h])?)?;
+    if date.len() != 10 || date[4] != b'-' || date[7] != b'-' {
+        return None;
+    }
+    let year = two(date, 0)? * 100 + two(date, 2)?;
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, two(date, 5)?, two(date, 8)?)?;
     let midnight = date.and_hms_opt(0, 0, 0)?.and_utc().timestamp();
     let (seconds, ns) = match time {
         [] => (0, 0),
@@ -74,8 +76,11 @@ pub(crate) fn rfc3339(text: &str) -> Option<i64> {
 
 /// Seconds and nanoseconds of `08:00:00.5+01:00`, less the offset.
 fn time_of_day(text: &[u8], midnight: i64) -> Option<(i64, u32)> {
-    let [a, b, b':', c, d, b':', e, f, rest @ ..] = text else { return None };
-    let (hour, minute, second) = (two([*a, *b])?, two([*c, *d])?, two([*e, *f])?);
+    let (clock, rest) = text.split_at_checked(8)?;
+    if clock[2] != b':' || clock[5] != b':' {
+        return None;
+    }
+    let (hour, minute, second) = (two(clock, 0)?, two(clock, 3)?, two(clock, 6)?);
     let (ns, rest) = fraction(rest)?;
     let seconds = i64::from(hour * 3600 + minute * 60 + second) - offset(rest)?;
     // A leap second is the last one of a day in UTC.
@@ -94,20 +99,23 @@ fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
 
 /// Seconds of an offset.
 fn offset(text: &[u8]) -> Option<i64> {
-    let (sign, [a, b, c, d]) = match *text {
+    let sign = match *text {
         [] | [b'Z' | b'z'] => return Some(0),
-        [b'+', a, b, b':', c, d] => (1, [a, b, c, d]),
-        [b'-', a, b, b':', c, d] => (-1, [a, b, c, d]),
+        [b'+', _, _, b':', _, _] => 1,
+        [b'-', _, _, b':', _, _] => -1,
         _ => return None,
     };
-    let (hours, minutes) = (two([a, b])?, two([c, d])?);
+    let (hours, minutes) = (two(text, 1)?, two(text, 4)?);
     (hours < 24 && minutes < 60).then(|| sign * i64::from(hours * 3600 + minutes * 60))
 }
 
-/// A number of two digits.
-fn two(digits: [u8; 2]) -> Option<u32> {
-    let [tens, ones] = digits.map(|b| b.is_ascii_digit().then(|| u32::from(b - b'0')));
-    Some(tens? * 10 + ones?)
+/// The number that the two digits from `at` on make.
+fn two(text: &[u8], at: usize) -> Option<u32> {
+    let digit = |at: usize| {
+        let byte = text.get(at).filter(|byte| byte.is_ascii_digit())?;
+        Some(u32::from(byte - b'0'))
+    };
+    Some(digit(at)? * 10 + digit(at + 1)?)
 }
 
 /// `text` times `unit` nanoseconds.

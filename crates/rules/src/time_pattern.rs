@@ -39,7 +39,7 @@ impl TimePattern {
         if !pattern.contains('%') {
             return wrong("is not a time format", HELP);
         }
-        if items.iter().any(|item| *item == Item::Fixed(Fixed::TimezoneName)) {
+        if items.contains(&Item::Fixed(Fixed::TimezoneName)) {
             return wrong(
                 "has %Z, but the names of time zones are ambiguous and would be ignored",
                 HELP_ZONE,

@@ -30,13 +30,14 @@ pub(super) struct Service {
     push: Push,
 }
 
-/// What a message of a stream leaves out, because an earlier one gave it.
+/// What a message of a stream leaves out, because an earlier one gave it; and what the first one decides
+/// for all.
 #[derive(Default)]
 struct StreamDefaults {
     producer: String,
     epoch: u64,
-    input: String,
-    format: String,
+    /// Input and format of the first message; `None` before it.
+    target: Option<(String, String)>,
 }
 
 impl Service {
@@ -92,16 +93,16 @@ impl Service {
 impl StreamDefaults {
     /// Fills in what was said before, and remembers what is said now.
     fn complete(&mut self, message: &mut v1::PushRequest) {
-        let keep = |text: &mut String, before: &mut String| {
-            if text.is_empty() {
-                text.clone_from(before);
-            } else {
-                before.clone_from(text);
-            }
-        };
-        keep(&mut message.producer, &mut self.producer);
-        keep(&mut message.input, &mut self.input);
-        keep(&mut message.format, &mut self.format);
+        if message.producer.is_empty() {
+            message.producer.clone_from(&self.producer);
+        } else {
+            self.producer.clone_from(&message.producer);
+        }
+        let target = &mut self.target;
+        let (input, format) =
+            target.get_or_insert_with(|| (message.input.clone(), message.format.clone()));
+        message.input.clone_from(input);
+        message.format.clone_from(format);
         match message.epoch {
             0 => message.epoch = self.epoch,
             epoch => self.epoch = epoch,
@@ -273,4 +274,40 @@ impl PushService for Service {
 fn intake<T>(request: &Request<T>) -> Result<Intake, Status> {
     let intake = request.extensions().get::<Intake>().cloned();
     intake.ok_or_else(|| Status::internal("a call came in past the intake"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_message_of_a_stream_names_input_and_format_for_all() {
+        let named = |input: &str, format: &str| v1::PushRequest {
+            input: input.into(),
+            format: format.into(),
+            ..v1::PushRequest::default()
+        };
+        for first in [named("jobs", "json"), named("", "")] {
+            let mut defaults = StreamDefaults::default();
+            for mut message in [first.clone(), named("", ""), named("visits", "csv")] {
+                defaults.complete(&mut message);
+                assert_eq!(message, first);
+            }
+        }
+    }
+
+    #[test]
+    fn a_producer_and_its_epoch_hold_until_others_are_named() {
+        let mut defaults = StreamDefaults::default();
+        let named = |producer: &str, epoch| v1::PushRequest {
+            producer: producer.into(),
+            epoch,
+            ..v1::PushRequest::default()
+        };
+        for (said, meant) in [(("a", 1), ("a", 1)), (("", 0), ("a", 1)), (("b", 2), ("b", 2))] {
+            let mut message = named(said.0, said.1);
+            defaults.complete(&mut message);
+            assert_eq!(message, named(meant.0, meant.1));
+        }
+    }
 }

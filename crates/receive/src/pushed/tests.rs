@@ -171,6 +171,24 @@ fn messages_of_a_producer_count_once_and_in_order() {
 }
 
 #[test]
+fn the_note_is_that_of_the_last_message_even_if_it_has_none() {
+    for together in [false, true] {
+        let (mut bench, mut store) = (Bench::new(SenderKind::Producer), Store::default());
+        store.open_producer(7);
+        let noted = PendingMessage { note: Some(100), ..message(7, 1, 11, 1) };
+        bench.act(|source, tags| source.submit(noted, tags));
+        if !together {
+            bench.settle(&mut store);
+            assert_eq!(store.state.and_then(|state| state.note), Some(100));
+        }
+        bench.submit(7, 2, 12, 2);
+        bench.settle(&mut store);
+        let stored = store.state.map(|state| (state.position, state.note));
+        assert_eq!(stored, Some((2, None)), "in one delta: {together}");
+    }
+}
+
+#[test]
 fn the_same_message_twice_under_way_counts_once() {
     let (mut bench, mut store) = (Bench::new(SenderKind::Producer), Store::default());
     store.open_producer(7);
