@@ -20,7 +20,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Status, Streaming};
 
 /// An aggregator, and a client's stream to it.
-pub struct Bench {
+pub(crate) struct Bench {
     pub store: SharedStore,
     pub context: Context,
     pub groups: GroupServiceClient<Channel>,
@@ -31,12 +31,12 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::over(Arc::new(MemoryStore::new())).await
     }
 
     /// The same over a store that may hold something.
-    pub async fn over(store: SharedStore) -> Self {
+    pub(crate) async fn over(store: SharedStore) -> Self {
         let context = Context::new("test", "0");
         let aggregator =
             Aggregator::start(store.clone(), AggregatorOptions::default(), &context).await;
@@ -66,20 +66,20 @@ impl Bench {
         Self { store, context, groups, requests, answers, tag: 0, serving }
     }
 
-    pub fn send(&mut self, source: &str, action: Action) {
+    pub(crate) fn send(&mut self, source: &str, action: Action) {
         self.tag += 1;
         let source = SourceId::new(source).expect("valid");
         let request = Request { tag: self.tag, source, action, traceparent: String::new() };
         self.requests.send(request.into()).expect("the stream is open");
     }
 
-    pub async fn answer(&mut self) -> Result<(u64, Option<SourceState>), Status> {
+    pub(crate) async fn answer(&mut self) -> Result<(u64, Option<SourceState>), Status> {
         let answer = self.answers.message().await?.expect("an answer");
         let state = answer.state.map(|s| SourceState::try_from(s).expect("a valid state"));
         Ok((answer.tag, state))
     }
 
-    pub async fn ask(&mut self, source: &str, action: Action) -> Option<SourceState> {
+    pub(crate) async fn ask(&mut self, source: &str, action: Action) -> Option<SourceState> {
         self.send(source, action);
         let (tag, state) = self.answer().await.expect("an answer");
         assert_eq!(tag, self.tag);
@@ -87,7 +87,7 @@ impl Bench {
     }
 
     /// Stops the aggregator, and gives the store back.
-    pub async fn stop(self) -> SharedStore {
+    pub(crate) async fn stop(self) -> SharedStore {
         self.context.shutdown.cancel();
         drop((self.requests, self.answers, self.groups));
         self.serving.await.expect("no panic");

@@ -14,17 +14,17 @@ use crate::repetition::Repetition;
 use crate::text;
 
 /// Records of two columns, without quotes.
-pub fn narrow() -> Result<Repetition> {
+pub(crate) fn narrow() -> Result<Repetition> {
     repeat(text::NARROW, "[host, job_name]", &text::narrow())
 }
 
 /// Records of six columns, a third of them quoted.
-pub fn wide() -> Result<Repetition> {
+pub(crate) fn wide() -> Result<Repetition> {
     repeat(text::WIDE, "[host, job_name]", &text::wide())
 }
 
 /// The same on the slow path, because a rule changes a value.
-pub fn wide_slow() -> Result<Repetition> {
+pub(crate) fn wide_slow() -> Result<Repetition> {
     repeat(text::WIDE, "{host: host, job: {column: job_name, upper: true}}", &text::wide())
 }
 

@@ -11,11 +11,11 @@ const BLOCKS: usize = 4;
 const EACH: usize = 5_000;
 
 /// How many increments that are.
-pub const INCREMENTS: usize = BLOCKS * EACH;
+pub(crate) const INCREMENTS: usize = BLOCKS * EACH;
 
 /// Packs blocks that overlap by half, checks and merges them.
 #[expect(clippy::unnecessary_wraps, reason = "as the other cases are prepared")]
-pub fn merge() -> Result<Repetition> {
+pub(crate) fn merge() -> Result<Repetition> {
     let keys: Vec<SeriesKey> = (0..EACH * BLOCKS).map(text::key).collect();
     Ok(Box::new(move || {
         let mut blocks = Vec::new();

@@ -13,20 +13,20 @@ use crate::store::Stored;
 use crate::text;
 
 /// Series on the page.
-pub const SERIES: usize = 10_000;
+pub(crate) const SERIES: usize = 10_000;
 
 /// Each so many-th of them changes between two pages. With fewer, the cost would be that of the pieces
 /// more than that of the lines, and how the page is cut is different in each process.
 const CHANGED: usize = 2;
 
 /// A new exporter loads the store, and writes its first page.
-pub fn load() -> Result<Repetition> {
+pub(crate) fn load() -> Result<Repetition> {
     let (stored, _) = filled()?;
     Ok(Box::new(move || page(&stored, &exporter(&stored))))
 }
 
 /// An exporter writes its page again after a few of the series have changed.
-pub fn again() -> Result<Repetition> {
+pub(crate) fn again() -> Result<Repetition> {
     let (mut stored, keys) = filled()?;
     let changed: Vec<SeriesKey> = keys.into_iter().step_by(CHANGED).collect();
     let exporter = exporter(&stored);

@@ -3,4 +3,4 @@
 use anyhow::Result;
 
 /// One repetition of a loop, on data that are prepared.
-pub type Repetition = Box<dyn FnMut() -> Result<()>>;
+pub(crate) type Repetition = Box<dyn FnMut() -> Result<()>>;

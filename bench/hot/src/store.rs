@@ -18,13 +18,13 @@ use crate::repetition::Repetition;
 use crate::text;
 
 /// Increments of a commit.
-pub const INCREMENTS: usize = 10_000;
+pub(crate) const INCREMENTS: usize = 10_000;
 
 /// The only partition.
 const AT: Partition = Partition(0);
 
 /// Commits the same increments again and again, and folds them.
-pub fn commit() -> Result<Repetition> {
+pub(crate) fn commit() -> Result<Repetition> {
     let keys: Vec<SeriesKey> = (0..INCREMENTS).map(text::key).collect();
     let mut store = Stored::new()?;
     Ok(Box::new(move || {
@@ -35,7 +35,7 @@ pub fn commit() -> Result<Repetition> {
 }
 
 /// A store in memory with one source.
-pub struct Stored {
+pub(crate) struct Stored {
     /// The store.
     pub store: Arc<MemoryStore>,
     /// Where it is asked.
@@ -46,7 +46,7 @@ pub struct Stored {
 
 impl Stored {
     /// An empty store.
-    pub fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (store, source) = (Arc::new(MemoryStore::new()), SourceId::new("file/hot/1/0")?);
         let state = SourceState::start(Generation(1));
@@ -58,7 +58,7 @@ impl Stored {
     }
 
     /// Counts one record in each series.
-    pub fn commit(&mut self, keys: &[SeriesKey]) -> Result<()> {
+    pub(crate) fn commit(&mut self, keys: &[SeriesKey]) -> Result<()> {
         let increments = Increments::pack(keys.iter().map(|key| (key.as_bytes(), 1)));
         let records = keys.len() as u64;
         let (from, to) = (self.state.position, self.state.position + records);

@@ -8,25 +8,25 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
 /// Records of a text.
-pub const RECORDS: usize = 20_000;
+pub(crate) const RECORDS: usize = 20_000;
 
 /// Hosts, and jobs on each.
 const HOSTS: u32 = 100;
 const JOBS: u32 = 100;
 
 /// Columns of [`narrow`].
-pub const NARROW: &str = "host, job_name";
+pub(crate) const NARROW: &str = "host, job_name";
 
 /// Columns of [`wide`].
-pub const WIDE: &str = "timestamp, host, job_name, status, duration_ms, message";
+pub(crate) const WIDE: &str = "timestamp, host, job_name, status, duration_ms, message";
 
 /// Records of host and job, 27 bytes each.
-pub fn narrow() -> String {
+pub(crate) fn narrow() -> String {
     text(|out, _, host, job| writeln!(out, "server-{host:04}.dc1,backup-{job:03}"))
 }
 
 /// Records of six columns, a third of them with a quoted message.
-pub fn wide() -> String {
+pub(crate) fn wide() -> String {
     text(|out, n, host, job| {
         let (status, ms) = (200 + n % 5, n * 7 % 1_000);
         let message = match n % 10 {
@@ -43,7 +43,7 @@ pub fn wide() -> String {
 }
 
 /// The key of a series.
-pub fn key(series: usize) -> SeriesKey {
+pub(crate) fn key(series: usize) -> SeriesKey {
     let (host, job) =
         (format!("server-{:04}.dc1", series / 100), format!("backup-{:03}", series % 100));
     SeriesKey::new(default_family().id(), [host.as_str(), job.as_str()])

@@ -16,17 +16,17 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    pub fn new((first, longest): (Duration, Duration)) -> Self {
+    pub(crate) fn new((first, longest): (Duration, Duration)) -> Self {
         Self { first, longest, next: first }
     }
 
     /// After a success.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.next = self.first;
     }
 
     /// The next wait: at least as long as was asked for, and any part of the present step on top.
-    pub fn wait(&mut self, asked: Option<Duration>, random: &mut impl Rng) -> Duration {
+    pub(crate) fn wait(&mut self, asked: Option<Duration>, random: &mut impl Rng) -> Duration {
         let step = self.next.min(self.longest);
         self.next = (step * 2).min(self.longest);
         asked.unwrap_or_default().min(ASKED_MAX) + step.mul_f64(random.random_range(0.0..=1.0))

@@ -26,7 +26,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// A failure that the next attempt may not have.
-    pub fn retry(reason: impl Into<String>) -> Self {
+    pub(crate) fn retry(reason: impl Into<String>) -> Self {
         Self::Retry { reason: reason.into(), after: None }
     }
 }

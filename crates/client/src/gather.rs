@@ -18,19 +18,19 @@ pub(crate) struct Gather {
 }
 
 impl Gather {
-    pub fn new(target: usize, linger: Duration) -> Self {
+    pub(crate) fn new(target: usize, linger: Duration) -> Self {
         Self { target, linger, records: BytesMut::new(), due: None }
     }
 
     /// The length of a record in a message, if it fits one.
-    pub fn length(record: &[u8]) -> Result<usize, Error> {
+    pub(crate) fn length(record: &[u8]) -> Result<usize, Error> {
         let length = record.len() + usize::from(!record.ends_with(b"\n"));
         if length > PUSH_BYTES_MAX { Err(Error::too_large(length)) } else { Ok(length) }
     }
 
     /// Adds a record, and its line end if it lacks one. What waited is first, if both are too much for
     /// one message.
-    pub fn add(&mut self, record: &[u8], now: Instant) -> Option<Bytes> {
+    pub(crate) fn add(&mut self, record: &[u8], now: Instant) -> Option<Bytes> {
         let full = self.records.len() + record.len() + 1 > self.target;
         let before = if full { self.take() } else { None };
         self.records.extend_from_slice(record);
@@ -42,23 +42,23 @@ impl Gather {
     }
 
     /// What waits, if it has waited long enough or is enough.
-    pub fn take_due(&mut self, now: Instant) -> Option<Bytes> {
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<Bytes> {
         let due = self.due.is_some_and(|due| due <= now) || self.records.len() >= self.target;
         if due { self.take() } else { None }
     }
 
     /// What waits.
-    pub fn take(&mut self) -> Option<Bytes> {
+    pub(crate) fn take(&mut self) -> Option<Bytes> {
         self.due = None;
         (!self.records.is_empty()).then(|| self.records.split().freeze())
     }
 
     /// When it will have waited long enough.
-    pub fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.records.len()
     }
 }

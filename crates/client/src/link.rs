@@ -36,7 +36,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub fn new(options: &Options) -> Result<Self, Error> {
+    pub(crate) fn new(options: &Options) -> Result<Self, Error> {
         let (producer, endpoints) = options.check()?;
         let mut random = options.seed.map_or_else(StdRng::from_os_rng, StdRng::seed_from_u64);
         Ok(Self {
@@ -53,12 +53,12 @@ impl Link {
         })
     }
 
-    pub fn producer(&self) -> Option<&ProducerName> {
+    pub(crate) fn producer(&self) -> Option<&ProducerName> {
         self.producer.as_ref()
     }
 
     /// Opens the producer, however long it takes. Without a name there is nothing to open.
-    pub async fn open(&mut self) -> Result<Result<Opened, Fault>, Error> {
+    pub(crate) async fn open(&mut self) -> Result<Result<Opened, Fault>, Error> {
         let Some(producer) = self.producer.clone() else { return Ok(Ok(Opened::default())) };
         loop {
             match self.try_open(&producer).await {
@@ -70,7 +70,7 @@ impl Link {
     }
 
     /// Sends what is to be sent until that is hopeless.
-    pub async fn run(mut self, shared: Arc<Shared>) {
+    pub(crate) async fn run(mut self, shared: Arc<Shared>) {
         self.succeeded();
         loop {
             if shared.until_work().await {

@@ -32,7 +32,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub fn new(options: &Options, producer: Option<ProducerName>, opened: Opened) -> Self {
+    pub(crate) fn new(options: &Options, producer: Option<ProducerName>, opened: Opened) -> Self {
         let named = producer.is_some();
         let Opened { epoch, resumed: Resumed { sequence, note, durable, .. } } = opened;
         Self {
@@ -156,7 +156,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub fn new(state: State) -> Self {
+    pub(crate) fn new(state: State) -> Self {
         Self { state: Mutex::new(state), work: Notify::new(), room: Notify::new() }
     }
 
@@ -166,13 +166,17 @@ impl Shared {
     }
 
     /// Adds a record to those that are gathered, when there is room.
-    pub async fn push_record(&self, record: &[u8]) -> Result<(), Error> {
+    pub(crate) async fn push_record(&self, record: &[u8]) -> Result<(), Error> {
         let length = Gather::length(record)?;
         self.when_possible(|state| state.take_record(record, length)).await
     }
 
     /// Adds a message behind what is gathered, when there is room.
-    pub async fn push_message(&self, records: Bytes, note: Option<u64>) -> Result<(), Error> {
+    pub(crate) async fn push_message(
+        &self,
+        records: Bytes,
+        note: Option<u64>,
+    ) -> Result<(), Error> {
         let message = Message::new(records, note);
         self.when_possible(|state| state.take_message(&message)).await
     }
@@ -196,7 +200,7 @@ impl Shared {
     }
 
     /// Waits until everything that was pushed before is acknowledged.
-    pub async fn flush(&self) -> Result<Summary, Error> {
+    pub(crate) async fn flush(&self) -> Result<Summary, Error> {
         let until = {
             let mut state = self.lock();
             state.seal();
@@ -216,17 +220,17 @@ impl Shared {
         }
     }
 
-    pub fn summary(&self) -> Summary {
+    pub(crate) fn summary(&self) -> Summary {
         self.lock().summary()
     }
 
-    pub fn acknowledged(&self) -> Acknowledged {
+    pub(crate) fn acknowledged(&self) -> Acknowledged {
         let state = self.lock();
         Acknowledged { sequence: state.window.acked(), note: state.window.note() }
     }
 
     /// Waits until there is something to send; whether there was nothing at first.
-    pub async fn until_work(&self) -> bool {
+    pub(crate) async fn until_work(&self) -> bool {
         let mut was_idle = false;
         loop {
             {
@@ -241,7 +245,7 @@ impl Shared {
     }
 
     /// Sends whatever may be sent, for as long as the stream takes it.
-    pub async fn feed(&self, requests: mpsc::UnboundedSender<v1::PushRequest>) {
+    pub(crate) async fn feed(&self, requests: mpsc::UnboundedSender<v1::PushRequest>) {
         let mut is_first = true;
         loop {
             let due = {
@@ -265,7 +269,7 @@ impl Shared {
     }
 
     /// Takes an answer.
-    pub fn answered(&self, answer: &v1::PushResponse) -> Result<(), Error> {
+    pub(crate) fn answered(&self, answer: &v1::PushResponse) -> Result<(), Error> {
         self.lock().take_answer(answer)?;
         self.work.notify_one();
         self.room.notify_waiters();
@@ -273,19 +277,19 @@ impl Shared {
     }
 
     /// Since when an answer is missing.
-    pub fn waiting(&self) -> Option<Instant> {
+    pub(crate) fn waiting(&self) -> Option<Instant> {
         self.lock().waiting
     }
 
     /// The stream is gone.
-    pub fn broken(&self) {
+    pub(crate) fn broken(&self) {
         let mut state = self.lock();
         state.window.broken();
         state.waiting = None;
     }
 
     /// The store says what it has. How many messages it had acknowledged and lost.
-    pub fn go_to(&self, sequence: u64) -> Result<u64, Error> {
+    pub(crate) fn go_to(&self, sequence: u64) -> Result<u64, Error> {
         let mut state = self.lock();
         let lost = state.window.go_to(sequence)?;
         state.summary.replayed += lost;
@@ -295,18 +299,18 @@ impl Shared {
     }
 
     /// The producer was opened again.
-    pub fn reopened(&self, opened: Opened) -> Result<u64, Error> {
+    pub(crate) fn reopened(&self, opened: Opened) -> Result<u64, Error> {
         self.lock().epoch = opened.epoch;
         self.go_to(opened.resumed.sequence)
     }
 
     /// The last message that is acknowledged.
-    pub fn acked(&self) -> u64 {
+    pub(crate) fn acked(&self) -> u64 {
         self.lock().window.acked()
     }
 
     /// The error that a failure is, if nothing more can be tried.
-    pub fn fatal(&self, fault: Fault) -> Error {
+    pub(crate) fn fatal(&self, fault: Fault) -> Error {
         let state = self.lock();
         match fault {
             Fault::Fenced => Error::Fenced { after: state.window.acked() },
@@ -320,7 +324,7 @@ impl Shared {
     }
 
     /// It is over.
-    pub fn end(&self, error: Error) {
+    pub(crate) fn end(&self, error: Error) {
         self.lock().error.get_or_insert(error);
         self.room.notify_waiters();
     }

@@ -34,7 +34,7 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    pub fn new(records: Bytes, note: Option<u64>) -> Self {
+    pub(crate) fn new(records: Bytes, note: Option<u64>) -> Self {
         Self { content_hash: hash64(&records), records, note }
     }
 
@@ -58,7 +58,7 @@ pub(crate) struct Bounds {
 
 impl Bounds {
     /// A quarter of the buffer is for what may have to be sent once more.
-    pub fn new(buffer_bytes: usize) -> Self {
+    pub(crate) fn new(buffer_bytes: usize) -> Self {
         let kept = buffer_bytes as u64 / 4;
         Self {
             unacknowledged: buffer_bytes as u64 - kept,
@@ -110,7 +110,7 @@ struct HeldMessage {
 
 impl Window {
     /// A producer whose messages up to `sequence` are counted.
-    pub fn new(named: bool, bounds: Bounds, sequence: u64, note: Option<u64>) -> Self {
+    pub(crate) fn new(named: bool, bounds: Bounds, sequence: u64, note: Option<u64>) -> Self {
         Self {
             named,
             bounds,
@@ -127,20 +127,20 @@ impl Window {
     }
 
     /// Whether `bytes` more may be held. Something may always be, or nothing would ever go on.
-    pub fn has_room(&self, bytes: usize) -> bool {
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
         let unacked = self.end(self.last()) - self.end(self.acked);
         unacked == 0 || unacked + bytes as u64 + MESSAGE_OVERHEAD <= self.bounds.unacknowledged
     }
 
     /// Takes a message, and gives it the next number.
-    pub fn add(&mut self, message: Message) {
+    pub(crate) fn add(&mut self, message: Message) {
         let end = self.end(self.last()) + message.weight();
         let note = message.note.or(self.note_at(self.last()));
         self.held.push_back(HeldMessage { message, end, note });
     }
 
     /// The next message to send with its number, if it may be under way now.
-    pub fn send_next(&mut self) -> Option<(u64, Message)> {
+    pub(crate) fn send_next(&mut self) -> Option<(u64, Message)> {
         let next = self.sent + 1;
         let under_way = self.end(self.sent) - self.end(self.acked);
         let message = self.held.get(self.index(next)).map(|held| held.message.clone())?;
@@ -155,7 +155,7 @@ impl Window {
     }
 
     /// Takes an answer. One that says less than is known already came late, and says nothing.
-    pub fn answered(&mut self, answer: Answer) -> Result<(), Error> {
+    pub(crate) fn answered(&mut self, answer: Answer) -> Result<(), Error> {
         let to = if self.named { answer.sequence } else { self.acked + answer.messages };
         let possible = if self.named { self.ever_sent } else { self.sent };
         if to > possible {
@@ -169,13 +169,13 @@ impl Window {
     }
 
     /// The stream is gone: what was not acknowledged is to be sent again.
-    pub fn broken(&mut self) {
+    pub(crate) fn broken(&mut self) {
         self.sent = self.acked;
     }
 
     /// The store says what it has: everything behind that is to be sent again, and everything up to it
     /// is counted. How many messages it had acknowledged and lost.
-    pub fn go_to(&mut self, sequence: u64) -> Result<u64, Error> {
+    pub(crate) fn go_to(&mut self, sequence: u64) -> Result<u64, Error> {
         if sequence > self.ever_sent {
             return Err(beyond(sequence, self.ever_sent));
         }
@@ -189,32 +189,32 @@ impl Window {
     }
 
     /// The last message that was added.
-    pub fn last(&self) -> u64 {
+    pub(crate) fn last(&self) -> u64 {
         self.first + self.held.len() as u64 - 1
     }
 
     /// The last message that is acknowledged.
-    pub fn acked(&self) -> u64 {
+    pub(crate) fn acked(&self) -> u64 {
         self.acked
     }
 
     /// The note of that message, or of the last one before it that had one.
-    pub fn note(&self) -> Option<u64> {
+    pub(crate) fn note(&self) -> Option<u64> {
         self.note_at(self.acked)
     }
 
     /// How many messages have ever been acknowledged, each once.
-    pub fn messages(&self) -> u64 {
+    pub(crate) fn messages(&self) -> u64 {
         self.ever_acked - self.began
     }
 
     /// Whether messages are under way.
-    pub fn is_waiting(&self) -> bool {
+    pub(crate) fn is_waiting(&self) -> bool {
         self.sent > self.acked
     }
 
     /// Whether everything is acknowledged.
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.acked == self.last()
     }
 

@@ -29,7 +29,7 @@ pub(crate) struct InputsReader<'a> {
 
 impl<'a> InputsReader<'a> {
     /// All inputs, and where each stands.
-    pub fn read(&self, node: Option<&'a Node>) -> (Vec<InputSpec>, Vec<InputPosition>) {
+    pub(crate) fn read(&self, node: Option<&'a Node>) -> (Vec<InputSpec>, Vec<InputPosition>) {
         let Some(node) = node else {
             let (input, origin) = self.implicit();
             return (vec![input], vec![InputPosition { index: None, rules: origin }]);

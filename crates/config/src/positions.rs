@@ -35,7 +35,7 @@ pub(crate) struct Positions {
 
 impl Positions {
     /// The place of a field of an input, or of one of its rules; or the nearest one on the way there.
-    pub fn of(&self, input: usize, rule: Option<usize>, field: &str) -> Location {
+    pub(crate) fn of(&self, input: usize, rule: Option<usize>, field: &str) -> Location {
         let (Some(root), Some(position)) = (&self.root, self.inputs.get(input)) else {
             return Location::file(&self.file);
         };

@@ -21,27 +21,27 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Begins with a file.
-    pub fn new(file: &'a str, text: &'a str) -> Self {
+    pub(crate) fn new(file: &'a str, text: &'a str) -> Self {
         Self { file, text, errors: RefCell::default(), warnings: RefCell::default() }
     }
 
     /// All errors, and all warnings.
-    pub fn into_parts(self) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
+    pub(crate) fn into_parts(self) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
         (self.errors.into_inner(), self.warnings.into_inner())
     }
 
     /// Adds an error; a help that is empty is none.
-    pub fn error(&self, at: Mark, message: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn error(&self, at: Mark, message: impl Into<String>, help: impl Into<String>) {
         self.errors.borrow_mut().push(self.diagnostic(at, message.into(), help.into()));
     }
 
     /// Adds an error of another file.
-    pub fn error_elsewhere(&self, error: Diagnostic) {
+    pub(crate) fn error_elsewhere(&self, error: Diagnostic) {
         self.errors.borrow_mut().push(error);
     }
 
     /// Adds a warning.
-    pub fn warn(&self, at: Mark, message: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn warn(&self, at: Mark, message: impl Into<String>, help: impl Into<String>) {
         let warning = self.diagnostic(at, message.into(), help.into());
         let mut warnings = self.warnings.borrow_mut();
         if !warnings.contains(&warning) {
@@ -63,7 +63,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A map with known fields.
-    pub fn object<'n>(
+    pub(crate) fn object<'n>(
         &'n self,
         node: &'n Node,
         what: &'n str,
@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A map with names that people choose.
-    pub fn entries<'n>(&self, node: &'n Node, what: &str) -> Vec<(&'n str, Mark, &'n Node)> {
+    pub(crate) fn entries<'n>(&self, node: &'n Node, what: &str) -> Vec<(&'n str, Mark, &'n Node)> {
         let Value::Map(entries) = &node.value else {
             self.wrong(node, what, "a map", "write `name: value`, one per line");
             return Vec::new();
@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A text.
-    pub fn text(&self, node: &Node, what: &str) -> Option<String> {
+    pub(crate) fn text(&self, node: &Node, what: &str) -> Option<String> {
         match &node.value {
             Value::Text(text) => return Some(text.clone()),
             Value::Bool(_) | Value::Number(_) => {
@@ -130,7 +130,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A text, number or flag as it was written.
-    pub fn scalar(&self, node: &Node, what: &str) -> Option<String> {
+    pub(crate) fn scalar(&self, node: &Node, what: &str) -> Option<String> {
         let text = node.scalar();
         if text.is_none() && node.value != Value::Null {
             self.wrong(node, what, "a text", "");
@@ -139,7 +139,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `true` or `false`.
-    pub fn flag(&self, node: &Node, what: &str) -> Option<bool> {
+    pub(crate) fn flag(&self, node: &Node, what: &str) -> Option<bool> {
         if let Value::Bool(value) = node.value {
             return Some(value);
         }
@@ -155,7 +155,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole number from a minimum on.
-    pub fn whole(&self, node: &Node, what: &str, min: u64) -> Option<u64> {
+    pub(crate) fn whole(&self, node: &Node, what: &str, min: u64) -> Option<u64> {
         let number = match &node.value {
             Value::Number(text) => text.parse().ok().filter(|n| *n >= min),
             _ => None,
@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A decimal number, with the digits as they were written.
-    pub fn decimal(&self, node: &Node, what: &str) -> Option<String> {
+    pub(crate) fn decimal(&self, node: &Node, what: &str) -> Option<String> {
         let text = node.scalar().filter(|text| is_decimal(text));
         if text.is_none() && node.value != Value::Null {
             self.wrong(node, what, "a decimal number", "write it like 10, 0.25 or 1e6");
@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A time such as `500ms` or `1h30m`, more than none.
-    pub fn duration(&self, node: &Node, what: &str) -> Option<Duration> {
+    pub(crate) fn duration(&self, node: &Node, what: &str) -> Option<Duration> {
         if node.value == Value::Null {
             return None;
         }
@@ -196,7 +196,12 @@ impl<'a> Reader<'a> {
     }
 
     /// One of several words.
-    pub fn word(&self, node: &Node, what: &str, words: &[&'static str]) -> Option<&'static str> {
+    pub(crate) fn word(
+        &self,
+        node: &Node,
+        what: &str,
+        words: &[&'static str],
+    ) -> Option<&'static str> {
         if node.value == Value::Null {
             return None;
         }
@@ -211,7 +216,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The items of a list.
-    pub fn items<'n>(&self, node: &'n Node, what: &str) -> &'n [Node] {
+    pub(crate) fn items<'n>(&self, node: &'n Node, what: &str) -> &'n [Node] {
         match &node.value {
             Value::List(items) => items,
             Value::Null => &[],
@@ -245,53 +250,53 @@ pub(crate) struct Object<'n> {
 
 impl<'n> Object<'n> {
     /// A field.
-    pub fn get(&self, name: &str) -> Option<&'n Node> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'n Node> {
         self.node.get(name)
     }
 
     /// Where a field's value stands, or the map if it is not there.
-    pub fn mark(&self, name: &str) -> Mark {
+    pub(crate) fn mark(&self, name: &str) -> Mark {
         self.get(name).unwrap_or(self.node).mark
     }
 
     /// A text.
-    pub fn text(&self, name: &str) -> Option<String> {
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.reader.text(self.get(name)?, name)
     }
 
     /// A text, number or flag as it was written.
-    pub fn scalar(&self, name: &str) -> Option<String> {
+    pub(crate) fn scalar(&self, name: &str) -> Option<String> {
         self.reader.scalar(self.get(name)?, name)
     }
 
     /// A flag, `false` if absent.
-    pub fn flag(&self, name: &str) -> bool {
+    pub(crate) fn flag(&self, name: &str) -> bool {
         self.get(name).and_then(|node| self.reader.flag(node, name)).unwrap_or(false)
     }
 
     /// A whole number of 1 or more.
-    pub fn count(&self, name: &str) -> Option<u64> {
+    pub(crate) fn count(&self, name: &str) -> Option<u64> {
         self.reader.whole(self.get(name)?, name, 1)
     }
 
     /// A decimal.
-    pub fn decimal(&self, name: &str) -> Option<String> {
+    pub(crate) fn decimal(&self, name: &str) -> Option<String> {
         self.reader.decimal(self.get(name)?, name)
     }
 
     /// One of several words.
-    pub fn word(&self, name: &str, words: &[&'static str]) -> Option<&'static str> {
+    pub(crate) fn word(&self, name: &str, words: &[&'static str]) -> Option<&'static str> {
         self.reader.word(self.get(name)?, name, words)
     }
 
     /// A text or several.
-    pub fn texts(&self, name: &str) -> Option<Vec<String>> {
+    pub(crate) fn texts(&self, name: &str) -> Option<Vec<String>> {
         let nodes = one_or_more(self.get(name)?);
         Some(nodes.iter().filter_map(|node| self.reader.text(node, name)).collect())
     }
 
     /// Adds an error at a field.
-    pub fn error(&self, name: &str, message: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn error(&self, name: &str, message: impl Into<String>, help: impl Into<String>) {
         self.reader.error(self.mark(name), message, help);
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct Scope<'a> {
 
 impl Scope<'_> {
     /// A column that must be there in every record.
-    pub fn check_column(&self, name: &str, at: Mark) {
+    pub(crate) fn check_column(&self, name: &str, at: Mark) {
         let Some(columns) = &self.columns else { return };
         // Columns that begin so come from the program and not from the format.
         if name.starts_with('@') || columns.iter().any(|column| column == name) {
@@ -37,7 +37,7 @@ impl Scope<'_> {
     }
 
     /// A placeholder of the path; `always` if a record without it would be rejected.
-    pub fn check_placeholder(&self, name: &str, at: Mark, always: bool) {
+    pub(crate) fn check_placeholder(&self, name: &str, at: Mark, always: bool) {
         let Some(patterns) = &self.placeholders else { return };
         let mut known: Vec<&str> = Vec::new();
         let mut without = None;

@@ -60,7 +60,7 @@ pub(crate) struct Shape {
 
 impl Shape {
     /// The names of its fields.
-    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
         self.fields.iter().map(|f| f.name)
     }
 }

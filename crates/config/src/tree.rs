@@ -54,7 +54,7 @@ impl PartialEq for Entry {
 
 impl Node {
     /// What a person would call it.
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match &self.value {
             Value::Null => "nothing".into(),
             Value::Bool(value) => format!("`{value}`"),
@@ -66,7 +66,7 @@ impl Node {
     }
 
     /// The value of a name, if this is a map that has it.
-    pub fn get(&self, key: &str) -> Option<&Node> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         match &self.value {
             Value::Map(entries) => entries.iter().find(|e| e.key == key).map(|e| &e.node),
             _ => None,
@@ -74,7 +74,7 @@ impl Node {
     }
 
     /// The text of a scalar, as it was written.
-    pub fn scalar(&self) -> Option<String> {
+    pub(crate) fn scalar(&self) -> Option<String> {
         match &self.value {
             Value::Bool(value) => Some(value.to_string()),
             Value::Number(text) | Value::Text(text) => Some(text.clone()),
@@ -83,7 +83,7 @@ impl Node {
     }
 
     /// The node at a path, or the last one on the way there. Names may contain dots.
-    pub fn nearest(&self, path: &str) -> &Node {
+    pub(crate) fn nearest(&self, path: &str) -> &Node {
         match self.step(path) {
             Some((node, rest)) => node.nearest(rest),
             None => self,

@@ -21,7 +21,7 @@ pub(crate) struct YamlError {
 
 impl YamlError {
     /// An error of the parser as a person should see it.
-    pub fn new(mark: Option<Mark>, error: &Error) -> Self {
+    pub(crate) fn new(mark: Option<Mark>, error: &Error) -> Self {
         let error = innermost(error);
         let message = message(error).replace(char::is_control, "\u{fffd}");
         Self { mark, message, help: help(error).map(str::to_owned) }

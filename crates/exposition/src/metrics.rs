@@ -29,18 +29,18 @@ pub(crate) struct SampleLine<'a> {
 
 impl Metric<'_> {
     /// Its type.
-    pub fn kind(&self) -> Type {
+    pub(crate) fn kind(&self) -> Type {
         self.declared.unwrap_or(Type::Untyped)
     }
 
     /// What the name of one of its samples adds to its own.
-    pub fn suffix_of(&self, sample: &Sample<'_>) -> Option<HistogramSuffix> {
+    pub(crate) fn suffix_of(&self, sample: &Sample<'_>) -> Option<HistogramSuffix> {
         let rest = sample.name.strip_prefix(self.name)?;
         HistogramSuffix::ALL.into_iter().find(|suffix| suffix.as_str() == rest)
     }
 
     /// Its help, empty if nothing says it.
-    pub fn help(&self) -> &str {
+    pub(crate) fn help(&self) -> &str {
         self.help.as_deref().unwrap_or_default()
     }
 }

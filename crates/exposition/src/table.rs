@@ -40,13 +40,13 @@ pub(crate) struct Shapes<'m> {
 type Shape = (Vec<String>, Vec<String>);
 
 impl<'m> Shapes<'m> {
-    pub fn new(name: impl Into<Cow<'m, str>>, help: &'m str, kind: Kind) -> Self {
+    pub(crate) fn new(name: impl Into<Cow<'m, str>>, help: &'m str, kind: Kind) -> Self {
         Self { name: name.into(), help, kind, known: HashMap::new() }
     }
 }
 
 impl<'g> SeriesTable<'g> {
-    pub fn new(group: &'g Group, ttl_s: u64) -> Self {
+    pub(crate) fn new(group: &'g Group, ttl_s: u64) -> Self {
         let group_names = group.labels().iter().map(|(name, _)| name.clone()).collect();
         let (families, rows, seen) = (Vec::new(), Vec::new(), HashSet::new());
         Self { group, group_names, ttl_s, families, rows, seen, bytes: 0 }
@@ -54,7 +54,10 @@ impl<'g> SeriesTable<'g> {
 
     /// The labels of a series that those of the group leave it. An empty value means the same as no
     /// label.
-    pub fn own_labels<'s>(&self, all: impl Iterator<Item = (&'s str, &'s str)>) -> LabelSet<'s> {
+    pub(crate) fn own_labels<'s>(
+        &self,
+        all: impl Iterator<Item = (&'s str, &'s str)>,
+    ) -> LabelSet<'s> {
         let is_own =
             |(name, value): &(&str, &str)| !value.is_empty() && self.group.value(name).is_none();
         let mut labels: LabelSet<'s> = all.filter(is_own).collect();
@@ -63,7 +66,7 @@ impl<'g> SeriesTable<'g> {
     }
 
     /// A series' own labels with those of the group, empty ones of the group included.
-    pub fn with_group<'s>(&self, own: &LabelSet<'s>) -> LabelSet<'s>
+    pub(crate) fn with_group<'s>(&self, own: &LabelSet<'s>) -> LabelSet<'s>
     where
         'g: 's,
     {
@@ -74,7 +77,7 @@ impl<'g> SeriesTable<'g> {
     }
 
     /// The family of series with these labels; `buckets` are the bounds of a histogram.
-    pub fn family(
+    pub(crate) fn family(
         &mut self,
         shapes: &mut Shapes<'_>,
         labels: &LabelSet<'_>,
@@ -103,7 +106,7 @@ impl<'g> SeriesTable<'g> {
     }
 
     /// Adds a series that stands alone.
-    pub fn add(
+    pub(crate) fn add(
         &mut self,
         shapes: &mut Shapes<'_>,
         labels: &LabelSet<'_>,
@@ -120,7 +123,7 @@ impl<'g> SeriesTable<'g> {
     }
 
     /// Adds a row of which it is known that it stands here once.
-    pub fn add_row(&mut self, key: SeriesKey, amount: Amount) -> Result<(), Refusal> {
+    pub(crate) fn add_row(&mut self, key: SeriesKey, amount: Amount) -> Result<(), Refusal> {
         self.charge(key.as_bytes().len())?;
         self.rows.push((key, amount));
         Ok(())
@@ -132,7 +135,7 @@ impl<'g> SeriesTable<'g> {
     }
 
     /// Everything that was added.
-    pub fn finish(self) -> Pushed {
+    pub(crate) fn finish(self) -> Pushed {
         let rows = self.rows.iter().map(|(key, amount)| (key.as_bytes(), *amount));
         Pushed { families: self.families, increments: Increments::pack(rows) }
     }
@@ -151,7 +154,7 @@ impl From<LineProblem> for Refusal {
 }
 
 impl Refusal {
-    pub fn at(self, line: usize) -> ExpositionError {
+    pub(crate) fn at(self, line: usize) -> ExpositionError {
         match self {
             Self::LineProblem(problem) => problem.at(line),
             Self::TooLarge => ExpositionError::TooLarge,

@@ -30,7 +30,7 @@ enum Tells {
 const PROBE: &str = "2026-11-25T14:37:48.250+01:30";
 
 impl TimePattern {
-    pub fn compile(field: &str, pattern: &str) -> Result<Self, Wrong> {
+    pub(crate) fn compile(field: &str, pattern: &str) -> Result<Self, Wrong> {
         let wrong =
             |why: &str, help: &str| Err(Wrong::new(field, format!("{pattern:?} {why}")).help(help));
         let Ok(items) = StrftimeItems::new(pattern).parse_to_owned() else {
@@ -70,7 +70,7 @@ impl TimePattern {
     }
 
     /// Nanoseconds since 1970.
-    pub fn read(&self, text: &str) -> Option<i64> {
+    pub(crate) fn read(&self, text: &str) -> Option<i64> {
         let parsed = parsed(text, &self.parts)?;
         match self.tells {
             Tells::Instant => parsed.to_datetime().ok()?.timestamp_nanos_opt(),

@@ -89,7 +89,7 @@ pub(crate) struct Packing {
 
 impl Packing {
     /// Takes a count of a series that it does not have yet, and whose key is checked.
-    pub fn push(&mut self, series: &[u8], count: Count) {
+    pub(crate) fn push(&mut self, series: &[u8], count: Count) {
         put_row(&mut self.piece, series, count);
         self.counts.rows += 1;
         if self.piece.len() >= PIECE_BYTES {
@@ -98,14 +98,14 @@ impl Packing {
     }
 
     /// Takes a row, if it is there.
-    pub fn push_row(&mut self, series: &[u8], row: Row) {
+    pub(crate) fn push_row(&mut self, series: &[u8], row: Row) {
         if let Row::Holds(count) = row {
             self.push(series, count);
         }
     }
 
     /// What was packed.
-    pub fn finish(mut self) -> Counts {
+    pub(crate) fn finish(mut self) -> Counts {
         self.close_piece();
         self.counts
     }

@@ -27,7 +27,7 @@ pub(crate) struct Meta {
 
 impl Meta {
     /// The metadata of a new store; refuses a number of partitions outside `1..=PARTITIONS_MAX`.
-    pub fn new(
+    pub(crate) fn new(
         layout: u32,
         state_id: u64,
         partitions: u16,
@@ -42,7 +42,7 @@ impl Meta {
     }
 
     /// Refuses a store that another build made in a way that this one cannot read.
-    pub fn check_build(&self, layout: u32) -> Result<(), StoreError> {
+    pub(crate) fn check_build(&self, layout: u32) -> Result<(), StoreError> {
         let refuse = |what: &str, theirs: u32, ours: u32| {
             Err(StoreError::Mismatch(format!(
                 "it has {what} version {theirs}, this build reads version {ours}; run the build \
@@ -57,7 +57,7 @@ impl Meta {
     }
 
     /// Refuses a store with another number of partitions than `wanted`.
-    pub fn check_wanted(&self, wanted: Option<u16>) -> Result<(), StoreError> {
+    pub(crate) fn check_wanted(&self, wanted: Option<u16>) -> Result<(), StoreError> {
         let has = self.partitions;
         match wanted {
             Some(wanted) if wanted != has => Err(StoreError::Mismatch(format!(
@@ -70,7 +70,7 @@ impl Meta {
     }
 
     /// What a user of the store is told; `server` is the id of the serving process.
-    pub fn info(&self, server: u64) -> StoreInfo {
+    pub(crate) fn info(&self, server: u64) -> StoreInfo {
         StoreInfo {
             state_id: self.state_id,
             partitions: self.partitions,

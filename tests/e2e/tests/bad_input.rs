@@ -1,7 +1,7 @@
 //! Bad input: every record is counted or rejected with its reason, nothing stalls, nothing hides.
 
 mod bad_input {
-    pub mod cases;
+    pub(crate) mod cases;
 }
 
 use std::fs;

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use logtally_hot::CASES;
 
 /// What was counted.
-pub struct Count {
+pub(crate) struct Count {
     /// Instructions per unit.
     pub instructions: f64,
     /// What the processor can do that callgrind shows to the program.
@@ -14,7 +14,7 @@ pub struct Count {
 }
 
 /// Counts a case, the preparation not included.
-pub fn count(index: usize) -> Result<Count> {
+pub(crate) fn count(index: usize) -> Result<Count> {
     let case = &CASES[index];
     // At the same time: whatever else runs does not change the counts.
     let (once, twice) = (start(index, case.repetitions)?, start(index, 2 * case.repetitions)?);

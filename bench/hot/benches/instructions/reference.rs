@@ -19,7 +19,7 @@ const SPREAD_MAX: f64 = 0.02;
 
 /// The file with the counts.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Reference {
+pub(crate) struct Reference {
     /// Where they were counted.
     pub environment: Environment,
     /// By case.
@@ -28,7 +28,7 @@ pub struct Reference {
 
 /// What changes counts without any change of the code.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Environment {
+pub(crate) struct Environment {
     rustc: String,
     architecture: String,
     /// What the loops choose by, as far as callgrind shows it to them: it knows no AVX-512.
@@ -37,7 +37,7 @@ pub struct Environment {
 
 /// The count of a case.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Known {
+pub(crate) struct Known {
     case: String,
     unit: String,
     /// Instructions per unit: the one in the middle.
@@ -47,14 +47,14 @@ pub struct Known {
 }
 
 /// What came of a comparison.
-pub struct Verdict<'a> {
+pub(crate) struct Verdict<'a> {
     known: &'a Known,
     counted: f64,
     tolerance: f64,
 }
 
 /// What the processor can do, of the things that loops choose by.
-pub fn features() -> String {
+pub(crate) fn features() -> String {
     let mut found: Vec<&str> = Vec::new();
     #[cfg(target_arch = "x86_64")]
     {
@@ -75,7 +75,7 @@ pub fn features() -> String {
 
 impl Environment {
     /// That of this machine.
-    pub fn here(features: String) -> Result<Self> {
+    pub(crate) fn here(features: String) -> Result<Self> {
         let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
         let output = Command::new(rustc).arg("--version").output().context("rustc --version")?;
         ensure!(output.status.success(), "rustc --version has failed");
@@ -85,7 +85,7 @@ impl Environment {
 
     /// How much a loop may grow from here to there; `None` if the counts cannot be compared, because
     /// the loops are other ones.
-    pub fn tolerance(&self, there: &Self) -> Option<f64> {
+    pub(crate) fn tolerance(&self, there: &Self) -> Option<f64> {
         let same = |of: fn(&Self) -> &str| of(self) == of(there);
         let is_comparable = same(|e| &e.architecture) && same(|e| &e.features);
         let tolerance = if same(|e| &e.rustc) { TOLERANCE } else { TOLERANCE_LOOSE };
@@ -101,7 +101,7 @@ impl fmt::Display for Environment {
 
 impl Known {
     /// The count of a case, from several ones.
-    pub fn new(case: &Case, counts: impl IntoIterator<Item = f64>) -> Self {
+    pub(crate) fn new(case: &Case, counts: impl IntoIterator<Item = f64>) -> Self {
         let mut counts: Vec<f64> = counts.into_iter().collect();
         counts.sort_by(f64::total_cmp);
         let middle = counts[counts.len() / 2];
@@ -116,7 +116,7 @@ impl Known {
     }
 
     /// Compares a new count.
-    pub fn compare(&self, counted: f64, tolerance: f64) -> Verdict<'_> {
+    pub(crate) fn compare(&self, counted: f64, tolerance: f64) -> Verdict<'_> {
         Verdict { known: self, counted, tolerance }
     }
 }
@@ -134,7 +134,7 @@ impl Verdict<'_> {
     }
 
     /// Whether the loop has grown too much.
-    pub fn is_growth(&self) -> bool {
+    pub(crate) fn is_growth(&self) -> bool {
         self.growth() > self.tolerance
     }
 }
@@ -159,13 +159,13 @@ impl fmt::Display for Verdict<'_> {
 
 impl Reference {
     /// Reads the file.
-    pub fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
         serde_json::from_str(&text).with_context(|| path.display().to_string())
     }
 
     /// Writes the file.
-    pub fn write(&self, path: &Path) -> Result<()> {
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
         for known in &self.cases {
             ensure!(known.spread <= SPREAD_MAX, "{known}: too uncertain to be a reference");
         }
@@ -174,7 +174,7 @@ impl Reference {
     }
 
     /// The count of a case.
-    pub fn of(&self, case: &Case) -> Option<&Known> {
+    pub(crate) fn of(&self, case: &Case) -> Option<&Known> {
         self.cases.iter().find(|known| known.case == case.name)
     }
 }

@@ -23,16 +23,16 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 /// A producer as it is stored.
 #[derive(Clone, Default)]
-pub struct Stored {
+pub(crate) struct Stored {
     pub epoch: u64,
     pub messages: Vec<(Bytes, Option<u64>)>,
 }
 
 /// The store, which all ingests of a test share.
 #[derive(Clone)]
-pub struct Store(Arc<Mutex<Inner>>);
+pub(crate) struct Store(Arc<Mutex<Inner>>);
 
-pub struct Inner {
+pub(crate) struct Inner {
     pub producers: HashMap<String, Stored>,
     pub unnamed: Vec<Bytes>,
     pub durable: bool,
@@ -41,24 +41,24 @@ pub struct Inner {
 }
 
 impl Store {
-    pub fn new(durable: bool) -> Self {
+    pub(crate) fn new(durable: bool) -> Self {
         let (producers, unnamed) = (HashMap::new(), Vec::new());
         Self(Arc::new(Mutex::new(Inner { producers, unnamed, durable, epochs: 100, streams: 0 })))
     }
 
-    pub fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().expect("no test panics with the lock")
     }
 
     /// All records of a producer in their order.
-    pub fn text(&self, producer: &str) -> String {
+    pub(crate) fn text(&self, producer: &str) -> String {
         let inner = self.lock();
         let messages = inner.producers[producer].messages.iter();
         messages.map(|(records, _)| String::from_utf8_lossy(records).into_owned()).collect()
     }
 
     /// Forgets all messages of a producer but the first ones.
-    pub fn rewind(&self, producer: &str, to: usize) {
+    pub(crate) fn rewind(&self, producer: &str, to: usize) {
         self.lock().producers.get_mut(producer).expect("known").messages.truncate(to);
     }
 }
@@ -130,7 +130,7 @@ fn error(code: Code, reason: &str, metadata: &[(&str, &str)]) -> Status {
 
 /// What goes wrong, each with its probability per message.
 #[derive(Clone, Copy, Default)]
-pub struct Faults {
+pub(crate) struct Faults {
     pub refuse_busy: f64,
     pub drain: f64,
     /// The message counts, and the stream ends without an answer.
@@ -143,7 +143,7 @@ pub struct Faults {
 
 /// An ingest.
 #[derive(Clone)]
-pub struct Ingest {
+pub(crate) struct Ingest {
     pub store: Store,
     pub faults: Faults,
     pub seed: u64,
@@ -151,7 +151,7 @@ pub struct Ingest {
 
 impl Ingest {
     /// Serves on a free port until the test ends.
-    pub async fn start(self) -> SocketAddr {
+    pub(crate) async fn start(self) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let server = tonic::transport::Server::builder()
@@ -246,7 +246,7 @@ impl PushService for Ingest {
 
 /// A wire to `to` that cuts each connection after a random number of bytes, in one direction: in the
 /// middle of the messages, or of the answers.
-pub async fn cutting_wire(to: SocketAddr, seed: u64) -> SocketAddr {
+pub(crate) async fn cutting_wire(to: SocketAddr, seed: u64) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
     tokio::spawn(async move {

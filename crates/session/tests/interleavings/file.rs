@@ -25,7 +25,7 @@ struct ReadStep {
     len: u64,
 }
 
-pub struct FileUser {
+pub(crate) struct FileUser {
     rng: StdRng,
     store: Store,
     snapshots: Snapshots,
@@ -43,7 +43,7 @@ pub struct FileUser {
 }
 
 impl FileUser {
-    pub fn new(rng: StdRng) -> Self {
+    pub(crate) fn new(rng: StdRng) -> Self {
         let mut user = Self {
             rng,
             store: Store::default(),
@@ -63,7 +63,7 @@ impl FileUser {
     }
 
     /// One thing happens.
-    pub fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         match self.rng.random_range(0..100) {
             0..25 => self.wires.carry(&mut self.store, &mut self.rng),
             25..50 => self.deliver(),
@@ -79,7 +79,7 @@ impl FileUser {
     }
 
     /// Nothing more goes wrong, and in the end all of the file is counted.
-    pub fn finish(mut self) {
+    pub(crate) fn finish(mut self) {
         if self.conversation.phase() == Phase::Offline {
             self.restart();
         }

@@ -12,24 +12,24 @@ use rand::rngs::StdRng;
 
 /// What an aggregator is asked for.
 #[derive(Clone, Debug)]
-pub enum Request {
+pub(crate) enum Request {
     LookUp,
     Open { expected: Option<SourceState>, fresh: SourceState },
     Commit { content: u64, delta: Box<Delta> },
 }
 
 /// The answer to the request with this tag.
-pub type Answer = (u64, Option<SourceState>);
+pub(crate) type Answer = (u64, Option<SourceState>);
 
 /// What is stored of the source, and how often each unit of each content was counted.
 #[derive(Clone, Default, Debug)]
-pub struct Store {
+pub(crate) struct Store {
     pub state: Option<SourceState>,
     pub counted: BTreeMap<(u64, u64), u64>,
 }
 
 impl Store {
-    pub fn answer(&mut self, request: &Request) -> Option<SourceState> {
+    pub(crate) fn answer(&mut self, request: &Request) -> Option<SourceState> {
         match request {
             Request::LookUp => {}
             Request::Open { expected, fresh } => {
@@ -56,7 +56,7 @@ impl Store {
 }
 
 /// What stands before a position.
-pub fn tail(content: u64, position: u64) -> Tail {
+pub(crate) fn tail(content: u64, position: u64) -> Tail {
     match position {
         0 => Tail::empty(),
         _ => Tail(hash64(format!("{content} {position}").as_bytes())),
@@ -64,7 +64,7 @@ pub fn tail(content: u64, position: u64) -> Tail {
 }
 
 /// A delta of one content.
-pub fn delta(generation: Generation, content: u64, span: Span) -> Delta {
+pub(crate) fn delta(generation: Generation, content: u64, span: Span) -> Delta {
     Delta {
         source: SourceId::new("s").expect("valid"),
         generation,
@@ -89,19 +89,19 @@ struct Wire {
 }
 
 /// The wires that a source has had; the last one is in use.
-pub struct Wires(Vec<Wire>);
+pub(crate) struct Wires(Vec<Wire>);
 
 impl Wires {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(vec![Wire::default()])
     }
 
-    pub fn send(&mut self, tag: u64, request: Request) {
+    pub(crate) fn send(&mut self, tag: u64, request: Request) {
         self.0.last_mut().expect("one is in use").requests.push_back((tag, request));
     }
 
     /// Another wire is in use from now on. Of what was sent on the others, some gets lost.
-    pub fn cut(&mut self, rng: &mut StdRng) {
+    pub(crate) fn cut(&mut self, rng: &mut StdRng) {
         let old = self.0.last_mut().expect("one is in use");
         old.is_deaf = rng.random_bool(0.7);
         if old.is_deaf {
@@ -113,12 +113,12 @@ impl Wires {
         self.0.push(Wire::default());
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.iter().all(|wire| wire.requests.is_empty() && wire.answers.is_empty())
     }
 
     /// A request reaches the store, now and then twice.
-    pub fn carry(&mut self, store: &mut Store, rng: &mut StdRng) {
+    pub(crate) fn carry(&mut self, store: &mut Store, rng: &mut StdRng) {
         let mut busy: Vec<&mut Wire> =
             self.0.iter_mut().filter(|wire| !wire.requests.is_empty()).collect();
         if busy.is_empty() {
@@ -136,7 +136,7 @@ impl Wires {
     }
 
     /// An answer arrives: mostly the oldest, and now and then not for the last time.
-    pub fn deliver(&mut self, rng: &mut StdRng) -> Option<Answer> {
+    pub(crate) fn deliver(&mut self, rng: &mut StdRng) -> Option<Answer> {
         let mut busy: Vec<&mut Wire> =
             self.0.iter_mut().filter(|wire| !wire.answers.is_empty()).collect();
         if busy.is_empty() {
@@ -151,15 +151,15 @@ impl Wires {
 
 /// Snapshots of a store, to which it may go back.
 #[derive(Default)]
-pub struct Snapshots(Vec<Store>);
+pub(crate) struct Snapshots(Vec<Store>);
 
 impl Snapshots {
-    pub fn take(&mut self, store: &Store) {
+    pub(crate) fn take(&mut self, store: &Store) {
         self.0.push(store.clone());
     }
 
     /// One of them, or a store that was wiped. Later ones are not there any more.
-    pub fn go_back(&mut self, store: &mut Store, rng: &mut StdRng) {
+    pub(crate) fn go_back(&mut self, store: &mut Store, rng: &mut StdRng) {
         let at = rng.random_range(0..=self.0.len());
         *store = self.0.get(at).cloned().unwrap_or_default();
         self.0.truncate(at + 1);

@@ -22,7 +22,7 @@ struct Ingest {
     wires: Wires,
 }
 
-pub struct ProducerUser {
+pub(crate) struct ProducerUser {
     rng: StdRng,
     store: Store,
     snapshots: Snapshots,
@@ -83,7 +83,7 @@ impl Ingest {
 }
 
 impl ProducerUser {
-    pub fn new(rng: StdRng) -> Self {
+    pub(crate) fn new(rng: StdRng) -> Self {
         let ingests = [Ingest::new(), Ingest::new()];
         let (store, snapshots) = (Store::default(), Snapshots::default());
         let mut user = Self { rng, store, snapshots, ingests, messages: 5 };
@@ -95,7 +95,7 @@ impl ProducerUser {
     }
 
     /// One thing happens.
-    pub fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         let at = self.rng.random_range(0..2);
         let ingest = &mut self.ingests[at];
         match self.rng.random_range(0..100) {
@@ -111,7 +111,7 @@ impl ProducerUser {
     }
 
     /// Nothing more goes wrong, and in the end all messages are counted.
-    pub fn finish(mut self) {
+    pub(crate) fn finish(mut self) {
         for ingest in &mut self.ingests {
             ingest.restart(&mut self.rng);
         }

@@ -60,14 +60,14 @@ pub(super) struct Written<T> {
 
 impl<T> Written<T> {
     /// A result that came with changes.
-    pub fn changed(value: T) -> Self {
+    pub(super) fn changed(value: T) -> Self {
         Self { changed: true, value }
     }
 }
 
 impl Database {
     /// Opens the file in `dir`, and creates both if they are absent.
-    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+    pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
         Self::open_with(
             dir,
             Box::new(|path, access| match access {
@@ -95,7 +95,7 @@ impl Database {
     }
 
     /// Runs a reading transaction.
-    pub async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         f: impl FnOnce(Tables<ReadTable>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -104,7 +104,7 @@ impl Database {
     }
 
     /// Runs a writing transaction, and commits it durably if it succeeds and changed something.
-    pub async fn write<T: Send + 'static>(
+    pub(super) async fn write<T: Send + 'static>(
         self: &Arc<Self>,
         f: impl FnOnce(Tables<WriteTable<'_>>) -> Result<Written<T>, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {

@@ -42,13 +42,13 @@ pub(super) struct Tables<T> {
 }
 
 impl Tables<ReadTable> {
-    pub fn of_read(transaction: &ReadTransaction) -> Result<Self, StoreError> {
+    pub(super) fn of_read(transaction: &ReadTransaction) -> Result<Self, StoreError> {
         Self::open(|definition| transaction.open_table(definition))
     }
 }
 
 impl<'txn> Tables<WriteTable<'txn>> {
-    pub fn of_write(transaction: &'txn WriteTransaction) -> Result<Self, StoreError> {
+    pub(super) fn of_write(transaction: &'txn WriteTransaction) -> Result<Self, StoreError> {
         Self::open(|definition| transaction.open_table(definition))
     }
 }
@@ -71,7 +71,7 @@ impl<T> Tables<T> {
 
 impl<T: Readable> Tables<T> {
     /// The rows of a partition, which has a head.
-    pub fn into_part(self, at: Partition) -> Result<Part<T>, StoreError> {
+    pub(super) fn into_part(self, at: Partition) -> Result<Part<T>, StoreError> {
         match self.head_id(at)? {
             Some(_) => Ok(Part { tables: self, at }),
             None => Err(explain_absent_head(&self, at)),

@@ -39,13 +39,13 @@ pub(crate) struct BlockRow<'a> {
 
 impl Block {
     /// Whether series of this hash belong to it.
-    pub fn holds(&self, hash: u64) -> bool {
+    pub(crate) fn holds(&self, hash: u64) -> bool {
         hash >= self.lower && self.upper.is_none_or(|upper| hash < upper)
     }
 
     /// The rows in order. What nobody writes is refused: a row that is cut off, of no family, of another
     /// block, or out of order.
-    pub fn iter(&self) -> impl Iterator<Item = Result<BlockRow<'_>, StoreError>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Result<BlockRow<'_>, StoreError>> {
         let (mut at, mut before) = (0, None);
         std::iter::from_fn(move || {
             if at == self.rows.len() {
@@ -90,13 +90,13 @@ pub(crate) struct Cutter {
 
 impl Cutter {
     /// For rows from the hash `lower` on.
-    pub fn new(lower: u64) -> Self {
+    pub(crate) fn new(lower: u64) -> Self {
         let rows = Vec::with_capacity(BLOCK_BYTES_MAX);
         Self { rows, lower, last: None, cut: None, done: Vec::new() }
     }
 
     /// The next row, which `put` appends.
-    pub fn push(&mut self, hash: u64, put: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn push(&mut self, hash: u64, put: impl FnOnce(&mut Vec<u8>)) {
         let before = self.rows.len();
         put(&mut self.rows);
         // Series of one hash stay together: a block is found by the hash.
@@ -120,17 +120,17 @@ impl Cutter {
     }
 
     /// Whether what is left is too small for a block of its own.
-    pub fn is_small(&self) -> bool {
+    pub(crate) fn is_small(&self) -> bool {
         self.rows.len() < BLOCK_BYTES_MIN
     }
 
     /// The blocks that are complete.
-    pub fn take_done(&mut self) -> Vec<Block> {
+    pub(crate) fn take_done(&mut self) -> Vec<Block> {
         std::mem::take(&mut self.done)
     }
 
     /// The blocks that are left, the last of which ends at `upper`.
-    pub fn finish(mut self, upper: Option<u64>) -> Vec<Block> {
+    pub(crate) fn finish(mut self, upper: Option<u64>) -> Vec<Block> {
         self.done.push(Block {
             lower: self.lower,
             upper,

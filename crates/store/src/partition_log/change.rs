@@ -32,7 +32,7 @@ pub(crate) enum Row {
 
 impl Change {
     /// This change, and then the next one.
-    pub fn then(self, next: Self) -> Self {
+    pub(crate) fn then(self, next: Self) -> Self {
         if next.forgets {
             return next;
         }
@@ -44,7 +44,7 @@ impl Change {
     }
 
     /// The row that comes out of `current`.
-    pub fn applied_to(self, current: Option<Count>) -> Row {
+    pub(crate) fn applied_to(self, current: Option<Count>) -> Row {
         let kept = current.filter(|_| !self.forgets);
         match (kept, self.added) {
             (Some(count), Some(addend)) => Row::Holds(plus(count, addend)),
@@ -59,7 +59,7 @@ pub(crate) struct Changes<'e>(HashMap<&'e [u8], Change>);
 
 impl<'e> Changes<'e> {
     /// One more change of a row.
-    pub fn then(&mut self, series: &'e [u8], change: Change) {
+    pub(crate) fn then(&mut self, series: &'e [u8], change: Change) {
         match self.0.entry(series) {
             MapEntry::Occupied(mut at) => {
                 let both = at.get().then(change);
@@ -72,12 +72,12 @@ impl<'e> Changes<'e> {
     }
 
     /// The change of a row.
-    pub fn get(&self, series: &[u8]) -> Option<Change> {
+    pub(crate) fn get(&self, series: &[u8]) -> Option<Change> {
         self.0.get(series).copied()
     }
 
     /// All changes, in any order.
-    pub fn into_vec(self) -> Vec<(&'e [u8], Change)> {
+    pub(crate) fn into_vec(self) -> Vec<(&'e [u8], Change)> {
         self.0.into_iter().collect()
     }
 }

@@ -31,7 +31,7 @@ pub(crate) struct Round {
 impl Round {
     /// Whether a fold that wants to reach `target` needs no further round. One that merged nothing
     /// has reached the end, wherever that is after a rollback.
-    pub fn is_last(&self, target: Mark) -> bool {
+    pub(crate) fn is_last(&self, target: Mark) -> bool {
         let merged_all = self.merged == 0 || self.folded.seq >= target.seq;
         merged_all && self.trimmed < FOLD_ENTRIES_MAX
     }

@@ -39,7 +39,7 @@ pub(crate) struct OrderedChange<'e> {
 
 impl<'e> Ordered<'e> {
     /// The changes of entries in the order of the journal.
-    pub fn of(entries: &'e [Entry]) -> Self {
+    pub(crate) fn of(entries: &'e [Entry]) -> Self {
         let bytes: usize = entries.iter().map(|entry| entry.increments.len()).sum();
         let mut steps = Vec::with_capacity(bytes / USUAL_BYTES);
         for (entry, number) in entries.iter().zip(0_u128..) {
@@ -54,13 +54,13 @@ impl<'e> Ordered<'e> {
     }
 
     /// The hash of the next change.
-    pub fn next_hash(&self) -> Option<u64> {
+    pub(crate) fn next_hash(&self) -> Option<u64> {
         let pending = self.pending.last().map(|change| change.hash);
         pending.or_else(|| self.steps.get(self.at).map(|step| hash_of(*step)))
     }
 
     /// The next change if its hash lies below `upper`.
-    pub fn next_below(&mut self, upper: Option<u64>) -> Option<OrderedChange<'e>> {
+    pub(crate) fn next_below(&mut self, upper: Option<u64>) -> Option<OrderedChange<'e>> {
         if let Some(upper) = upper
             && self.next_hash()? >= upper
         {

@@ -24,7 +24,7 @@ pub(crate) struct Head {
 
 impl Head {
     /// The head of an empty partition.
-    pub fn fresh(state_id: u64) -> Self {
+    pub(crate) fn fresh(state_id: u64) -> Self {
         Self { state_id, last: Mark::default(), folded: Mark::default(), time_ms: 0 }
     }
 }
@@ -41,7 +41,7 @@ pub(crate) struct Reported {
 }
 
 impl Reported {
-    pub fn is_reached_by(&self, state: &SourceState) -> bool {
+    pub(crate) fn is_reached_by(&self, state: &SourceState) -> bool {
         self.generation == state.generation && self.position <= state.position
     }
 }
@@ -57,7 +57,7 @@ pub(crate) struct ReadLimit {
 
 impl ReadLimit {
     /// Whether another entry may be read after these.
-    pub fn leaves_room(&self, entries: &[Entry]) -> bool {
+    pub(crate) fn leaves_room(&self, entries: &[Entry]) -> bool {
         let bytes: usize = entries.iter().map(|e| e.increments.len()).sum();
         entries.len() < self.entries && bytes < self.bytes
     }

@@ -24,7 +24,11 @@ const FIELDS_MAX: usize = 2_000;
 
 impl RedisPartition<'_> {
     /// Applies a batch whole or not at all.
-    pub async fn commit(&self, batch: &Batch, nonce: Nonce) -> Result<Committed, StoreError> {
+    pub(super) async fn commit(
+        &self,
+        batch: &Batch,
+        nonce: Nonce,
+    ) -> Result<Committed, StoreError> {
         assert!(!batch.is_empty(), "an empty batch has nothing to commit");
         let mut script = self.invoke(&COMMIT);
         for key in [Key::Positions, Key::Families, Key::Recovering, Key::Journal] {
@@ -52,7 +56,7 @@ impl RedisPartition<'_> {
     }
 
     /// Opens a generation of a source.
-    pub async fn open(&self, opening: &Opening) -> Result<Opened, StoreError> {
+    pub(super) async fn open(&self, opening: &Opening) -> Result<Opened, StoreError> {
         let mut script = self.invoke(&OPEN);
         for key in [Key::Positions, Key::Recovering] {
             script.key(key(self.at).to_string());
@@ -71,7 +75,7 @@ impl RedisPartition<'_> {
     }
 
     /// The stored states of sources, in order.
-    pub async fn states(
+    pub(super) async fn states(
         &self,
         sources: &[SourceId],
     ) -> Result<Vec<Option<SourceState>>, StoreError> {
@@ -95,7 +99,11 @@ impl RedisPartition<'_> {
     }
 
     /// Appends an entry that moves no source.
-    pub async fn append(&self, block: &Increments, nonce: Nonce) -> Result<Mark, StoreError> {
+    pub(super) async fn append(
+        &self,
+        block: &Increments,
+        nonce: Nonce,
+    ) -> Result<Mark, StoreError> {
         let mut script = self.invoke(&APPEND);
         script.key(Key::Journal(self.at).to_string());
         script.arg(id_text(nonce.0)).arg(&block.as_bytes()[..]);
@@ -108,7 +116,7 @@ impl RedisPartition<'_> {
     }
 
     /// Removes the position of a source, if its whole stored state is the expected one.
-    pub async fn forget_source(
+    pub(super) async fn forget_source(
         &self,
         source: &SourceId,
         expected: &SourceState,
@@ -127,7 +135,7 @@ impl RedisPartition<'_> {
     }
 
     /// All sources and their states, by name, read in pieces.
-    pub async fn sources(&self) -> Result<Vec<(SourceId, SourceState)>, StoreError> {
+    pub(super) async fn sources(&self) -> Result<Vec<(SourceId, SourceState)>, StoreError> {
         // While a hash grows, a piece may tell of a source again.
         let (mut sources, mut from) = (BTreeMap::new(), None);
         loop {
@@ -141,7 +149,10 @@ impl RedisPartition<'_> {
     }
 
     /// Some sources and their states: a cursor is the server's.
-    pub async fn sources_page(&self, from: Option<&PageCursor>) -> Result<SourcesPage, StoreError> {
+    pub(super) async fn sources_page(
+        &self,
+        from: Option<&PageCursor>,
+    ) -> Result<SourcesPage, StoreError> {
         const WHAT: &str = "the positions";
         let key = Key::Positions(self.at);
         let mut scan = Self::on("HSCAN", key);
@@ -164,7 +175,7 @@ impl RedisPartition<'_> {
     }
 
     /// Marks a source as recovering, if the store is behind what was acknowledged.
-    pub async fn report(
+    pub(super) async fn report(
         &self,
         source: &SourceId,
         acknowledged: &SourceState,

@@ -158,7 +158,7 @@ impl Found {
     }
 
     /// The marker as it is stored; '' if there is none.
-    pub fn marker_text(&self) -> String {
+    pub(super) fn marker_text(&self) -> String {
         self.marker.map(Mark::encode).unwrap_or_default()
     }
 }

@@ -81,7 +81,7 @@ async fn fold_round(
 
 impl Round {
     /// Reads the entries after the place folded to, as many as one round may hold.
-    pub async fn read(place: &RedisPartition<'_>) -> Result<Self, StoreError> {
+    pub(super) async fn read(place: &RedisPartition<'_>) -> Result<Self, StoreError> {
         let (head, replies) =
             place.with_head([RedisPartition::on("XLEN", Key::Journal(place.at))]).await?;
         let journal = number(replies.into_iter().next().unwrap_or_default(), "the journal")?;
@@ -128,7 +128,7 @@ impl Round {
     }
 
     /// Writes the sums of some counts hashes, in one script.
-    pub async fn write(
+    pub(super) async fn write(
         &self,
         place: &RedisPartition<'_>,
         piece: &[Sums<'_>],
@@ -140,7 +140,7 @@ impl Round {
 
     /// Reads what the sums are to be added to, and prepares the script that writes the result; `None`
     /// if nothing is left to do.
-    pub async fn script(
+    pub(super) async fn script(
         &self,
         place: &RedisPartition<'_>,
         piece: &[Sums<'_>],
@@ -199,7 +199,7 @@ impl Round {
     }
 
     /// Moves the place folded to, and trims.
-    pub async fn finish(
+    pub(super) async fn finish(
         &self,
         place: &RedisPartition<'_>,
         sums: &[Sums<'_>],

@@ -58,7 +58,7 @@ pub(super) async fn page(place: &RedisPartition<'_>, after: Mark) -> Result<Page
 
 impl Page {
     /// The place reached by the page if it continues `after`; `None` if the chain is broken.
-    pub fn reached(&self, after: Mark) -> Option<Mark> {
+    pub(super) fn reached(&self, after: Mark) -> Option<Mark> {
         let reached = follow(after, &self.entries)?;
         let last = self.head.last;
         let contains_last = last == after || self.entries.iter().any(|e| e.mark == last);
@@ -67,7 +67,7 @@ impl Page {
     }
 
     /// The store's time when the entries had been read.
-    pub fn now_ms(&self) -> u64 {
+    pub(super) fn now_ms(&self) -> u64 {
         self.recovering.now_ms
     }
 }

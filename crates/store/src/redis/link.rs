@@ -43,7 +43,7 @@ pub(super) struct Reply {
 
 impl Link {
     /// A link to `url`. Connects to nothing yet.
-    pub fn new(
+    pub(super) fn new(
         url: &str,
         connect_timeout: Duration,
         response_timeout: Duration,
@@ -63,21 +63,21 @@ impl Link {
     }
 
     /// Runs one command.
-    pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
+    pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
         let (generation, mut connection) = self.connection().await?;
         let result = command.query_async(&mut connection).await;
         self.settle(generation, result).await
     }
 
     /// Runs several commands in one round trip, one after the other.
-    pub async fn queries(&self, pipeline: &Pipeline) -> Result<Vec<Value>, StoreError> {
+    pub(super) async fn queries(&self, pipeline: &Pipeline) -> Result<Vec<Value>, StoreError> {
         let (generation, mut connection) = self.connection().await?;
         let result = pipeline.query_async(&mut connection).await;
         self.settle(generation, result).await
     }
 
     /// Runs a script.
-    pub async fn call(&self, script: &ScriptInvocation<'_>) -> Result<Reply, StoreError> {
+    pub(super) async fn call(&self, script: &ScriptInvocation<'_>) -> Result<Reply, StoreError> {
         let (generation, mut connection) = self.connection().await?;
         let result = script.invoke_async(&mut connection).await;
         Reply::parse(self.settle(generation, result).await?)
@@ -124,12 +124,12 @@ impl Reply {
     }
 
     /// The values, if there are exactly `N`.
-    pub fn fixed<const N: usize>(self) -> Result<[Value; N], StoreError> {
+    pub(super) fn fixed<const N: usize>(self) -> Result<[Value; N], StoreError> {
         self.values.try_into().map_err(|_| unreadable("a script's reply"))
     }
 
     /// What the reply means if it is none of those that the caller expects.
-    pub fn refusal(self) -> StoreError {
+    pub(super) fn refusal(self) -> StoreError {
         let mut details = self.values.into_iter();
         let detail = details.next().and_then(|v| word(v, "").ok()).unwrap_or_default();
         match self.status.as_str() {

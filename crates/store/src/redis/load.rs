@@ -118,7 +118,7 @@ pub(super) struct Loading {
 
 impl Loading {
     /// A load that has read nothing yet.
-    pub async fn begin(place: &RedisPartition<'_>) -> Result<Self, StoreError> {
+    pub(super) async fn begin(place: &RedisPartition<'_>) -> Result<Self, StoreError> {
         let head = place.head(place.link.query(&place.head_command()).await?)?;
         Ok(Self {
             counts: Vec::new(),
@@ -133,7 +133,7 @@ impl Loading {
     }
 
     /// Reads some counts hashes.
-    pub async fn read(
+    pub(super) async fn read(
         &mut self,
         place: &RedisPartition<'_>,
         numbers: &[u16],
@@ -148,7 +148,10 @@ impl Loading {
     }
 
     /// Follows the journal to its end, and checks that all of it is one history.
-    pub async fn finish(mut self, place: &RedisPartition<'_>) -> Result<Snapshot, StoreError> {
+    pub(super) async fn finish(
+        mut self,
+        place: &RedisPartition<'_>,
+    ) -> Result<Snapshot, StoreError> {
         let recovering = self.follow(place, None).await?.unwrap_or_default();
         let stands = |start: &Mark| self.chain.get(&start.seq) == Some(&start.nonce);
         if !self.starts.iter().flatten().all(stands) {

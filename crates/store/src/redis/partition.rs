@@ -42,21 +42,21 @@ pub(super) struct Head {
 
 impl RedisPartition<'_> {
     /// A script's invocation that names the store as its first argument and the head as its first key.
-    pub fn invoke<'s>(&self, script: &'s Script) -> ScriptInvocation<'s> {
+    pub(super) fn invoke<'s>(&self, script: &'s Script) -> ScriptInvocation<'s> {
         let mut invocation = script.prepare_invoke();
         invocation.key(Key::Head(self.at).to_string()).arg(id_text(self.state_id));
         invocation
     }
 
     /// A command on a key.
-    pub fn on(name: &str, key: Key) -> Cmd {
+    pub(super) fn on(name: &str, key: Key) -> Cmd {
         let mut command = cmd(name);
         command.arg(key.to_string());
         command
     }
 
     /// The command that reads the head.
-    pub fn head_command(&self) -> Cmd {
+    pub(super) fn head_command(&self) -> Cmd {
         let mut command = Self::on("HMGET", Key::Head(self.at));
         let fields =
             ["state_id", "seq", "nonce", "folded", "time", "sources", "families", "buckets"];
@@ -66,7 +66,7 @@ impl RedisPartition<'_> {
 
     /// Reads the reply to [`RedisPartition::head_command`]. [`StoreError::Missing`] if the head is absent or of
     /// another store: which of both, and why, is looked up by the caller.
-    pub fn head(&self, reply: Value) -> Result<Head, StoreError> {
+    pub(super) fn head(&self, reply: Value) -> Result<Head, StoreError> {
         let what = format!("the head of partition {}", self.at);
         let [state_id, seq, last_nonce, folded, time, sources, families, buckets] =
             fixed(reply, &what)?;
@@ -87,7 +87,7 @@ impl RedisPartition<'_> {
 
     /// Reads the head, and runs other commands after it in the same round trip. What the head counts is
     /// at least there when they run.
-    pub async fn with_head(
+    pub(super) async fn with_head(
         &self,
         commands: impl IntoIterator<Item = Cmd>,
     ) -> Result<(Head, Vec<Value>), StoreError> {
@@ -104,7 +104,7 @@ impl RedisPartition<'_> {
 
 impl Head {
     /// Whether the counts hash `bucket` was ever written.
-    pub fn has_bucket(&self, bucket: u16) -> bool {
+    pub(super) fn has_bucket(&self, bucket: u16) -> bool {
         self.buckets.as_bytes().get(usize::from(bucket)) == Some(&b'1')
     }
 }

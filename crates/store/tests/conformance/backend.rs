@@ -7,7 +7,7 @@ use logtally_store::SharedStore;
 
 /// A place for one store, with nothing created in it.
 #[async_trait]
-pub trait Backend: Send + Sync + Sized + 'static {
+pub(crate) trait Backend: Send + Sync + Sized + 'static {
     /// How many random histories the model test runs: fewer where every commit waits for a disk.
     const HISTORIES: u64;
 
@@ -39,7 +39,7 @@ pub trait Backend: Send + Sync + Sized + 'static {
 
 /// A part of a store that is gone.
 #[derive(Clone, Copy, Debug)]
-pub enum Damage {
+pub(crate) enum Damage {
     /// The metadata.
     Meta,
     /// The head of a partition.

@@ -1,27 +1,27 @@
 //! The cases, by promise. Every function takes a fresh place.
 
-pub mod admission;
+pub(crate) mod admission;
 
-pub mod batches;
+pub(crate) mod batches;
 
-pub mod opening;
+pub(crate) mod opening;
 
-pub mod journal;
+pub(crate) mod journal;
 
-pub mod folding;
+pub(crate) mod folding;
 
-pub mod blocks;
+pub(crate) mod blocks;
 
-pub mod kinds;
+pub(crate) mod kinds;
 
-pub mod arrival;
+pub(crate) mod arrival;
 
-pub mod forgetting;
+pub(crate) mod forgetting;
 
-pub mod reading;
+pub(crate) mod reading;
 
-pub mod recovering;
+pub(crate) mod recovering;
 
-pub mod identity;
+pub(crate) mod identity;
 
-pub mod model;
+pub(crate) mod model;

@@ -24,7 +24,7 @@ use crate::backend::{Backend, Damage, conformance};
 
 conformance!(crate::embedded::Embedded);
 
-pub struct Embedded {
+pub(crate) struct Embedded {
     dir: TempDir,
     now_ms: Arc<AtomicU64>,
     store: Mutex<Option<Arc<EmbeddedStore>>>,

@@ -10,7 +10,7 @@ use logtally_store::memory::{MemoryContent, MemoryStore};
 
 use crate::backend::{Backend, Damage, conformance};
 
-pub struct Memory {
+pub(crate) struct Memory {
     store: Arc<MemoryStore>,
     now_ms: Arc<AtomicU64>,
     saved: Mutex<MemoryContent>,

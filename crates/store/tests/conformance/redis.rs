@@ -26,53 +26,53 @@ use crate::backend::{Backend, Damage, conformance};
 conformance!(crate::redis::Redis);
 
 /// What a shutdown writes to disk is enough for most cases, and a commit need not wait for the disk.
-pub const APPEND_ONLY: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "no"];
+pub(crate) const APPEND_ONLY: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "no"];
 
 /// Time that a test really waits; more than this is made up.
 const WAIT_MS_MAX: u64 = 50;
 
-pub struct Redis {
+pub(crate) struct Redis {
     server: Mutex<RedisServer>,
     store: Mutex<Arc<RedisStore>>,
     copy: TempDir,
 }
 
 impl Redis {
-    pub fn with(options: &[&str]) -> Self {
+    pub(crate) fn with(options: &[&str]) -> Self {
         let server = RedisServer::start(options);
         let store = Mutex::new(Arc::new(connect(&server.url())));
         let copy = tempfile::tempdir().expect("a temporary folder");
         Self { server: Mutex::new(server), store, copy }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         self.server(|server| server.url())
     }
 
     /// The store of this place as another process sees it.
-    pub fn another_store(&self) -> SharedStore {
+    pub(crate) fn another_store(&self) -> SharedStore {
         Arc::new(connect(&self.url()))
     }
 
-    pub fn redis_store(&self) -> Arc<RedisStore> {
+    pub(crate) fn redis_store(&self) -> Arc<RedisStore> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub fn server<T>(&self, f: impl FnOnce(&mut RedisServer) -> T) -> T {
+    pub(crate) fn server<T>(&self, f: impl FnOnce(&mut RedisServer) -> T) -> T {
         f(&mut self.server.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What `redis-cli` would answer.
-    pub fn run<T: FromRedisValue>(&self, command: &Cmd) -> T {
+    pub(crate) fn run<T: FromRedisValue>(&self, command: &Cmd) -> T {
         let mut connection = self.connection();
         command.query(&mut connection).expect("the server answers")
     }
 
-    pub fn connection(&self) -> Connection {
+    pub(crate) fn connection(&self) -> Connection {
         Client::open(self.url()).and_then(|c| c.get_connection()).expect("the server answers")
     }
 
-    pub fn delete(&self, key: Key) {
+    pub(crate) fn delete(&self, key: Key) {
         let deleted: u64 = self.run(cmd("DEL").arg(key.to_string()));
         assert_eq!(deleted, 1, "{key} was there");
     }
@@ -82,7 +82,7 @@ impl Redis {
     }
 
     /// Stops the server, lets `f` handle its files, and starts it again with new connections.
-    pub fn while_stopped(&self, f: impl FnOnce(&mut RedisServer)) {
+    pub(crate) fn while_stopped(&self, f: impl FnOnce(&mut RedisServer)) {
         self.server(|server| {
             server.stop();
             f(server);
@@ -92,12 +92,12 @@ impl Redis {
     }
 }
 
-pub fn connect(url: &str) -> RedisStore {
+pub(crate) fn connect(url: &str) -> RedisStore {
     RedisStore::connect(url, RedisOptions::default()).expect("a valid address")
 }
 
 /// Calls `f` until it succeeds; an error that nobody mends fails the test.
-pub async fn until_available<T>(mut f: impl AsyncFnMut() -> Result<T, StoreError>) -> T {
+pub(crate) async fn until_available<T>(mut f: impl AsyncFnMut() -> Result<T, StoreError>) -> T {
     loop {
         match f().await {
             Ok(value) => return value,

@@ -16,45 +16,50 @@ use logtally_store::{Changes, Committed, Opening, SharedStore, Snapshot};
 use crate::backend::Backend;
 
 /// The partition of nearly all cases.
-pub const P: Partition = Partition(0);
+pub(crate) const P: Partition = Partition(0);
 
 /// Values by series, in order.
-pub type Sums = BTreeMap<SeriesKey, u64>;
+pub(crate) type Sums = BTreeMap<SeriesKey, u64>;
 
-pub fn source(name: &str) -> SourceId {
+pub(crate) fn source(name: &str) -> SourceId {
     SourceId::new(name).expect("a valid name")
 }
 
 /// The tail that the cases use at a position: any function does, as long as a reader and the store
 /// mean the same one.
-pub fn tail(position: u64) -> Tail {
+pub(crate) fn tail(position: u64) -> Tail {
     if position == 0 { Tail::empty() } else { Tail(position.wrapping_mul(0x9e37_79b9_7f4a_7c15)) }
 }
 
-pub fn state(generation: u64, position: u64) -> SourceState {
+pub(crate) fn state(generation: u64, position: u64) -> SourceState {
     let start = SourceState::start(Generation(generation));
     SourceState { position, tail: tail(position), ..start }
 }
 
-pub fn family(kind: Kind) -> Family {
+pub(crate) fn family(kind: Kind) -> Family {
     let name = if kind == Kind::Counter { "log_lines_total" } else { "log_lines" };
     Family::new(name, kind, "Lines", &["host"])
 }
 
-pub fn gauge(host: &str) -> SeriesKey {
+pub(crate) fn gauge(host: &str) -> SeriesKey {
     SeriesKey::new(family(Kind::Gauge).id(), [host])
 }
 
-pub fn counter(host: &str) -> SeriesKey {
+pub(crate) fn counter(host: &str) -> SeriesKey {
     SeriesKey::new(family(Kind::Counter).id(), [host])
 }
 
-pub fn increments<'a>(pairs: impl IntoIterator<Item = &'a (SeriesKey, u64)>) -> Increments {
+pub(crate) fn increments<'a>(pairs: impl IntoIterator<Item = &'a (SeriesKey, u64)>) -> Increments {
     Increments::pack(pairs.into_iter().map(|(key, n)| (key.as_bytes(), *n)))
 }
 
 /// A delta of one record per position, counted in `series`.
-pub fn delta(name: &str, generation: u64, span: Range<u64>, series: &[(SeriesKey, u64)]) -> Delta {
+pub(crate) fn delta(
+    name: &str,
+    generation: u64,
+    span: Range<u64>,
+    series: &[(SeriesKey, u64)],
+) -> Delta {
     Delta {
         source: source(name),
         generation: Generation(generation),
@@ -70,12 +75,12 @@ pub fn delta(name: &str, generation: u64, span: Range<u64>, series: &[(SeriesKey
 }
 
 /// A delta that counts its length for `host`.
-pub fn lines(name: &str, generation: u64, span: Range<u64>, host: &str) -> Delta {
+pub(crate) fn lines(name: &str, generation: u64, span: Range<u64>, host: &str) -> Delta {
     let n = span.end - span.start;
     delta(name, generation, span, &[(gauge(host), n)])
 }
 
-pub async fn commit_at(
+pub(crate) async fn commit_at(
     store: &SharedStore,
     at: Partition,
     deltas: impl IntoIterator<Item = Delta>,
@@ -85,25 +90,28 @@ pub async fn commit_at(
     store.commit(at, &batch, Nonce(rand::random())).await.expect("the store answers")
 }
 
-pub async fn commit(store: &SharedStore, deltas: impl IntoIterator<Item = Delta>) -> Committed {
+pub(crate) async fn commit(
+    store: &SharedStore,
+    deltas: impl IntoIterator<Item = Delta>,
+) -> Committed {
     commit_at(store, P, deltas).await
 }
 
 /// Commits what must be applied, and returns the place of its entry.
-pub async fn apply(store: &SharedStore, delta: Delta) -> Mark {
+pub(crate) async fn apply(store: &SharedStore, delta: Delta) -> Mark {
     let committed = commit(store, [delta]).await;
     committed.applied.unwrap_or_else(|| panic!("refused: {:?}", committed.verdicts))
 }
 
 /// Installs any state for a source that is not registered.
-pub async fn install(store: &SharedStore, name: &str, fresh: SourceState) {
+pub(crate) async fn install(store: &SharedStore, name: &str, fresh: SourceState) {
     let opening = Opening { source: source(name), expected: None, fresh };
     let opened = store.open(P, &opening).await.expect("the store answers");
     assert!(opened.installed, "{name} was registered before: {opened:?}");
 }
 
 /// A created store in which some sources are open in generation 1 at position 0.
-pub async fn store_with<B: Backend>(place: &B, names: &[&str]) -> SharedStore {
+pub(crate) async fn store_with<B: Backend>(place: &B, names: &[&str]) -> SharedStore {
     let store = place.store();
     store.create(Some(2)).await.expect("a fresh place");
     for name in names {
@@ -112,49 +120,49 @@ pub async fn store_with<B: Backend>(place: &B, names: &[&str]) -> SharedStore {
     store
 }
 
-pub async fn stored(store: &SharedStore, name: &str) -> Option<SourceState> {
+pub(crate) async fn stored(store: &SharedStore, name: &str) -> Option<SourceState> {
     store.states(P, &[source(name)]).await.expect("the store answers")[0]
 }
 
-pub async fn load(store: &SharedStore) -> Snapshot {
+pub(crate) async fn load(store: &SharedStore) -> Snapshot {
     store.load(P).await.expect("the store answers")
 }
 
-pub fn sums_of(snapshot: &Snapshot) -> Sums {
+pub(crate) fn sums_of(snapshot: &Snapshot) -> Sums {
     snapshot.counts.to_map().into_iter().map(|(key, count)| (key, count.amount.count)).collect()
 }
 
-pub async fn sums(store: &SharedStore) -> Sums {
+pub(crate) async fn sums(store: &SharedStore) -> Sums {
     sums_of(&load(store).await)
 }
 
-pub fn expected<const N: usize>(pairs: [(SeriesKey, u64); N]) -> Sums {
+pub(crate) fn expected<const N: usize>(pairs: [(SeriesKey, u64); N]) -> Sums {
     pairs.into_iter().collect()
 }
 
-pub async fn changes(store: &SharedStore, since: Mark) -> Changes {
+pub(crate) async fn changes(store: &SharedStore, since: Mark) -> Changes {
     store.changes(P, since).await.expect("the store answers")
 }
 
 /// Whether the journal does not know a place any more.
-pub async fn is_broken(store: &SharedStore, since: Mark) -> bool {
+pub(crate) async fn is_broken(store: &SharedStore, since: Mark) -> bool {
     matches!(changes(store, since).await, Changes::Broken)
 }
 
 /// Something under way that others watch. It is over when the handle to it is dropped, be it by a
 /// panic: a broken store must make a case fail, not run for ever.
 #[derive(Clone, Default)]
-pub struct Watch(Arc<AtomicBool>);
+pub(crate) struct Watch(Arc<AtomicBool>);
 
 /// The handle to what others watch.
-pub struct UnderWay(Arc<AtomicBool>);
+pub(crate) struct UnderWay(Arc<AtomicBool>);
 
 impl Watch {
-    pub fn begin(&self) -> UnderWay {
+    pub(crate) fn begin(&self) -> UnderWay {
         UnderWay(self.0.clone())
     }
 
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }

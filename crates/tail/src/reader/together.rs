@@ -81,7 +81,11 @@ impl Part<'_> {
     /// Counts the records of the part, with one more thread for each helper of the scratch; unusual if
     /// the increments of all of them have more than `bytes_max` bytes. Returns the position reached, and
     /// the tail there.
-    pub fn count(&self, scratch: &mut Scratch, bytes_max: usize) -> Result<(u64, Tail), Unusual> {
+    pub(super) fn count(
+        &self,
+        scratch: &mut Scratch,
+        bytes_max: usize,
+    ) -> Result<(u64, Tail), Unusual> {
         let turn = Turn { block: 0, position: self.at.position, tail: self.tail };
         let shared = SharedStep {
             part: self,

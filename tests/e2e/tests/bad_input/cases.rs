@@ -8,7 +8,7 @@ const LABEL_BYTES_MAX: usize = 1024;
 
 /// A file and its outcome.
 #[derive(Default)]
-pub struct Case {
+pub(crate) struct Case {
     /// The content.
     pub bytes: Vec<u8>,
     /// Records per host and job.
@@ -21,7 +21,7 @@ pub struct Case {
 
 impl Case {
     /// All records of the file.
-    pub fn records(&self) -> u64 {
+    pub(crate) fn records(&self) -> u64 {
         let counted: u64 = self.counts.iter().map(|(_, n)| n).sum();
         counted + self.rejected.iter().map(|(_, n)| n).sum::<u64>()
     }
@@ -30,7 +30,7 @@ impl Case {
 type Make = fn() -> Case;
 
 /// All cases that are decided before the end of their file, added up.
-pub fn all_at_once() -> Case {
+pub(crate) fn all_at_once() -> Case {
     let mut sum = Case::default();
     for case in CASES.iter().map(|(_, make)| make()).filter(|case| !case.decided_by_end) {
         case.counts.iter().for_each(|(key, n)| add(&mut sum.counts, *key, *n));
@@ -70,7 +70,7 @@ fn line_of(bytes: usize) -> String {
 }
 
 /// Every case by name.
-pub const CASES: &[(&str, Make)] = &[
+pub(crate) const CASES: &[(&str, Make)] = &[
     ("empty", || case("", 0, &[], &[])),
     ("only a byte-order mark", || case("\u{feff}", 0, &[], &[])),
     ("header only", || case("host,job_name\n", 0, &[], &[])),

@@ -82,7 +82,7 @@ fn the_deciding_function_follows_the_table() {
     }
 }
 
-pub async fn every_row_of_the_table(place: impl Backend) {
+pub(crate) async fn every_row_of_the_table(place: impl Backend) {
     let store = store_with(&place, &[]).await;
     for (i, row) in table().into_iter().enumerate() {
         let (name, case) = (format!("s{i}"), row.case);

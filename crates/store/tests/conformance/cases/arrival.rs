@@ -56,7 +56,7 @@ fn followed(entries: &[Entry], job: &str) -> Option<Amount> {
     })
 }
 
-pub async fn the_later_entry_wins_whatever_the_tie(place: impl Backend) {
+pub(crate) async fn the_later_entry_wins_whatever_the_tie(place: impl Backend) {
     // Every way to fold between and after three entries: bit by bit of a number.
     for folds in 0..8_u32 {
         let store = store_with(&place, &[]).await;
@@ -79,7 +79,7 @@ pub async fn the_later_entry_wins_whatever_the_tie(place: impl Backend) {
     }
 }
 
-pub async fn within_one_entry_the_higher_tie_wins(place: impl Backend) {
+pub(crate) async fn within_one_entry_the_higher_tie_wins(place: impl Backend) {
     let store = store_with(&place, &["a", "b", "c"]).await;
     let deltas = [("a", 5, 100), ("b", 8, -100), ("c", 2, 300)];
     let deltas = deltas.map(|(name, tie, value)| arrived(name, 0, "j", tie, value));
@@ -94,7 +94,7 @@ pub async fn within_one_entry_the_higher_tie_wins(place: impl Backend) {
     assert_eq!(loaded(&store, "j").await, Some((4, -999)));
 }
 
-pub async fn a_forgotten_series_arrives_anew(place: impl Backend) {
+pub(crate) async fn a_forgotten_series_arrives_anew(place: impl Backend) {
     for folds in 0..4_u32 {
         let store = store_with(&place, &[]).await;
         let (name, job) = (format!("s{folds}"), format!("j{folds}"));

@@ -16,7 +16,7 @@ use crate::words::{
     lines, load, source, state, store_with, stored, sums, sums_of,
 };
 
-pub async fn an_admitted_batch_is_written_as_a_whole(place: impl Backend) {
+pub(crate) async fn an_admitted_batch_is_written_as_a_whole(place: impl Backend) {
     let store = store_with(&place, &["a", "b"]).await;
     let mut first = delta("a", 1, 0..10, &[(gauge("x"), 3), (counter("y"), 1)]);
     first.note = Some(0);
@@ -35,7 +35,7 @@ pub async fn an_admitted_batch_is_written_as_a_whole(place: impl Backend) {
     assert_eq!(sums_of(&snapshot), expected([(gauge("x"), 5), (counter("y"), 1)]));
 }
 
-pub async fn one_bad_delta_blocks_the_whole_batch(place: impl Backend) {
+pub(crate) async fn one_bad_delta_blocks_the_whole_batch(place: impl Backend) {
     let store = store_with(&place, &["a", "b", "c"]).await;
     apply(&store, lines("b", 1, 0..10, "x")).await;
     let bad = [
@@ -69,7 +69,7 @@ async fn check_refused(place: &impl Backend, batch: [Delta; 3], admission: Admis
     assert_eq!((after.at, sums_of(&after)), (before.at, sums_of(&before)));
 }
 
-pub async fn what_fits_commits_after_a_refusal(place: impl Backend) {
+pub(crate) async fn what_fits_commits_after_a_refusal(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     let (batch, _) = Batch::build([lines("a", 1, 0..10, "x"), lines("unknown", 1, 0..10, "y")]);
     let refused = store.commit(P, &batch, Nonce(1)).await.expect("the store answers");
@@ -79,7 +79,7 @@ pub async fn what_fits_commits_after_a_refusal(place: impl Backend) {
     assert_eq!(sums(&store).await, expected([(gauge("x"), 10)]));
 }
 
-pub async fn a_duplicate_changes_nothing(place: impl Backend) {
+pub(crate) async fn a_duplicate_changes_nothing(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     let spans = [lines("a", 1, 0..10, "x"), lines("a", 1, 10..30, "x")];
     for delta in spans.clone() {
@@ -96,7 +96,7 @@ pub async fn a_duplicate_changes_nothing(place: impl Backend) {
     assert_eq!((after.at, sums_of(&after)), (before.at, expected([(gauge("x"), 30)])));
 }
 
-pub async fn joined_spans_move_as_one(place: impl Backend) {
+pub(crate) async fn joined_spans_move_as_one(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     let spans = [0..10, 10..15, 15..40].map(|span| lines("a", 1, span, "x"));
     let committed = commit(&store, spans.clone()).await;
@@ -112,7 +112,7 @@ pub async fn joined_spans_move_as_one(place: impl Backend) {
 }
 
 /// Pushed metrics have no records: the accounting stays as it is, and everything else goes on.
-pub async fn a_span_without_records_counts_its_increments(place: impl Backend) {
+pub(crate) async fn a_span_without_records_counts_its_increments(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     let push =
         |from| Delta { records: RecordCounts::default(), ..lines("a", 1, from..from + 1, "x") };
@@ -126,7 +126,7 @@ pub async fn a_span_without_records_counts_its_increments(place: impl Backend) {
     assert_eq!(sums(&store).await, expected([(gauge("x"), 2)]));
 }
 
-pub async fn a_span_without_increments_still_moves(place: impl Backend) {
+pub(crate) async fn a_span_without_increments_still_moves(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     let mut rejected = delta("a", 1, 0..10, &[]);
     rejected.records = RecordCounts { counted: 0, filtered: 0, rejected: 5 };
@@ -143,7 +143,7 @@ pub async fn a_span_without_increments_still_moves(place: impl Backend) {
     assert_eq!(sums(&store).await, Sums::new());
 }
 
-pub async fn families_are_registered_once(place: impl Backend) {
+pub(crate) async fn families_are_registered_once(place: impl Backend) {
     let store = store_with(&place, &["a", "b"]).await;
     assert_eq!(store.families(P).await.expect("the store answers"), []);
     let other = Family { help: "other \"help\"\n\\ µ".into(), ..family(Kind::Gauge) };
@@ -166,7 +166,7 @@ pub async fn families_are_registered_once(place: impl Backend) {
     assert_eq!(loaded, wanted);
 }
 
-pub async fn a_batch_at_its_limits_is_one_commit(place: impl Backend) {
+pub(crate) async fn a_batch_at_its_limits_is_one_commit(place: impl Backend) {
     let store = store_with(&place, &[]).await;
     let mut deltas = Vec::new();
     let mut wanted = Sums::new();
@@ -189,7 +189,7 @@ pub async fn a_batch_at_its_limits_is_one_commit(place: impl Backend) {
     assert_eq!(sums(&store).await, wanted);
 }
 
-pub async fn partitions_are_apart(place: impl Backend) {
+pub(crate) async fn partitions_are_apart(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     let other = Partition(1);
     let opening = Opening { source: source("a"), expected: None, fresh: state(5, 0) };

@@ -50,7 +50,7 @@ impl Bench {
     }
 }
 
-pub async fn counts_grow_and_shrink(place: impl Backend) {
+pub(crate) async fn counts_grow_and_shrink(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     let mut bench = Bench { store, wanted: Sums::new(), position: 0 };
     bench.count(0..SERIES / 3).await;
@@ -70,7 +70,7 @@ pub async fn counts_grow_and_shrink(place: impl Backend) {
     bench.check().await;
 }
 
-pub async fn a_row_larger_than_a_block_is_kept(place: impl Backend) {
+pub(crate) async fn a_row_larger_than_a_block_is_kept(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     let mut bench = Bench { store, wanted: Sums::new(), position: 0 };
     bench.count(0..2_000).await;

@@ -17,7 +17,7 @@ async fn fold(store: &SharedStore) -> Folded {
     store.fold(P).await.expect("folds")
 }
 
-pub async fn folding_twice_changes_nothing(place: impl Backend) {
+pub(crate) async fn folding_twice_changes_nothing(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     assert_eq!(fold(&store).await, Folded::default(), "an empty journal");
     for i in 0..3 {
@@ -34,7 +34,7 @@ pub async fn folding_twice_changes_nothing(place: impl Backend) {
     assert!(!is_broken(&store, Mark::default()).await, "within the grace time");
 }
 
-pub async fn many_entries_and_series_fold(place: impl Backend) {
+pub(crate) async fn many_entries_and_series_fold(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     let mut wanted = Sums::new();
     let rounds = 2 * JOURNAL_READ_MAX as u64 + 3;
@@ -58,7 +58,7 @@ pub async fn many_entries_and_series_fold(place: impl Backend) {
     assert_eq!(sums(&store).await, wanted);
 }
 
-pub async fn trimmed_entries_break_old_places(place: impl Backend) {
+pub(crate) async fn trimmed_entries_break_old_places(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     let first = apply(&store, lines("a", 1, 0..10, "x")).await;
     apply(&store, lines("a", 1, 10..20, "x")).await;
@@ -78,7 +78,7 @@ pub async fn trimmed_entries_break_old_places(place: impl Backend) {
     assert_eq!(sums(&store).await, expected([(gauge("x"), 40)]));
 }
 
-pub async fn what_is_not_folded_is_not_trimmed(place: impl Backend) {
+pub(crate) async fn what_is_not_folded_is_not_trimmed(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     apply(&store, lines("a", 1, 0..10, "x")).await;
     apply(&store, lines("a", 1, 10..20, "x")).await;
@@ -89,7 +89,7 @@ pub async fn what_is_not_folded_is_not_trimmed(place: impl Backend) {
     assert_eq!(sums(&store).await, expected([(gauge("x"), 20)]));
 }
 
-pub async fn creation_times_stay(place: impl Backend) {
+pub(crate) async fn creation_times_stay(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     let pairs = |key: &str| [(counter(key), 1), (gauge(key), 1)];
     apply(&store, delta("a", 1, 0..1, &pairs("x"))).await;
@@ -120,7 +120,7 @@ pub async fn creation_times_stay(place: impl Backend) {
     check(3, 2).await;
 }
 
-pub async fn folding_after_a_rollback_adds_up(place: impl Backend) {
+pub(crate) async fn folding_after_a_rollback_adds_up(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     apply(&store, lines("a", 1, 0..10, "x")).await;
     drop(store);
@@ -143,7 +143,7 @@ pub async fn folding_after_a_rollback_adds_up(place: impl Backend) {
     }
 }
 
-pub async fn folders_and_committers_at_once_add_up(place: impl Backend) {
+pub(crate) async fn folders_and_committers_at_once_add_up(place: impl Backend) {
     const COMMITTERS: u64 = 3;
     const COMMITS: u64 = 40;
     let store = store_with(&place, &[]).await;

@@ -18,7 +18,7 @@ async fn forget(store: &SharedStore, keys: &[SeriesKey]) -> Option<Mark> {
     store.forget(P, keys, Nonce(rand::random())).await.expect("the store answers")
 }
 
-pub async fn a_forgotten_series_begins_anew(place: impl Backend) {
+pub(crate) async fn a_forgotten_series_begins_anew(place: impl Backend) {
     for folds in 0..8 {
         let store = store_with(&place, &[]).await;
         let name = format!("s{folds}");
@@ -54,7 +54,7 @@ pub async fn a_forgotten_series_begins_anew(place: impl Backend) {
     }
 }
 
-pub async fn forgetting_is_told_to_followers(place: impl Backend) {
+pub(crate) async fn forgetting_is_told_to_followers(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     assert_eq!(forget(&store, &[]).await, None);
     let before = apply(&store, delta("a", 1, 0..1, &[(gauge("x"), 1), (gauge("y"), 1)])).await;
@@ -69,7 +69,7 @@ pub async fn forgetting_is_told_to_followers(place: impl Backend) {
     assert_eq!(stored(&store, "a").await.map(|s| s.position), Some(1), "positions stay");
 }
 
-pub async fn a_rollback_brings_a_forgotten_series_back(place: impl Backend) {
+pub(crate) async fn a_rollback_brings_a_forgotten_series_back(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     apply(&store, lines("a", 1, 0..3, "x")).await;
     store.fold(P).await.expect("folds");
@@ -88,7 +88,7 @@ pub async fn a_rollback_brings_a_forgotten_series_back(place: impl Backend) {
     assert_eq!(sums(&store).await, expected([(gauge("x"), 4)]));
 }
 
-pub async fn a_source_is_forgotten_if_it_is_still_as_it_was(place: impl Backend) {
+pub(crate) async fn a_source_is_forgotten_if_it_is_still_as_it_was(place: impl Backend) {
     let store = store_with(&place, &["a", "b"]).await;
     apply(&store, lines("a", 1, 0..5, "x")).await;
     let known = stored(&store, "a").await.expect("registered");
@@ -119,7 +119,7 @@ pub async fn a_source_is_forgotten_if_it_is_still_as_it_was(place: impl Backend)
     install(&store, "a", state(7, 0)).await;
 }
 
-pub async fn all_sources_are_listed(place: impl Backend) {
+pub(crate) async fn all_sources_are_listed(place: impl Backend) {
     let names: Vec<String> = (0..300).map(|n| format!("s{n:03}")).collect();
     let store = store_with(&place, &[]).await;
     assert_eq!(store.sources(P).await.expect("answers"), []);
@@ -151,7 +151,7 @@ async fn paged(
     }
 }
 
-pub async fn sources_are_read_in_pages(place: impl Backend) {
+pub(crate) async fn sources_are_read_in_pages(place: impl Backend) {
     let store = store_with(&place, &[]).await;
     assert_eq!(store.sources_page(P, None).await.expect("answers"), SourcesPage::default());
     let names = (0..2 * SOURCES_PAGE + 500).map(|n| format!("s/{n}"));
@@ -182,7 +182,7 @@ pub async fn sources_are_read_in_pages(place: impl Backend) {
     assert!(removed > SOURCES_PAGE as u64, "{removed}");
 }
 
-pub async fn the_end_of_a_source_stays(place: impl Backend) {
+pub(crate) async fn the_end_of_a_source_stays(place: impl Backend) {
     let store = store_with(&place, &[]).await;
     let end = Some(SourceEnd { position: 20, tail: Tail(8) });
     install(&store, "a", SourceState { end, ..state(1, 0) }).await;
@@ -197,7 +197,7 @@ pub async fn the_end_of_a_source_stays(place: impl Backend) {
     assert_eq!(stored(&store, "a").await, Some(SourceState { end, records, ..state(1, 20) }));
 }
 
-pub async fn an_empty_entry_tells_the_time(place: impl Backend) {
+pub(crate) async fn an_empty_entry_tells_the_time(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     assert_eq!(load(&store).await.time_ms, 0);
     let first = apply(&store, lines("a", 1, 0..10, "x")).await;

@@ -23,7 +23,7 @@ async fn errors(store: &SharedStore, at: Partition) -> Vec<(&'static str, Option
     ]
 }
 
-pub async fn nothing_works_before_creation(place: impl Backend) {
+pub(crate) async fn nothing_works_before_creation(place: impl Backend) {
     let store = place.store();
     assert!(matches!(store.info().await, Err(StoreError::Missing)));
     for (call, error) in errors(&store, P).await {
@@ -32,7 +32,7 @@ pub async fn nothing_works_before_creation(place: impl Backend) {
     assert!(matches!(store.info().await, Err(StoreError::Missing)), "nothing was created by it");
 }
 
-pub async fn creation_happens_once<B: Backend>(place: B) {
+pub(crate) async fn creation_happens_once<B: Backend>(place: B) {
     let store = place.store();
     let created = store.create(None).await.expect("a fresh place");
     assert_eq!(created.partitions, B::PARTITIONS_DEFAULT);
@@ -54,7 +54,7 @@ async fn apply_one(store: &SharedStore) {
     apply(store, lines("a", 1, 0..10, "x")).await;
 }
 
-pub async fn of_many_creators_one_wins(place: impl Backend) {
+pub(crate) async fn of_many_creators_one_wins(place: impl Backend) {
     let store = place.store();
     let creators = (0..6).map(|_| {
         let store = store.clone();
@@ -68,7 +68,7 @@ pub async fn of_many_creators_one_wins(place: impl Backend) {
     assert_eq!(infos[0].partitions, 3);
 }
 
-pub async fn another_number_of_partitions_is_refused(place: impl Backend) {
+pub(crate) async fn another_number_of_partitions_is_refused(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     apply(&store, lines("a", 1, 0..10, "x")).await;
     for wanted in [1, 3] {
@@ -87,7 +87,7 @@ pub async fn another_number_of_partitions_is_refused(place: impl Backend) {
     }
 }
 
-pub async fn a_damaged_store_is_refused_and_never_mended(place: impl Backend) {
+pub(crate) async fn a_damaged_store_is_refused_and_never_mended(place: impl Backend) {
     for (damage, damaged_partition) in [
         (Damage::Head(Partition(1)), Some(Partition(1))),
         (Damage::Head(Partition(0)), Some(Partition(0))),

@@ -8,7 +8,7 @@ use crate::words::{
     P, apply, changes, expected, gauge, increments, is_broken, lines, load, store_with, sums,
 };
 
-pub async fn entries_link(place: impl Backend) {
+pub(crate) async fn entries_link(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     assert_eq!(load(&store).await.at, Mark::default());
     let mut marks = vec![Mark::default()];
@@ -29,7 +29,7 @@ pub async fn entries_link(place: impl Backend) {
     }
 }
 
-pub async fn a_foreign_place_is_broken(place: impl Backend) {
+pub(crate) async fn a_foreign_place_is_broken(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     assert!(is_broken(&store, Mark { seq: 0, nonce: Nonce(1) }).await, "nonce before the first");
     assert!(is_broken(&store, Mark { seq: 1, nonce: Nonce(1) }).await, "ahead of nothing");
@@ -49,7 +49,7 @@ pub async fn a_foreign_place_is_broken(place: impl Backend) {
     assert!(!is_broken(&store, last).await);
 }
 
-pub async fn a_reused_number_is_broken(place: impl Backend) {
+pub(crate) async fn a_reused_number_is_broken(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     let kept = apply(&store, lines("a", 1, 0..10, "x")).await;
     drop(store);
@@ -76,7 +76,7 @@ pub async fn a_reused_number_is_broken(place: impl Backend) {
     assert_eq!(sums(&store).await, expected([(gauge("x"), 35)]));
 }
 
-pub async fn a_lost_entry_is_seen(place: impl Backend) {
+pub(crate) async fn a_lost_entry_is_seen(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     for i in 0..3 {
         apply(&store, lines("a", 1, i * 10..i * 10 + 10, "x")).await;

@@ -45,7 +45,7 @@ async fn count(store: &SharedStore, from: u64, units: i128, time_ns: i64) {
     apply(store, delta).await;
 }
 
-pub async fn every_kind_is_merged_by_its_rule(place: impl Backend) {
+pub(crate) async fn every_kind_is_merged_by_its_rule(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     let steps = [(1_500_000_000_000, 10), (-25, 30), (7, 20)];
     for (n, (units, time_ns)) in steps.into_iter().enumerate() {
@@ -80,7 +80,7 @@ async fn check(store: &SharedStore) {
     assert_eq!(load(store).await.counts.to_map(), wanted);
 }
 
-pub async fn a_sum_that_leaves_its_range_stops_nobody(place: impl Backend) {
+pub(crate) async fn a_sum_that_leaves_its_range_stops_nobody(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     for n in 0..3 {
         count(&store, n, Decimal::MAX.units() / 2 + 1, 0).await;

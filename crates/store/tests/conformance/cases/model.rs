@@ -26,7 +26,7 @@ use crate::words::{P, Sums, changes, load, source, state, sums_of};
 
 const STEPS: usize = 150;
 
-pub async fn random_histories_match_a_naive_model<B: Backend>(_kind: B) {
+pub(crate) async fn random_histories_match_a_naive_model<B: Backend>(_kind: B) {
     let chosen = std::env::var("LOGTALLY_SEED").ok().and_then(|seed| seed.parse().ok());
     let seeds = chosen.map_or(0..B::HISTORIES, |seed: u64| seed..seed + 1);
     for seed in seeds {

@@ -20,7 +20,7 @@ async fn open(
     store.open(P, &opening).await.expect("the store answers")
 }
 
-pub async fn only_the_whole_state_opens(place: impl Backend) {
+pub(crate) async fn only_the_whole_state_opens(place: impl Backend) {
     let store = store_with(&place, &[]).await;
     let found = state(1, 10);
     let seen_with = |change: fn(&mut SourceState)| {
@@ -53,7 +53,7 @@ pub async fn only_the_whole_state_opens(place: impl Backend) {
     }
 }
 
-pub async fn many_open_at_once_each_for_itself(place: impl Backend) {
+pub(crate) async fn many_open_at_once_each_for_itself(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     let seen = stored(&store, "a").await;
     let openings: Vec<Opening> = ["a", "b", "b", "c"]
@@ -75,7 +75,7 @@ pub async fn many_open_at_once_each_for_itself(place: impl Backend) {
     }
 }
 
-pub async fn of_many_openers_one_wins(place: impl Backend) {
+pub(crate) async fn of_many_openers_one_wins(place: impl Backend) {
     let store = store_with(&place, &[]).await;
     let openers = (1..=8).map(|generation| {
         let store = store.clone();
@@ -90,7 +90,7 @@ pub async fn of_many_openers_one_wins(place: impl Backend) {
     assert!(winner.is_some() && answers.iter().all(|a| a.stored == winner), "{answers:?}");
 }
 
-pub async fn an_opening_counts_nothing(place: impl Backend) {
+pub(crate) async fn an_opening_counts_nothing(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     let mark = apply(&store, lines("a", 1, 0..10, "x")).await;
     let seen = stored(&store, "a").await;
@@ -107,7 +107,7 @@ pub async fn an_opening_counts_nothing(place: impl Backend) {
     assert_eq!(sums(&store).await, expected([(gauge("x"), 15)]));
 }
 
-pub async fn a_delayed_opening_after_a_rollback_is_refused(place: impl Backend) {
+pub(crate) async fn a_delayed_opening_after_a_rollback_is_refused(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     apply(&store, lines("a", 1, 0..10, "x")).await;
     drop(store);

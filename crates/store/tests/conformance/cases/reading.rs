@@ -49,7 +49,7 @@ async fn load_again(store: &SharedStore) -> Snapshot {
     panic!("folds always come between");
 }
 
-pub async fn a_load_is_an_exact_prefix(place: impl Backend) {
+pub(crate) async fn a_load_is_an_exact_prefix(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     let watch = Watch::default();
     let mut tasks = JoinSet::new();
@@ -72,7 +72,7 @@ pub async fn a_load_is_an_exact_prefix(place: impl Backend) {
     assert_eq!(sums_of(&load(&store).await), prefix(COMMITS));
 }
 
-pub async fn a_follower_sees_what_a_load_sees(place: impl Backend) {
+pub(crate) async fn a_follower_sees_what_a_load_sees(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     let watch = Watch::default();
     let writer = tokio::spawn(write(store.clone(), watch.begin()));

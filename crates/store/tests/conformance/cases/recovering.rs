@@ -25,7 +25,7 @@ async fn recovering(store: &SharedStore) -> Recovering {
     recovering
 }
 
-pub async fn a_report_is_kept_until_it_is_reached(place: impl Backend) {
+pub(crate) async fn a_report_is_kept_until_it_is_reached(place: impl Backend) {
     let store = store_with(&place, &["a", "b"]).await;
     assert_eq!(recovering(&store).await.sources, 0);
     assert!(report(&store, "a", state(1, 20)).await);
@@ -50,7 +50,7 @@ pub async fn a_report_is_kept_until_it_is_reached(place: impl Backend) {
     assert_eq!((none.sources, none.latest_ms), (0, 0), "passed");
 }
 
-pub async fn a_report_that_the_store_has_reached_is_not_kept(place: impl Backend) {
+pub(crate) async fn a_report_that_the_store_has_reached_is_not_kept(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     apply(&store, lines("a", 1, 0..10, "x")).await;
     for (case, acknowledged) in [
@@ -64,7 +64,7 @@ pub async fn a_report_that_the_store_has_reached_is_not_kept(place: impl Backend
 }
 
 /// Every store decides as [`is_behind`] does, whatever is stored and whatever was acknowledged.
-pub async fn every_report_is_decided_as_by_the_rule(place: impl Backend) {
+pub(crate) async fn every_report_is_decided_as_by_the_rule(place: impl Backend) {
     let names: Vec<String> = (0..4 * 5).map(|n| format!("s{n}")).collect();
     let mut names = names.iter();
     let store = store_with(&place, &[]).await;
@@ -86,7 +86,7 @@ pub async fn every_report_is_decided_as_by_the_rule(place: impl Backend) {
 
 /// A file that is empty may stay so for ever: if a mark waited for it, every page would be withheld
 /// although nothing is missing.
-pub async fn a_lost_opening_has_nothing_to_reach(place: impl Backend) {
+pub(crate) async fn a_lost_opening_has_nothing_to_reach(place: impl Backend) {
     let store = store_with(&place, &[]).await;
     assert!(!report(&store, "a", state(1, 0)).await, "nothing was counted");
     install(&store, "a", state(7, 0)).await;
@@ -98,7 +98,7 @@ pub async fn a_lost_opening_has_nothing_to_reach(place: impl Backend) {
     assert_eq!(recovering(&store).await.sources, 0);
 }
 
-pub async fn an_older_report_lowers_nothing(place: impl Backend) {
+pub(crate) async fn an_older_report_lowers_nothing(place: impl Backend) {
     let store = store_with(&place, &["a"]).await;
     assert!(report(&store, "a", state(1, 20)).await);
     assert!(report(&store, "a", state(1, 10)).await);
@@ -109,7 +109,7 @@ pub async fn an_older_report_lowers_nothing(place: impl Backend) {
     assert_eq!(recovering(&store).await.sources, 0);
 }
 
-pub async fn an_unknown_source_recovers_with_its_opening(place: impl Backend) {
+pub(crate) async fn an_unknown_source_recovers_with_its_opening(place: impl Backend) {
     let store = store_with(&place, &["b"]).await;
     assert!(report(&store, "a", state(1, 20)).await);
     assert!(report(&store, "b", state(1, 20)).await);

@@ -15,7 +15,7 @@ use crate::words::{Sums, tail};
 type Piece = (String, u64, Range<u64>);
 
 #[derive(Clone, Default)]
-pub struct Naive {
+pub(super) struct Naive {
     /// Generation and position of every open source.
     states: HashMap<String, (u64, u64)>,
     /// Every journal entry there ever was.
@@ -33,17 +33,17 @@ enum Entry {
 }
 
 /// What the model expects of a commit.
-pub struct Expected {
+pub(super) struct Expected {
     pub applied: Option<Mark>,
     pub admissions: Vec<Admission>,
 }
 
 impl Naive {
-    pub fn state(&self, name: &str) -> Option<(u64, u64)> {
+    pub(super) fn state(&self, name: &str) -> Option<(u64, u64)> {
         self.states.get(name).copied()
     }
 
-    pub fn commit(&mut self, deltas: &[Delta], nonce: Nonce) -> Expected {
+    pub(super) fn commit(&mut self, deltas: &[Delta], nonce: Nonce) -> Expected {
         let admissions: Vec<_> = deltas.iter().map(|d| self.admit(d)).collect();
         if admissions.iter().any(|a| *a != Admission::Apply) {
             return Expected { applied: None, admissions };
@@ -65,11 +65,11 @@ impl Naive {
         Expected { applied: Some(mark), admissions }
     }
 
-    pub fn forget(&mut self, key: SeriesKey, nonce: Nonce) -> Mark {
+    pub(super) fn forget(&mut self, key: SeriesKey, nonce: Nonce) -> Mark {
         self.append(Entry::Forgot(key), nonce)
     }
 
-    pub fn tick(&mut self, nonce: Nonce) -> Mark {
+    pub(super) fn tick(&mut self, nonce: Nonce) -> Mark {
         self.append(Entry::Nothing, nonce)
     }
 
@@ -80,7 +80,7 @@ impl Naive {
     }
 
     /// Returns whether the source was still there as it was seen.
-    pub fn forget_source(&mut self, name: &str, seen: Option<(u64, u64)>) -> bool {
+    pub(super) fn forget_source(&mut self, name: &str, seen: Option<(u64, u64)>) -> bool {
         let forgets = seen.is_some() && self.state(name) == seen;
         if forgets {
             self.states.remove(name);
@@ -101,7 +101,7 @@ impl Naive {
         }
     }
 
-    pub fn open(&mut self, name: &str, seen: Option<(u64, u64)>, generation: u64) -> bool {
+    pub(super) fn open(&mut self, name: &str, seen: Option<(u64, u64)>, generation: u64) -> bool {
         let stored = self.state(name);
         let installs = stored == seen;
         if installs {
@@ -115,13 +115,13 @@ impl Naive {
     }
 
     /// Returns how many entries there are to fold.
-    pub fn fold(&mut self) -> u64 {
+    pub(super) fn fold(&mut self) -> u64 {
         let waiting = self.entries.len() - self.folded;
         self.folded = self.entries.len();
         waiting as u64
     }
 
-    pub fn report(&mut self, name: &str, generation: u64, position: u64) -> bool {
+    pub(super) fn report(&mut self, name: &str, generation: u64, position: u64) -> bool {
         let behind = match self.state(name) {
             None => position > 0,
             Some((stored, at)) => stored == generation && at < position,
@@ -134,30 +134,30 @@ impl Naive {
         behind
     }
 
-    pub fn reported(&self) -> usize {
+    pub(super) fn reported(&self) -> usize {
         self.reported.len()
     }
 
-    pub fn last(&self) -> Mark {
+    pub(super) fn last(&self) -> Mark {
         self.entries.last().map_or_else(Mark::default, |(mark, _)| *mark)
     }
 
     /// Whether a place is in the history.
-    pub fn knows(&self, place: Mark) -> bool {
+    pub(super) fn knows(&self, place: Mark) -> bool {
         place == Mark::default() || self.entries.iter().any(|(mark, _)| *mark == place)
     }
 
     /// Whether the entry after a place is folded, and so may be trimmed.
-    pub fn is_folded(&self, place: Mark) -> bool {
+    pub(super) fn is_folded(&self, place: Mark) -> bool {
         place.seq < self.folded as u64
     }
 
-    pub fn sums(&self) -> Sums {
+    pub(super) fn sums(&self) -> Sums {
         self.sums_after(Mark::default())
     }
 
     /// The recount of all commits after a place.
-    pub fn sums_after(&self, place: Mark) -> Sums {
+    pub(super) fn sums_after(&self, place: Mark) -> Sums {
         let mut sums = Sums::new();
         for (_, entry) in self.entries.iter().filter(|(mark, _)| mark.seq > place.seq) {
             match entry {

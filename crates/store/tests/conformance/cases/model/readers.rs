@@ -10,7 +10,7 @@ use logtally_core::source::{RecordCounts, Tail};
 use crate::words::{Sums, counter, delta, gauge};
 
 /// The sources of a history.
-pub const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+pub(super) const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
 /// What a generation of a source says at a position: one record, counted in two series.
 fn record(name: &str, generation: u64, position: u64) -> [SeriesKey; 2] {
@@ -19,7 +19,7 @@ fn record(name: &str, generation: u64, position: u64) -> [SeriesKey; 2] {
 }
 
 /// The sums over a span.
-pub fn content(name: &str, generation: u64, span: Range<u64>) -> Sums {
+pub(super) fn content(name: &str, generation: u64, span: Range<u64>) -> Sums {
     let mut sums = Sums::new();
     for key in span.flat_map(|position| record(name, generation, position)) {
         *sums.entry(key).or_default() += 1;
@@ -29,18 +29,18 @@ pub fn content(name: &str, generation: u64, span: Range<u64>) -> Sums {
 
 /// A reader: its idea of each source's generation and position.
 #[derive(Default)]
-pub struct Reader {
+pub(super) struct Reader {
     at: HashMap<String, (u64, u64)>,
 }
 
 impl Reader {
     /// Where the reader believes to be.
-    pub fn at(&self, name: &str) -> Option<(u64, u64)> {
+    pub(super) fn at(&self, name: &str) -> Option<(u64, u64)> {
         self.at.get(name).copied()
     }
 
     /// The reader learns what is stored, and goes there.
-    pub fn hear(&mut self, name: &str, stored: Option<(u64, u64)>) {
+    pub(super) fn hear(&mut self, name: &str, stored: Option<(u64, u64)>) {
         match stored {
             Some(stored) => self.at.insert(name.to_owned(), stored),
             None => self.at.remove(name),
@@ -48,7 +48,7 @@ impl Reader {
     }
 
     /// The next span, if the reader has opened the source.
-    pub fn read(&mut self, name: &str, length: u64, wrong_tail: bool) -> Option<Delta> {
+    pub(super) fn read(&mut self, name: &str, length: u64, wrong_tail: bool) -> Option<Delta> {
         let (generation, position) = self.at.get_mut(name)?;
         let span = *position..*position + length;
         *position = span.end;
