@@ -115,8 +115,13 @@ fn check_service(folder: &Path, way: &Way, (name, args, listen): (&str, &[&str],
         assert_hidden(&what, &http::get(admin, page).expect("an answer").text());
     }
     if listen == "--web.listen-address" {
+        // While the store is away, a scrape waits for it before it says so.
         for page in ["/", "/metrics", "/-/ready"] {
-            assert_hidden(&what, &http::get(port, page).expect("an answer").text());
+            until(&format!("{what}: {page} answers"), START, || {
+                let answer = http::get(port, page).map_err(|error| error.to_string())?;
+                assert_hidden(&what, &answer.text());
+                Ok(())
+            });
         }
     }
     let of_process = |file: &str| {
